@@ -1,0 +1,1 @@
+"""ExaLB: addresses for Kubernetes Services of type LoadBalancer, announced by BGP."""

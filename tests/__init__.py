@@ -1,0 +1,1 @@
+"""The tests of ExaLB, from the pure to the real."""
