@@ -1,0 +1,24 @@
+"""The interface by which a program drives a BGP engine: say what you want, look at what is."""
+
+from typing import Protocol
+
+from exalb_bgp.speaker import Speaker, SpeakerStatus
+
+
+class Driver(Protocol):
+    """Brings one BGP engine to a desired state and keeps it there."""
+
+    async def run(self) -> None:
+        """Drive until cancelled. A cancelled driver leaves sessions and routes as they are."""
+
+    def apply(self, desired: Speaker) -> None:
+        """Make `desired` the goal, in place of the one before; return at once."""
+
+    def status(self) -> SpeakerStatus:
+        """Tell what is known now; equal values mean that nothing changed."""
+
+    async def changed(self) -> None:
+        """Wait until `status` differs from what it was when this was last called."""
+
+    async def settled(self) -> None:
+        """Wait until every Established peer was told its table, as confirmed by the engine, and nothing is in flight."""

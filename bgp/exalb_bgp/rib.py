@@ -1,0 +1,95 @@
+"""What a peer is told: prefixes with their path attributes, and the difference between two such tables (RFC 4271 §3.2)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import NamedTuple, TypeAlias
+
+Address: TypeAlias = IPv4Address | IPv6Address
+Prefix: TypeAlias = IPv4Network | IPv6Network
+
+
+class Community(NamedTuple):
+    """A community of RFC 1997: two numbers of 16 bits, written `64512:100`."""
+
+    asn: int
+    value: int
+
+    def __str__(self) -> str:
+        """Write it as operators do."""
+        return f"{self.asn}:{self.value}"
+
+
+class LargeCommunity(NamedTuple):
+    """A large community of RFC 8092: three numbers of 32 bits, written `64512:1:2`."""
+
+    asn: int
+    data1: int
+    data2: int
+
+    def __str__(self) -> str:
+        """Write it as RFC 8092 §5 asks."""
+        return f"{self.asn}:{self.data1}:{self.data2}"
+
+
+class ExtendedKind(Enum):
+    """The extended communities that ExaLB can send (RFC 4360, RFC 7153)."""
+
+    ROUTE_TARGET = "target"
+    ROUTE_ORIGIN = "origin"
+    LINK_BANDWIDTH = "bandwidth"
+    """draft-ietf-idr-link-bandwidth: the value is bytes per second."""
+
+
+class ExtendedCommunity(NamedTuple):
+    """An extended community of RFC 4360 with a two-octet AS, written `target:64512:100`."""
+
+    kind: ExtendedKind
+    asn: int
+    value: int
+
+    def __str__(self) -> str:
+        """Write it as `kind:asn:value`."""
+        return f"{self.kind.value}:{self.asn}:{self.value}"
+
+
+GRACEFUL_SHUTDOWN = Community(65535, 0)
+"""Asks the receiver to prefer any other path (RFC 8326)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """The path attributes of one prefix towards one peer (RFC 4271 §5).
+
+    Communities are sorted and without repetition, so that equal meaning is equal value.
+    """
+
+    next_hop: Address | None = None
+    """None is "self": the session's own local address."""
+    local_pref: int | None = None
+    """Sent to iBGP peers only (RFC 4271 §5.1.5)."""
+    med: int | None = None
+    as_path_prepend: int = 0
+    """How many times more than once the local AS stands in AS_PATH (eBGP), or at all (iBGP)."""
+    communities: tuple[Community, ...] = ()
+    large_communities: tuple[LargeCommunity, ...] = ()
+    extended_communities: tuple[ExtendedCommunity, ...] = ()
+
+
+Rib: TypeAlias = Mapping[Prefix, Attributes]
+"""An Adj-RIB-Out: what one peer is told (RFC 4271 §3.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What turns one table into another; applying it touches nothing else."""
+
+    announce: Mapping[Prefix, Attributes] = field(default_factory=dict)
+    withdraw: frozenset[Prefix] = frozenset()
+
+
+def diff(current: Rib, desired: Rib) -> Delta:
+    """Return what has to be announced and withdrawn so that `current` becomes `desired`."""
+    announce = {prefix: attributes for prefix, attributes in desired.items() if current.get(prefix) != attributes}
+    return Delta(announce, frozenset(prefix for prefix in current if prefix not in desired))

@@ -1,0 +1,92 @@
+"""One BGP session: what it takes to open it, and what can be seen of it (RFC 4271 §8)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from ipaddress import IPv4Address
+
+from exalb_bgp.rib import Address
+
+
+class Family(Enum):
+    """An address family with SAFI unicast (RFC 4760)."""
+
+    IPV4 = "ipv4"
+    IPV6 = "ipv6"
+
+
+class State(Enum):
+    """The states of the finite state machine, by their names in RFC 4271 §8.2.2."""
+
+    IDLE = "Idle"
+    CONNECT = "Connect"
+    ACTIVE = "Active"
+    OPEN_SENT = "OpenSent"
+    OPEN_CONFIRM = "OpenConfirm"
+    ESTABLISHED = "Established"
+
+
+@dataclass(frozen=True, slots=True)
+class Password:
+    """A TCP MD5 key (RFC 2385): 1 to 80 bytes that no log, repr or error shows."""
+
+    value: bytes
+
+    def __repr__(self) -> str:
+        """Hide the key."""
+        return "Password(***)"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """How one peer is reached and what is agreed with it. All of it is desired state, none of it observed."""
+
+    peer: str
+    """The name by which the rest of ExaLB knows the peer: a DNS label, unique on this speaker."""
+    peer_address: Address
+    local_asn: int
+    peer_asn: int
+    router_id: IPv4Address
+    local_address: Address | None = None
+    """None lets the kernel choose by its route to the peer."""
+    peer_port: int = 179
+    hold_time: int = 90
+    """Seconds; 0 (no keepalives) or at least 3 (RFC 4271 §4.2)."""
+    password: Password | None = None
+    source_interface: str | None = None
+    ebgp_multihop: int | None = None
+    """TTL of what is sent; None is the default of the engine (64)."""
+    ttl_security: bool = False
+    """GTSM: accept only packets of TTL 255 (RFC 5082)."""
+    graceful_restart: int | None = None
+    """Restart time in seconds (RFC 4724); None does not offer the capability."""
+    families: frozenset[Family] = frozenset({Family.IPV4, Family.IPV6})
+    extended_next_hop: bool = False
+    """Offer IPv6 next hops for IPv4 prefixes (RFC 8950)."""
+    passive: bool = False
+
+    @property
+    def is_ibgp(self) -> bool:
+        """Whether both ends are in one AS."""
+        return self.local_asn == self.peer_asn
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStatus:
+    """What is known of one session at this moment."""
+
+    state: State = State.IDLE
+    since: datetime | None = None
+    """When the session entered `state` for people (Established or not); UTC; None before the first event."""
+    families: frozenset[Family] = frozenset()
+    """Negotiated in this session; empty while it is not Established."""
+    graceful_restart: bool = False
+    """Negotiated in this session."""
+    extended_next_hop: bool = False
+    """Negotiated in this session (RFC 8950)."""
+    wanted: int = 0
+    """Prefixes that this peer shall hold."""
+    sent: int = 0
+    """Of those, how many the engine confirmed as written to the peer."""
+    last_error: str | None = None
+    """Why the session is, or was last, not Established: a sentence for people."""
