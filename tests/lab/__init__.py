@@ -1,0 +1,1 @@
+"""A whole small datacentre in network namespaces: control plane, nodes, routers and a client."""
