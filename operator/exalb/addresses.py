@@ -1,0 +1,115 @@
+"""Ranges of addresses as operators write them: `198.51.100.0/24`, `198.51.100.10-198.51.100.20`, IPv6 alike. Pure."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from exalb_bgp.rib import Address, Prefix
+from exalb_bgp.session import Family
+
+
+def family_of(address: Address) -> Family:
+    """Tell the address family of an address."""
+    return Family.IPV4 if address.version == 4 else Family.IPV6
+
+
+def family_of_prefix(prefix: Prefix) -> Family:
+    """Tell the address family of a prefix."""
+    return Family.IPV4 if prefix.version == 4 else Family.IPV6
+
+
+def make_address(family: Family, number: int) -> Address:
+    """Return the address of `family` whose value is `number`."""
+    return IPv4Address(number) if family is Family.IPV4 else IPv6Address(number)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AddressRange:
+    """All addresses of one family from `first` to `last`, both included, as numbers. Never enumerated."""
+
+    version: int
+    first: int
+    last: int
+
+    @classmethod
+    def parse(cls, text: str) -> "AddressRange":
+        """Read a CIDR or `first-last`; raise ValueError with a sentence for people."""
+        low, dash, high = text.partition("-")
+        found = cls._between(low.strip(), high.strip(), text) if dash else cls._cidr(text.strip())
+        for end in (found.low, found.high):
+            if end.is_multicast or end.is_loopback or end.is_unspecified or end.is_link_local:
+                raise ValueError(f"{text!r} holds {end}, which no Service can have: write a range of unicast addresses")
+        return found
+
+    @classmethod
+    def _between(cls, low: str, high: str, text: str) -> "AddressRange":
+        first, last = _address(low, text), _address(high, text)
+        if first.version != last.version:
+            raise ValueError(f"{text!r} goes from IPv{first.version} to IPv{last.version}: write one family per range")
+        if int(first) > int(last):
+            raise ValueError(f"{text!r} ends before it starts: write the lower address first")
+        return cls(first.version, int(first), int(last))
+
+    @classmethod
+    def _cidr(cls, text: str) -> "AddressRange":
+        if "/" not in text:
+            raise ValueError(f"{text!r} is neither a CIDR such as 198.51.100.0/24 nor a range such as {_EXAMPLE}")
+        try:
+            network = ip_network(text)
+        except ValueError:
+            raise ValueError(_why_no_cidr(text)) from None
+        return cls(network.version, int(network.network_address), int(network.broadcast_address))
+
+    @property
+    def family(self) -> Family:
+        """The address family of the range."""
+        return Family.IPV4 if self.version == 4 else Family.IPV6
+
+    @property
+    def low(self) -> Address:
+        """The first address."""
+        return make_address(self.family, self.first)
+
+    @property
+    def high(self) -> Address:
+        """The last address."""
+        return make_address(self.family, self.last)
+
+    @property
+    def size(self) -> int:
+        """How many addresses there are."""
+        return self.last - self.first + 1
+
+    def __contains__(self, address: Address) -> bool:
+        """Tell whether the range holds `address`."""
+        return self.version == address.version and self.first <= int(address) <= self.last
+
+    def overlaps(self, other: "AddressRange") -> bool:
+        """Tell whether both hold a common address."""
+        return self.version == other.version and self.first <= other.last and other.first <= self.last
+
+    def covers(self, prefix: Prefix) -> bool:
+        """Tell whether every address of `prefix` is in the range."""
+        ends = (int(prefix.network_address), int(prefix.broadcast_address))
+        return self.version == prefix.version and self.first <= ends[0] and ends[1] <= self.last
+
+    def __str__(self) -> str:
+        """Write it as `first-last`."""
+        return f"{self.low}-{self.high}"
+
+
+_EXAMPLE = "198.51.100.10-198.51.100.20"
+
+
+def _address(text: str, whole: str) -> Address:
+    try:
+        return ip_address(text)
+    except ValueError:
+        raise ValueError(f"{whole!r} is no range: {text!r} is not an IP address; write it like {_EXAMPLE}") from None
+
+
+def _why_no_cidr(text: str) -> str:
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError:
+        return f"{text!r} is not a CIDR: write it like 198.51.100.0/24 or 2001:db8::/64"
+    return f"{text!r} has host bits set: write {network}"

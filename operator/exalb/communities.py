@@ -1,0 +1,50 @@
+"""BGP communities as operators write them: `65001:100`, `large:65001:1:2`, `target:65001:100`, `NO_EXPORT`. Pure."""
+
+from typing import TypeAlias
+
+from exalb_bgp.rib import Community, ExtendedCommunity, ExtendedKind, LargeCommunity
+
+AnyCommunity: TypeAlias = Community | LargeCommunity | ExtendedCommunity
+
+WELL_KNOWN = {
+    "GRACEFUL_SHUTDOWN": Community(65535, 0),
+    "ACCEPT_OWN": Community(65535, 1),
+    "LLGR_STALE": Community(65535, 6),
+    "NO_LLGR": Community(65535, 7),
+    "BLACKHOLE": Community(65535, 666),
+    "NO_EXPORT": Community(65535, 65281),
+    "NO_ADVERTISE": Community(65535, 65282),
+    "NO_EXPORT_SUBCONFED": Community(65535, 65283),
+    "NO_PEER": Community(65535, 65284),
+}
+"""The names of the IANA registry "BGP Well-known Communities"."""
+
+PATTERN = (
+    r"^([0-9]{1,5}:[0-9]{1,5}|large:[0-9]{1,10}:[0-9]{1,10}:[0-9]{1,10}|(target|origin):[0-9]{1,5}:[0-9]{1,10}|"
+    + "|".join(WELL_KNOWN)
+    + r")$"
+)
+
+_HOW = "write 65001:100, large:65001:1:2, target:65001:100, origin:65001:100 or a name such as NO_EXPORT"
+
+
+def parse_community(text: str) -> AnyCommunity:
+    """Read one community; raise ValueError with a sentence for people."""
+    if text in WELL_KNOWN:
+        return WELL_KNOWN[text]
+    kind, *rest = text.split(":")
+    if kind == "large" and len(rest) == 3:
+        return LargeCommunity(*(_number(part, 32, text) for part in rest))
+    if kind in ("target", "origin") and len(rest) == 2:
+        return ExtendedCommunity(ExtendedKind(kind), _number(rest[0], 16, text), _number(rest[1], 32, text))
+    if len(rest) == 1:
+        return Community(_number(kind, 16, text), _number(rest[0], 16, text))
+    raise ValueError(f"{text!r} is not a community: {_HOW}")
+
+
+def _number(text: str, bits: int, whole: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"{whole!r} is not a community: {_HOW}")
+    if int(text) >= 1 << bits:
+        raise ValueError(f"{whole!r} is not a community: {text} does not fit into {bits} bits")
+    return int(text)

@@ -1,0 +1,97 @@
+"""Every "no" of ExaLB: one enum, in CamelCase as the Kubernetes API conventions want reasons. Pure.
+
+The sentence for people is made where the reason is found; what a reason means in general stands here.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Reason(Enum):
+    """Why something is not as it was asked for."""
+
+    # A Service has no address, or not the one it asks for.
+    NO_MATCHING_POOL = "NoMatchingPool"
+    """No pool serves this Service."""
+    POOL_NOT_FOUND = "PoolNotFound"
+    """The pool asked for by name does not exist, or is out of force."""
+    POOL_NOT_ALLOWED = "PoolNotAllowed"
+    """The pool's serviceAllocation does not admit this Service."""
+    POOL_DISABLED = "PoolDisabled"
+    """The pool gives nothing new."""
+    POOL_EXHAUSTED = "PoolExhausted"
+    """Every address that this Service could get is in use."""
+    FAMILY_NOT_AVAILABLE = "FamilyNotAvailable"
+    """No pool that serves this Service has the address families that it needs."""
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    """The namespace holds as many addresses of the pool as it may."""
+    ADDRESS_IN_USE = "AddressInUse"
+    """The address asked for is held by another Service."""
+    ADDRESS_NOT_IN_POOL = "AddressNotInPool"
+    """The address asked for is outside every pool."""
+    ADDRESS_RESERVED = "AddressReserved"
+    """The address asked for is reserved for somebody else."""
+    ADDRESS_EXCLUDED = "AddressExcluded"
+    """The pool does not give addresses that end in .0 or .255."""
+    SHARING_CONFLICT = "SharingConflict"
+    """The address asked for is shared, and this Service does not fit in."""
+    CONTRADICTORY_REQUEST = "ContradictoryRequest"
+    """Two wishes of the Service exclude each other."""
+    INVALID_REQUEST = "InvalidRequest"
+    """A wish of the Service cannot be read."""
+
+    # An address is not told to a peer by a node.
+    NO_READY_ENDPOINTS = "NoReadyEndpoints"
+    """No endpoint of the Service is ready, or terminating and still serving."""
+    NO_LOCAL_ENDPOINTS = "NoLocalEndpoints"
+    """externalTrafficPolicy is Local, and this node has no endpoint that is ready, or terminating and still serving."""
+    NO_MATCHING_ADVERTISEMENT = "NoMatchingAdvertisement"
+    """No BGPAdvertisement selects this address for this peer on this node."""
+    CONFLICTING_ADVERTISEMENTS = "ConflictingAdvertisements"
+    """Two advertisements that select this prefix set one attribute to different values."""
+    AGGREGATE_TOO_WIDE = "AggregateTooWide"
+    """The aggregate would reach beyond the addresses of the pool."""
+    NO_NEXT_HOP = "NoNextHop"
+    """The session is of the other family, and there is no next hop of the prefix's own."""
+    NODE_EXCLUDED = "NodeExcluded"
+    """The node carries the label node.kubernetes.io/exclude-from-external-load-balancers."""
+    NODE_NETWORK_UNAVAILABLE = "NodeNetworkUnavailable"
+    """The node's condition NetworkUnavailable is True."""
+
+    # A custom resource is out of force, or partly.
+    INVALID_SPEC = "InvalidSpec"
+    """The spec breaks a rule of the schema."""
+    POOL_OVERLAP = "PoolOverlap"
+    """The pool has addresses in common with an earlier pool, and stands aside."""
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason, no secret
+    """The Secret that the peer names is not there."""
+    SECRET_UNUSABLE = "SecretUnusable"  # noqa: S105 - a reason, no secret
+    """The Secret that the peer names is of another type, or its password cannot be a TCP MD5 key."""
+    PEER_ADDRESS_TAKEN = "PeerAddressTaken"
+    """An earlier BGPPeer has a session with this address from the same node."""
+    PEER_IS_NODE = "PeerIsNode"
+    """The peer's address belongs to a node of this cluster."""
+    UNKNOWN_POOL = "UnknownPool"
+    """The advertisement names a pool that does not exist."""
+    UNKNOWN_PEER = "UnknownPeer"
+    """The advertisement names a peer that does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A "no" with its reason and the sentence for people."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """What is wrong with one custom resource (or manifest), and in which field."""
+
+    kind: str
+    name: str
+    field: str
+    """Path in the object, starting with `spec` (or `metadata`)."""
+    reason: Reason
+    message: str

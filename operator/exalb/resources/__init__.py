@@ -1,0 +1,1 @@
+"""The custom resources of the group exalb.io as typed models. `make crds` writes crds/ from them."""

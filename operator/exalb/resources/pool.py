@@ -1,0 +1,139 @@
+"""IPAddressPool: which addresses there are to give, and to whom."""
+
+from functools import cached_property
+from typing import Annotated
+
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
+
+from exalb.addresses import AddressRange
+from exalb.resources.common import (
+    MAX_ITEMS,
+    Conditions,
+    IPText,
+    LabelSelectors,
+    Model,
+    Name,
+    Names,
+    cel,
+    rules,
+)
+
+
+def _is_range(text: str) -> str:
+    AddressRange.parse(text)
+    return text
+
+
+_PARTS = "self.split('-').map(part, part.trim())"
+_RANGE = (
+    f"self.contains('-') && {_PARTS}.size() == 2 && {_PARTS}.all(part, isIP(part))"
+    f" && ip({_PARTS}[0]).family() == ip({_PARTS}[1]).family()"
+)
+_SHAPE = f"(isCIDR(self) || ({_RANGE}))"
+
+AddressText = Annotated[
+    str,
+    AfterValidator(_is_range),
+    Field(
+        max_length=93,
+        json_schema_extra=rules(
+            cel(_SHAPE, "must be a CIDR such as 198.51.100.0/24 or a range such as 198.51.100.10-198.51.100.20"),
+            cel(
+                "!isCIDR(self) || cidr(self).masked() == cidr(self)",
+                "has host bits set: write the network address, such as 198.51.100.0/24",
+            ),
+            cel(
+                f"!{_SHAPE} || (isCIDR(self) ? [cidr(self).ip()] : {_PARTS}.map(part, ip(part)))"
+                ".all(end, end.isGlobalUnicast())",
+                "must hold unicast addresses only: no loopback, link-local, multicast or unspecified ones",
+            ),
+        ),
+    ),
+]
+
+
+class ServiceAllocation(Model):
+    """Which Services a pool serves. Namespace condition and Service condition must both hold."""
+
+    priority: Annotated[int, Field(strict=True, ge=0, le=2147483647)] | None = None
+    """Lower goes first; 0 and unset go last, as in MetalLB."""
+    namespaces: Names = ()
+    """Namespaces by name; a namespace may also match by `namespaceSelectors`."""
+    namespace_selectors: LabelSelectors = ()
+    service_selectors: LabelSelectors = ()
+
+
+class Reservation(Model):
+    """An address held for one Service, or one namespace, also while the Service is away."""
+
+    address: IPText
+    namespace: Name
+    service: Annotated[str, Field(min_length=1, max_length=63)] | None = None
+    """Unset reserves the address for any Service of the namespace."""
+
+
+class IPAddressPoolSpec(Model):
+    """The desired state of an IPAddressPool."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            cel(
+                "!has(self.reservations) || self.reservations.all(r,"
+                " self.reservations.exists_one(other, other.address == r.address))",
+                "an address can be reserved once only",
+                fieldPath=".reservations",
+            )
+        )
+    )
+
+    addresses: Annotated[tuple[AddressText, ...], Field(min_length=1, max_length=MAX_ITEMS)]
+    """CIDRs and ranges, IPv4 and IPv6."""
+    auto_assign: bool = True
+    """Whether Services that ask for no pool may get an address from here."""
+    avoid_buggy_ips: Annotated[bool, Field(alias="avoidBuggyIPs")] = False
+    """Never give IPv4 addresses that end in .0 or .255."""
+    disabled: bool = False
+    """Keep what is assigned, give nothing new."""
+    service_allocation: ServiceAllocation | None = None
+    reservations: Annotated[tuple[Reservation, ...], Field(max_length=64)] = ()
+    quota_per_namespace: Annotated[int, Field(strict=True, ge=1, le=2147483647)] | None = None
+    """How many addresses of this pool one namespace may hold."""
+
+    @cached_property
+    def ranges(self) -> tuple[AddressRange, ...]:
+        """The addresses, parsed, in the order of the spec."""
+        return tuple(AddressRange.parse(text) for text in self.addresses)
+
+    @model_validator(mode="after")
+    def _no_range_twice(self) -> "IPAddressPoolSpec":
+        for index, one in enumerate(self.ranges):
+            for other_index in range(index):
+                if one.overlaps(self.ranges[other_index]):
+                    pair = f"{self.addresses[index]!r} and {self.addresses[other_index]!r}"
+                    raise ValueError(f"addresses: {pair} overlap: write each address once")
+        return self
+
+    @model_validator(mode="after")
+    def _reserved_once(self) -> "IPAddressPoolSpec":
+        seen = [reservation.address for reservation in self.reservations]
+        if len(set(seen)) != len(seen):
+            raise ValueError("reservations: an address can be reserved once only")
+        return self
+
+
+class FamilyUse(Model):
+    """How much of one address family is in use. Counts are text-safe: never negative, at most 2^63-1."""
+
+    capacity: int = 0
+    assigned: int = 0
+    available: int = 0
+
+
+class IPAddressPoolStatus(Model):
+    """The observed state of an IPAddressPool."""
+
+    ipv4: FamilyUse | None = None
+    ipv6: FamilyUse | None = None
+    usage: Annotated[str, Field(max_length=128)] | None = None
+    """Assigned and free, for the column of `kubectl get`."""
+    conditions: Conditions = ()
