@@ -1,0 +1,116 @@
+"""Control groups of a lab's nodes: a child group of ours for each node, and none left behind.
+
+With version 1 a node gets a child, in every hierarchy, of the group that we run in ourselves. With version 2 controllers
+cannot be handed to a child of a group that has processes, so systemd is asked for a scope with delegation where it runs,
+and elsewhere (in a container) the group is made below the visible root. Commands are started through `Group.argv`, and
+the node's init, in a cgroup namespace of its own, then sees its group as the root.
+"""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+MOUNT = Path("/sys/fs/cgroup")
+SYSTEMD = Path("/run/systemd/system")
+NEEDED = frozenset({"cpu", "memory", "pids"})
+"""Controllers without which kubelet does not manage pods."""
+_JOIN = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ > "$1/cgroup.procs"; shift; n=$((n-1)); done; exec "$@"'
+
+
+class CgroupError(RuntimeError):
+    """No group can be had, or one does not go away; the text says where and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One node's group: a directory in each hierarchy. `scope` is the name of the systemd unit that holds it, if any."""
+
+    directories: tuple[Path, ...]
+    scope: str | None = None
+
+    def argv(self, argv: Sequence[str | Path]) -> list[str]:
+        """Return the command that joins the group and becomes `argv`; its pid is the pid of `argv`."""
+        if self.scope is not None:
+            run = ["systemd-run", "--scope", "--quiet", "--collect", f"--unit={self.scope}", "--property=Delegate=yes"]
+            return [*run, "--", *map(str, argv)]
+        paths = [str(path) for path in self.directories]
+        return ["sh", "-c", _JOIN, "sh", str(len(paths)), *paths, *map(str, argv)]
+
+    def create(self) -> None:
+        """Make the directories; what a killed node left in them goes first, for kubelet spends seconds on each."""
+        self.remove()
+        if self.scope is not None:
+            return
+        for directory in self.directories:
+            directory.mkdir()
+            for name in ("cpuset.cpus", "cpuset.mems"):
+                if "cpuset" in _controllers(directory) and not (directory / name).read_text().strip():
+                    (directory / name).write_text((directory.parent / name).read_text())
+
+    def remove(self, seconds: float = 10) -> None:
+        """End every process in the group and remove it, with all groups below; CgroupError if some stay."""
+        deadline = time.monotonic() + seconds
+        while left := [path for path in self.directories if path.exists()]:
+            for directory in left:
+                _empty(directory)
+            if time.monotonic() > deadline:
+                raise CgroupError(f"these control groups do not go away: {', '.join(map(str, left))}")
+            time.sleep(0.02)
+
+
+def group(lab: str, node: str) -> Group:
+    """Return the group for a node, not made yet; CgroupError when this machine offers no way."""
+    name = f"exalb-lab-{lab}-{node}"
+    if (MOUNT / "cgroup.controllers").exists():
+        if SYSTEMD.exists():
+            return Group((MOUNT / "system.slice" / f"{name}.scope",), scope=name)
+        return Group((_root_for_children(MOUNT) / name,))
+    return Group(tuple(MOUNT / hierarchy / path / name for hierarchy, path in _own_groups()))
+
+
+def _own_groups() -> list[tuple[str, str]]:
+    """List hierarchy and our own place in it, of version 1. The file is read at once: it changes while one moves."""
+    lines = Path("/proc/self/cgroup").read_text().splitlines()
+    found = [line.split(":", 2)[1:] for line in lines]
+    return [(names.removeprefix("name="), path.lstrip("/")) for names, path in found if names]
+
+
+def _controllers(directory: Path) -> frozenset[str]:
+    """Return the controllers of a directory of version 1, by the name of the hierarchy it is in."""
+    parts = directory.relative_to(MOUNT).parts if directory.is_relative_to(MOUNT) else ()
+    return frozenset(parts[0].split(",")) if parts else frozenset()
+
+
+def _root_for_children(root: Path) -> Path:
+    """Make the visible root of version 2 hand its controllers to children.
+
+    The root of a cgroup namespace, unlike the machine's, must hold no process for that: those in a container move to
+    a child, as container runtimes inside containers do.
+    """
+    offered = (root / "cgroup.controllers").read_text().split()
+    if missing := NEEDED - set(offered):
+        raise CgroupError(f"{root} offers no controller {', '.join(sorted(missing))}: the lab's nodes need them")
+    if NEEDED <= set((root / "cgroup.subtree_control").read_text().split()):
+        return root
+    if (root / "cgroup.type").exists():  # which the machine's own root has not
+        aside = root / "init"
+        aside.mkdir(exist_ok=True)
+        for pid in (root / "cgroup.procs").read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                (aside / "cgroup.procs").write_text(pid)
+    (root / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in offered))
+    return root
+
+
+def _empty(directory: Path) -> None:
+    """Take a step towards removing a group: kill what is in it, remove what is empty, deepest first."""
+    for path, _, _ in os.walk(directory, topdown=False):
+        with contextlib.suppress(OSError):
+            for pid in (Path(path) / "cgroup.procs").read_text().split():
+                os.kill(int(pid), signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            Path(path).rmdir()

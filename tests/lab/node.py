@@ -1,0 +1,154 @@
+"""A node of the lab's cluster: the real containerd, kubelet and kube-proxy, in namespaces and a control group of its own.
+
+A node is a name in a lab; what it knows stands in the lab's state directory, so any process can make the value again.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Any
+
+from tests.lab import cgroups, layout, nodeconfig, wait
+from tests.lab.layout import Layout
+from tests.lab.nodeinit import Spec
+from tests.lab.pki import Authority
+
+class NodeError(RuntimeError):
+    """A node did not start; the text has the end of the log that says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Node `number` (1, 2, …) of a lab; it is called n1, n2, …"""
+
+    layout: Layout
+    number: int
+
+    @property
+    def name(self) -> str:
+        """The node's name in Kubernetes, and the role of its network namespace."""
+        return f"n{self.number}"
+
+    @property
+    def addresses(self) -> tuple[IPv4Address, IPv6Address]:
+        """The node's own addresses, on the fabric."""
+        four, six = layout.on_fabric(layout.NODES[self.number - 1])
+        return four.ip, six.ip
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the node's init; None while the node is off."""
+        try:
+            pid = int(self._pidfile.read_text())
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError, ValueError):
+            return None
+        return pid if os.fsencode(self._spec) in command.split(b"\0") else None
+
+    def configure(self, authority: Authority, programs: Path) -> None:
+        """Write all that the node needs to start, but make no process."""
+        etc = self._directory / "etc"
+        nodeconfig.write(etc, self.name, self.number, authority)
+        services = nodeconfig.services(self.name, self.addresses)
+        self._spec.write_text(
+            json.dumps(
+                asdict(
+                    Spec(
+                        name=self.name,
+                        store=str(self.layout.store / self.name),
+                        config=str(etc),
+                        programs=str(programs),
+                        pidfile=str(self._pidfile),
+                        services=services,
+                        logs={name: str(self.layout.log(f"{self.name}-{name}")) for name in services},
+                    )
+                )
+            )
+        )
+
+    def start(self) -> None:
+        """Switch the node on and return when its init runs; containers of an earlier life are started anew by kubelet."""
+        (self.layout.store / self.name).mkdir(parents=True, exist_ok=True)
+        self._pidfile.unlink(missing_ok=True)
+        group = cgroups.group(self.layout.name, self.name)
+        (self._directory / "cgroups").write_text("\n".join(map(str, group.directories)))
+        group.create()
+        flags = ["--mount", "--uts", "--ipc", "--pid", "--cgroup", "--fork", "--kill-child", "--propagation=private"]
+        init = [sys.executable, "-I", "-S", Path(__file__).with_name("nodeinit.py"), self._spec]
+        log = self.layout.log(f"{self.name}-init")
+        with log.open("a") as output:
+            process = subprocess.Popen(
+                group.argv(self.layout.namespace(self.name).argv(["unshare", *flags, *init])),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                env={**os.environ, "EXALB_LAB": self.layout.name},
+            )
+
+        def started() -> bool:
+            if process.poll() is not None:
+                raise NodeError(f"node {self.name} ended at once; {log} says:\n{log.read_text()[-2000:]}")
+            return self.pid is not None
+
+        wait.until(f"node {self.name} starts", started, seconds=10, every=0.01)
+
+    def kill(self) -> None:
+        """Take the node's power away: every process of it is gone when this returns, what was written stays."""
+        if pid := self.pid:
+            os.kill(pid, signal.SIGKILL)
+        for directory in (self._directory / "cgroups").read_text().split("\n"):
+            cgroups.Group((Path(directory),)).remove()
+        for pid in self.layout.namespace(self.name).pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        wait.until(f"node {self.name} ends", lambda: self.pid is None, seconds=10, every=0.01)
+
+    def restart(self) -> None:
+        """Take the power away and give it back."""
+        self.kill()
+        self.start()
+
+    def argv(self, argv: Sequence[str | Path]) -> list[str]:
+        """Return the command that runs `argv` inside the node, as root."""
+        if (pid := self.pid) is None:
+            raise NodeError(f"node {self.name} is off")
+        return ["nsenter", f"--target={pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--", *map(str, argv)]
+
+    def run(self, argv: Sequence[str | Path], **kw: Any) -> subprocess.CompletedProcess[str]:
+        """Run a command inside the node to its end; CalledProcessError when it fails, unless `check=False`."""
+        kw = {"check": True, "capture_output": True, "text": True, "stdin": subprocess.DEVNULL} | kw
+        return subprocess.run(self.argv(argv), **kw)
+
+    def signal(self, service: str, number: signal.Signals) -> None:
+        """Send a signal to `containerd`, `kubelet` or `kube-proxy`; one that ends is started again by the node's init."""
+        self.run(["sh", "-c", f"kill -{int(number)} $(cat /run/lab/{service}.pid)"])
+
+    def load(self, archive: Path) -> None:
+        """Put the images of a docker archive on the node; containerd must answer."""
+        with archive.open("rb") as file:
+            self.run(["ctr", "--namespace=k8s.io", "images", "import", "-"], stdin=file)
+
+    @property
+    def has_containerd(self) -> bool:
+        """Whether the node's containerd answers."""
+        return self.pid is not None and self.run(["ctr", "version"], check=False).returncode == 0
+
+    @property
+    def _directory(self) -> Path:
+        return self.layout.state / self.name
+
+    @property
+    def _pidfile(self) -> Path:
+        return self._directory / "pid"
+
+    @property
+    def _spec(self) -> Path:
+        return self._directory / "node.json"

@@ -1,0 +1,29 @@
+"""Waiting for a condition with a deadline: the lab's, and every story's, one way to wait."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class TooLate(AssertionError):
+    """What was waited for did not happen in time; the text says what, how long, and what was there instead."""
+
+
+def until(what: str, condition: Callable[[], T], *, seconds: float = 30, every: float = 0.05) -> T:
+    """Return the condition's first true value; TooLate after `seconds`.
+
+    An AssertionError of the condition counts as "not yet", and its text is shown if the time runs out.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            last: object = (value := condition())
+            if value:
+                return value
+        except AssertionError as error:
+            last = error
+        if time.monotonic() > deadline:
+            raise TooLate(f"waited {seconds:g} s until {what}; last seen: {last}")
+        time.sleep(every)
