@@ -10,6 +10,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from exalb.communities import AnyCommunity
 from exalb.reasons import Invalid, Refusal
 from exalb.resources.advertisement import BGPAdvertisementSpec
 from exalb.resources.peer import BGPPeerSpec
@@ -55,10 +56,12 @@ class IPFamilyPolicy(Enum):
 class AttributeOverrides:
     """Path attributes that a Service's annotations ask for; None is no opinion."""
 
-    communities: tuple[str, ...] | None = None
+    communities: tuple[AnyCommunity, ...] | None = None
     local_pref: int | None = None
     med: int | None = None
     as_path_prepend: int | None = None
+    problem: str | None = None
+    """One of them cannot be read; what is told would not be what was meant, so nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
