@@ -21,6 +21,8 @@ Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 
 NETNS = Path("/run/netns")
+STATE = Path("/run/exalb-lab")
+"""Below it, a directory for each lab."""
 LONGEST_NAME = 15
 """Of a network interface, in characters (IFNAMSIZ without the final NUL)."""
 ADDRESSES_AT_ONCE = {"net.ipv6.conf.all.accept_dad": 0, "net.ipv6.conf.default.accept_dad": 0}
@@ -61,6 +63,11 @@ class Namespace:
     def path(self) -> Path:
         """The file by which a process enters the namespace."""
         return NETNS / self.name
+
+    @property
+    def state(self) -> Path:
+        """The directory for what belongs to the namespace's processes: sockets, logs, pids, configuration."""
+        return STATE / self.lab / self.role
 
     @property
     def exists(self) -> bool:
@@ -133,6 +140,13 @@ class Namespace:
         """List the processes that live here."""
         return [int(pid) for pid in _ip([f"netns pids {self.name}"]).split()]
 
+    def holds(self, pid: int) -> bool:
+        """Whether a process runs here and has not ended."""
+        try:
+            return not _is_ended(pid) and Path(f"/proc/{pid}/ns/net").stat().st_ino == self.path.stat().st_ino
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+
     def delete(self) -> None:
         """End what still runs here, then remove the namespace with its interfaces. Nothing happens if it is gone."""
         if self.exists:
@@ -198,7 +212,7 @@ def _end_processes(namespace: Namespace, seconds: float = 10) -> None:
 def _is_ended(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return True
 
 
