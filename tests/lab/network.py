@@ -5,12 +5,15 @@ Both ends of a link are created inside their namespaces. Needs root and the `ip`
 """
 
 import contextlib
+import ctypes
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from pathlib import Path
@@ -23,6 +26,8 @@ Address = IPv4Address | IPv6Address
 NETNS = Path("/run/netns")
 STATE = Path("/run/exalb-lab")
 """Below it, a directory for each lab."""
+CLONE_NEWNET = 0x40000000
+"""Of setns(2), which Python has from 3.12 on."""
 LONGEST_NAME = 15
 """Of a network interface, in characters (IFNAMSIZ without the final NUL)."""
 ADDRESSES_AT_ONCE = {"net.ipv6.conf.all.accept_dad": 0, "net.ipv6.conf.default.accept_dad": 0}
@@ -112,6 +117,17 @@ class Namespace:
         """Start a process here, as `subprocess.Popen` does. Its `pid` is the process itself: `terminate()` ends it."""
         kw.setdefault("stdin", subprocess.DEVNULL)
         return subprocess.Popen(self.argv(argv, user=user), **kw)
+
+    def open_socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
+        """Open a socket that belongs here, for use by this very process: a client, or an observer of the wire."""
+        with ThreadPoolExecutor(max_workers=1) as pool:  # a namespace is a thread's own; this one ends at once
+            return pool.submit(self._enter_and_open, family, kind, protocol).result()
+
+    def _enter_and_open(self, family: int, kind: int, protocol: int) -> socket.socket:
+        with self.path.open("rb") as namespace:
+            if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNET):
+                raise NetworkError(f"cannot enter {self.name}: {os.strerror(ctypes.get_errno())}")
+        return socket.socket(family, kind, protocol)
 
     def ip(self, *commands: str) -> None:
         """Run commands of `ip` here, all in one go: `ip("link set eth0 up", "route add default via 10.0.0.1")`."""

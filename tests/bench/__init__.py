@@ -1,0 +1,1 @@
+"""How long things take, told by the wire and the kernel rather than by those who did them."""
