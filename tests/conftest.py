@@ -1,0 +1,35 @@
+"""Rules for every test: what a machine cannot run is skipped aloud, and where that must not happen, it fails."""
+
+import os
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+EVERYTHING_RUNS = os.environ.get("CI") == "true"
+"""On a machine that is set up for all tests, a skip hides something."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Make a failure of a skipped test where CI=true; an expected failure (xfail) stays one."""
+    report = yield
+    if EVERYTHING_RUNS and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = _why(report.longrepr)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Make a failure of a whole file that skips itself, where CI=true."""
+    report = yield
+    if EVERYTHING_RUNS and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = _why(report.longrepr)
+    return report
+
+
+def _why(skip: Any) -> str:
+    reason = skip[2] if isinstance(skip, tuple) else skip
+    return f"CI=true says that every test can run here, but this one did not: {reason}"
