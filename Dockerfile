@@ -1,0 +1,53 @@
+# ExaLB's image: Debian's own Python (3.11, the fastest for ExaBGP), pinned packages, our wheel. No compiler, no pip.
+#
+# The layers change in this order, seldom to often: system, packages, code. A change of code rebuilds the last alone.
+
+FROM docker.io/library/debian:12-slim AS system
+ENV LANG=C.UTF-8
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends python3 \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log \
+ && echo 'exalb:x:65532:' >> /etc/group \
+ && echo 'exalb:x:65532:65532::/nonexistent:/usr/sbin/nologin' >> /etc/passwd
+
+FROM system AS tools
+RUN apt-get update && apt-get install --yes --no-install-recommends python3-venv
+COPY requirements/build.txt /src/requirements/
+RUN python3 -m venv /tools \
+ && /tools/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /src/requirements/build.txt
+
+# Byte code is compiled here and never checked against its source again: the image is read-only where it runs.
+FROM tools AS packages
+COPY requirements/runtime.txt /src/requirements/
+RUN python3 -m venv --without-pip /opt/exalb \
+ && /tools/bin/pip --python /opt/exalb/bin/python install --no-cache-dir --disable-pip-version-check --no-compile \
+      --only-binary :all: --require-hashes -r /src/requirements/runtime.txt \
+ && /opt/exalb/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/exalb/lib
+
+FROM tools AS wheel
+RUN python3 -m venv --without-pip /opt/exalb
+COPY LICENSE README.md pyproject.toml /src/
+COPY operator /src/operator
+COPY bgp /src/bgp
+RUN cd /src && /tools/bin/hatchling build --target wheel --directory /wheel \
+ && /tools/bin/pip --python /opt/exalb/bin/python install --disable-pip-version-check --no-index --no-deps --no-compile \
+      --root /code /wheel/*.whl \
+ && python3 -m compileall -q -s /code --invalidation-mode unchecked-hash /code/opt/exalb/lib
+
+FROM scratch AS code
+COPY --from=wheel /code /
+
+FROM system AS runtime
+LABEL org.opencontainers.image.title="ExaLB" \
+      org.opencontainers.image.description="A bare-metal load-balancer operator for Kubernetes: addresses for Services, announced by BGP" \
+      org.opencontainers.image.licenses="Apache-2.0"
+ENV PATH=/opt/exalb/bin:/usr/local/bin:/usr/bin:/bin \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+COPY --from=packages /opt/exalb /opt/exalb
+USER 65532:65532
+WORKDIR /
+ENTRYPOINT ["exalb"]
+
+FROM runtime
+COPY --from=code / /

@@ -1,0 +1,133 @@
+"""The programs of Kubernetes: what the person has, else what an earlier run made, else built from Go modules.
+
+No package registry carries kube-apiserver, so the last road compiles it: all programs as one file that acts by the
+name it is called by (`tests/lab/kube/main.go`), from modules that `go.mod` and `go.sum` pin.
+"""
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.lab import cache, gobuild
+from tests.lab.cache import Say
+
+PROGRAMS = (
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kube-proxy",
+    "kubelet",
+    "kubectl",
+    "helm",
+)
+FILE = "kube"
+"""The name of the one file that is every program."""
+
+
+class BinariesError(RuntimeError):
+    """What EXALB_LAB_KUBE names cannot be used; the message says why and what to do."""
+
+
+def kube(say: Say, given: str | None = None, store: Path | None = None) -> Path:
+    """Return a directory that holds every program of PROGRAMS under its name.
+
+    `given` (default: EXALB_LAB_KUBE) names a directory with the programs, or a ready build `*.zst` that has its
+    `*.zst.sha256` beside it, or a directory with such a build. `store` is where builds are kept.
+    Raises BinariesError, or progress.CommandError when a build fails.
+    """
+    named = given or os.environ.get("EXALB_LAB_KUBE")
+    builds = store or cache.root() / "kube"
+    if not named:
+        return _built(builds, say)
+    source = Path(named).expanduser().absolute()
+    if not source.exists():
+        raise BinariesError(f"EXALB_LAB_KUBE names {source}, which does not exist: correct it, or unset it to build.")
+    if source.is_file():
+        return _unpacked(source, builds, say)
+    present = [program for program in PROGRAMS if (source / program).is_file()]
+    if len(present) == len(PROGRAMS):
+        return source
+    if archive := _ready_build(source):
+        return _unpacked(archive, builds, say)
+    absent = ", ".join(program for program in PROGRAMS if program not in present)
+    raise BinariesError(
+        f"EXALB_LAB_KUBE names {source}, which lacks {absent} and holds no ready build for {_machine()} (*.zst): "
+        "put the programs there, or unset it to build them."
+    )
+
+
+def _machine() -> str:
+    machine = platform.machine()
+    return "linux-" + {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
+
+
+def _ready_build(directory: Path) -> Path | None:
+    builds = sorted(directory.glob(f"kube-*-{_machine()}.zst"))
+    return builds[-1] if builds else None
+
+
+def _unpacked(archive: Path, builds: Path, say: Say) -> Path:
+    expected = _published_digest(archive)
+    directory = builds / expected[:16]
+    with cache.lock(directory, say):
+        if _sound(directory):
+            return directory
+        say(f"checking and unpacking {archive}")
+        if (actual := cache.digest(archive)) != expected:
+            raise BinariesError(
+                f"{archive} is not what {archive.name}.sha256 describes: it has SHA-256 {actual}, not {expected}. "
+                "Fetch both again, or unset EXALB_LAB_KUBE to build."
+            )
+        with cache.making(directory) as made:
+            unpacked = subprocess.run(
+                ["zstd", "--decompress", "--quiet", archive, "-o", made / FILE], check=False, capture_output=True
+            )
+            if unpacked.returncode != 0:
+                raise BinariesError(f"{archive} cannot be unpacked: {unpacked.stderr.decode().strip()}")
+            _finish(made)
+    return directory
+
+
+def _published_digest(archive: Path) -> str:
+    sums = archive.with_name(f"{archive.name}.sha256")
+    if not sums.is_file():
+        raise BinariesError(f"{archive} has no {sums.name} beside it, so that it cannot be checked: put it there.")
+    words = sums.read_text().split()
+    if not words or len(words[0]) != hashlib.sha256().digest_size * 2:
+        raise BinariesError(f"{sums} does not begin with a SHA-256: write it with sha256sum.")
+    return words[0].lower()
+
+
+def _built(builds: Path, say: Say) -> Path:
+    directory, work = builds / gobuild.key(_machine()), builds / "building"
+    with cache.lock(work, say):
+        if not _sound(directory):
+            with cache.making(directory) as made:
+                gobuild.build(made / FILE, work, say)
+                _finish(made)
+            shutil.rmtree(work)
+    return directory
+
+
+def _finish(made: Path) -> None:
+    """Give the one file its names and note its digest, after it has shown that it runs on this machine."""
+    file = made / FILE
+    file.chmod(0o755)
+    for program in PROGRAMS:
+        (made / program).symlink_to(FILE)
+    try:
+        subprocess.run([made / "kubectl", "version", "--client"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise BinariesError(f"This build of Kubernetes does not run on this machine ({_machine()}): {error}") from None
+    (made / "SHA256").write_text(cache.digest(file))
+
+
+def _sound(directory: Path) -> bool:
+    try:
+        return (directory / "SHA256").read_text() == cache.digest(directory / FILE)
+    except FileNotFoundError:
+        return False
