@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 
 from exalb_bgp.rib import Address, Community, ExtendedCommunity, ExtendedKind, LargeCommunity, Prefix
 from exalb_bgp.session import Family
-from tests.lab.routers.router import Neighbor, Peering, Route, Router, wait_until
+from tests.lab.routers.router import Neighbor, Peering, Route, Router
+from tests.lab.wait import until
 
 ESTABLISHED = 6
 """Number of the state in GoBGP's API."""
@@ -30,7 +31,7 @@ class GoBgp(Router):
         daemon = f"gobgpd -f {self.directory}/gobgpd.toml --api-hosts 127.0.0.1:50051 --log-plain"
         shell = f"echo $$ > {self.directory}/gobgpd.pid; exec {daemon} > {self.directory}/gobgpd.log 2>&1"
         self.namespace.run(["setsid", "--fork", "sh", "-c", shell])
-        wait_until(lambda: self._answers(len(neighbors)), f"{self.namespace.name}: gobgpd does not answer")
+        until("gobgpd answers", lambda: self._answers(len(neighbors)), seconds=10, every=0.02)
 
     def _answers(self, neighbors: int) -> bool:
         done = self.namespace.run(["gobgp", "--json", "neighbor"], check=False)
@@ -46,7 +47,7 @@ class GoBgp(Router):
         self._write(neighbors)
         os.kill(int((self.directory / "gobgpd.pid").read_text()), signal.SIGHUP)
         wanted = {neighbor.address for neighbor in neighbors}
-        wait_until(lambda: self.peerings().keys() == wanted, f"{self.namespace.name}: gobgpd did not take its file")
+        until("gobgpd took its file", lambda: self.peerings().keys() == wanted, seconds=10, every=0.02)
 
     def peerings(self) -> Mapping[Address, Peering]:
         """Read the neighbours; connections are counted in the log."""

@@ -6,7 +6,7 @@ import shutil
 import signal
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -18,7 +18,7 @@ from tests.lab.network import Namespace
 
 
 class RouterError(RuntimeError):
-    """A router refused a command or did not answer; the text has what it said."""
+    """A router refused a command ; the text has what it said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +136,6 @@ class Router(ABC):
     @abstractmethod
     def look(self) -> str:
         """A command line for people who want to look around."""
-
-
-def wait_until(condition: Callable[[], bool], otherwise: str, seconds: float = 10) -> None:
-    """Look again and again until the condition holds; RouterError with `otherwise` when time is up."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise RouterError(f"{otherwise} (waited {seconds:.0f} s)")
-        time.sleep(0.02)
 
 
 def _end(namespace: Namespace, pid_file: Path, seconds: float = 5) -> None:
