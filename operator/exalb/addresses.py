@@ -22,6 +22,22 @@ def make_address(family: Family, number: int) -> Address:
     return IPv4Address(number) if family is Family.IPV4 else IPv6Address(number)
 
 
+UNUSABLE = tuple(
+    ip_network(block)
+    for block in (
+        "0.0.0.0/8",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "224.0.0.0/4",
+        "255.255.255.255/32",
+        "::/127",
+        "fe80::/10",
+        "ff00::/8",
+    )
+)
+"""What no Service can have: this network, loopback, link-local, multicast, broadcast (RFC 1122, RFC 4291)."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class AddressRange:
     """All addresses of one family from `first` to `last`, both included, as numbers. Never enumerated."""
@@ -34,30 +50,38 @@ class AddressRange:
     def parse(cls, text: str) -> "AddressRange":
         """Read a CIDR or `first-last`; raise ValueError with a sentence for people."""
         low, dash, high = text.partition("-")
-        found = cls._between(low.strip(), high.strip(), text) if dash else cls._cidr(text.strip())
-        for end in (found.low, found.high):
-            if end.is_multicast or end.is_loopback or end.is_unspecified or end.is_link_local:
-                raise ValueError(f"{text!r} holds {end}, which no Service can have: write a range of unicast addresses")
+        found = cls._between(low.strip(), high.strip(), text) if dash else cls._cidr(text)
+        for block in UNUSABLE:
+            if found.overlaps(cls.of(block)):
+                raise ValueError(f"{text!r} holds addresses that no Service can have: {block}")
         return found
+
+    @classmethod
+    def of(cls, network: Prefix) -> "AddressRange":
+        """Return all addresses of `network`."""
+        return cls(network.version, int(network.network_address), int(network.broadcast_address))
 
     @classmethod
     def _between(cls, low: str, high: str, text: str) -> "AddressRange":
         first, last = _address(low, text), _address(high, text)
         if first.version != last.version:
-            raise ValueError(f"{text!r} goes from IPv{first.version} to IPv{last.version}: write one family per range")
+            raise ValueError(f"{text!r} goes from one address family to the other: write one family per range")
         if int(first) > int(last):
             raise ValueError(f"{text!r} ends before it starts: write the lower address first")
         return cls(first.version, int(first), int(last))
 
     @classmethod
     def _cidr(cls, text: str) -> "AddressRange":
-        if "/" not in text:
-            raise ValueError(f"{text!r} is neither a CIDR such as 198.51.100.0/24 nor a range such as {_EXAMPLE}")
+        address, _, length = text.partition("/")
         try:
-            network = ip_network(text)
+            network = ip_network(text, strict=False)
         except ValueError:
-            raise ValueError(_why_no_cidr(text)) from None
-        return cls(network.version, int(network.network_address), int(network.broadcast_address))
+            raise ValueError(f"{text!r} is neither {_A_CIDR} nor {_A_RANGE}") from None
+        if length != str(network.prefixlen):
+            raise ValueError(f"{text!r} is neither {_A_CIDR} nor {_A_RANGE}: write {network}")
+        if _address(address, text) != network.network_address:
+            raise ValueError(f"{text!r} has host bits set: write {network}")
+        return cls.of(network)
 
     @property
     def family(self) -> Family:
@@ -97,19 +121,14 @@ class AddressRange:
         return f"{self.low}-{self.high}"
 
 
-_EXAMPLE = "198.51.100.10-198.51.100.20"
+_A_CIDR, _A_RANGE = "a CIDR such as 198.51.100.0/24", "a range such as 198.51.100.10-198.51.100.20"
 
 
 def _address(text: str, whole: str) -> Address:
     try:
-        return ip_address(text)
+        address = ip_address(text)
     except ValueError:
-        raise ValueError(f"{whole!r} is no range: {text!r} is not an IP address; write it like {_EXAMPLE}") from None
-
-
-def _why_no_cidr(text: str) -> str:
-    try:
-        network = ip_network(text, strict=False)
-    except ValueError:
-        return f"{text!r} is not a CIDR: write it like 198.51.100.0/24 or 2001:db8::/64"
-    return f"{text!r} has host bits set: write {network}"
+        raise ValueError(f"{whole!r} is neither {_A_CIDR} nor {_A_RANGE}: {text!r} is not an IP address") from None
+    if isinstance(address, IPv6Address) and (address.scope_id is not None or address.ipv4_mapped):
+        raise ValueError(f"{whole!r} is neither {_A_CIDR} nor {_A_RANGE}: write it without zone or embedded address")
+    return address

@@ -1,5 +1,6 @@
 """BGP communities as operators write them: `65001:100`, `large:65001:1:2`, `target:65001:100`, `NO_EXPORT`. Pure."""
 
+import re
 from typing import TypeAlias
 
 from exalb_bgp.rib import Community, ExtendedCommunity, ExtendedKind, LargeCommunity
@@ -20,9 +21,9 @@ WELL_KNOWN = {
 """The names of the IANA registry "BGP Well-known Communities"."""
 
 PATTERN = (
-    r"^([0-9]{1,5}:[0-9]{1,5}|large:[0-9]{1,10}:[0-9]{1,10}:[0-9]{1,10}|(target|origin):[0-9]{1,5}:[0-9]{1,10}|"
+    "^(?:[0-9]{1,5}:[0-9]{1,5}|large:[0-9]{1,10}:[0-9]{1,10}:[0-9]{1,10}|(?:target|origin):[0-9]{1,5}:[0-9]{1,10}|"
     + "|".join(WELL_KNOWN)
-    + r")$"
+    + ")$"
 )
 
 _HOW = "write 65001:100, large:65001:1:2, target:65001:100, origin:65001:100 or a name such as NO_EXPORT"
@@ -32,19 +33,19 @@ def parse_community(text: str) -> AnyCommunity:
     """Read one community; raise ValueError with a sentence for people."""
     if text in WELL_KNOWN:
         return WELL_KNOWN[text]
+    if not re.fullmatch(PATTERN, text):
+        raise ValueError(f"{text!r} is not a community: {_HOW}")
     kind, *rest = text.split(":")
-    if kind == "large" and len(rest) == 3:
-        return LargeCommunity(*(_number(part, 32, text) for part in rest))
-    if kind in ("target", "origin") and len(rest) == 2:
-        return ExtendedCommunity(ExtendedKind(kind), _number(rest[0], 16, text), _number(rest[1], 32, text))
-    if len(rest) == 1:
-        return Community(_number(kind, 16, text), _number(rest[0], 16, text))
-    raise ValueError(f"{text!r} is not a community: {_HOW}")
+    match kind:
+        case "large":
+            return LargeCommunity(*(_number(part, 32, text) for part in rest))
+        case "target" | "origin":
+            return ExtendedCommunity(ExtendedKind(kind), _number(rest[0], 16, text), _number(rest[1], 32, text))
+        case _:
+            return Community(_number(kind, 16, text), _number(rest[0], 16, text))
 
 
 def _number(text: str, bits: int, whole: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError(f"{whole!r} is not a community: {_HOW}")
     if int(text) >= 1 << bits:
         raise ValueError(f"{whole!r} is not a community: {text} does not fit into {bits} bits")
     return int(text)

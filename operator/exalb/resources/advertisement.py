@@ -5,7 +5,17 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from exalb.communities import PATTERN, parse_community
-from exalb.resources.common import LIST_SET, Conditions, LabelSelectors, Model, Names, cel, rules
+from exalb.resources.common import (
+    LIST_SET,
+    Conditions,
+    Flag,
+    LabelSelectors,
+    Model,
+    Names,
+    cel,
+    each_once,
+    rules,
+)
 
 
 def _is_community(text: str) -> str:
@@ -23,21 +33,22 @@ CommunityText = Annotated[
         json_schema_extra=rules(
             cel(
                 f"self.matches('{PATTERN}')",
-                "write 65001:100, large:65001:1:2, target:65001:100, origin:65001:100 or a name such as NO_EXPORT",
+                "is not a community: write 65001:100, large:65001:1:2, target:65001:100, origin:65001:100"
+                " or a name such as NO_EXPORT",
             ),
             cel(
                 f"!self.matches('{PATTERN}') || !{_NUMBERS} || self.split(':').all(part, int(part) <= 65535)",
-                "each number of a community fits into 16 bits: at most 65535",
+                "is not a community: a number does not fit into 16 bits, at most 65535",
             ),
             cel(
                 f"!self.matches('{PATTERN}') || !self.startsWith('large:')"
                 " || self.split(':').all(part, part == 'large' || int(part) <= 4294967295)",
-                "each number of a large community fits into 32 bits: at most 4294967295",
+                "is not a community: a number does not fit into 32 bits, at most 4294967295",
             ),
             cel(
                 f"!self.matches('{PATTERN}') || !(self.startsWith('target:') || self.startsWith('origin:'))"
                 " || (int(self.split(':')[1]) <= 65535 && int(self.split(':')[2]) <= 4294967295)",
-                "the AS number of an extended community fits into 16 bits, its value into 32",
+                "is not a community: a number does not fit into 16 bits (AS number) or 32 bits (value)",
             ),
         ),
     ),
@@ -50,25 +61,34 @@ class BGPAdvertisementSpec(Model):
     """The desired state of a BGPAdvertisement. What is not selected is not told; unset selectors select everything."""
 
     ip_address_pools: Annotated[Names, Field(alias="ipAddressPools")] = ()
+    """Pools by name."""
     ip_address_pool_selectors: Annotated[LabelSelectors, Field(alias="ipAddressPoolSelectors")] = ()
-    """With `ipAddressPools`: pools that either names or selects."""
+    """Pools by their labels; with `ipAddressPools`: those that either names or selects."""
     service_selectors: LabelSelectors = ()
+    """Services by their labels."""
     node_selectors: LabelSelectors = ()
+    """Nodes by their labels."""
     peers: Names = ()
+    """Peers by name."""
     peer_selectors: LabelSelectors = ()
-    """With `peers`: peers that either names or selects."""
+    """Peers by their labels; with `peers`: those that either names or selects."""
     aggregation_length: Annotated[int, Field(strict=True, ge=1, le=32)] = 32
     """Prefix length of what is told for IPv4 addresses; 32 tells host routes."""
     aggregation_length_v6: Annotated[int, Field(strict=True, ge=1, le=128, alias="aggregationLengthV6")] = 128
+    """Prefix length of what is told for IPv6 addresses; 128 tells host routes."""
     local_pref: Unsigned32 | None = None
-    """Sent to iBGP peers only (RFC 4271 §5.1.5)."""
+    """LOCAL_PREF, sent to iBGP peers only (RFC 4271 §5.1.5)."""
     med: Unsigned32 | None = None
+    """MULTI_EXIT_DISC (RFC 4271 §5.1.4)."""
     as_path_prepend: Annotated[int, Field(strict=True, ge=0, le=16)] | None = None
     """How many times the local AS is put into AS_PATH once more."""
-    communities: Annotated[tuple[CommunityText, ...], Field(max_length=63, json_schema_extra=LIST_SET)] = ()
+    communities: Annotated[
+        tuple[CommunityText, ...], Field(max_length=63, json_schema_extra=LIST_SET), AfterValidator(each_once)
+    ] = ()
+    """Standard (65001:100), large (large:65001:1:2) and extended (target:65001:100) ones, and well-known names."""
     weight: Literal["None", "Endpoints"] = "None"
     """`Endpoints` tells the router how many ready endpoints the node has, as link bandwidth."""
-    allow_service_overrides: bool = False
+    allow_service_overrides: Flag = False
     """Whether annotations of a Service may replace these attributes."""
 
 
@@ -76,3 +96,4 @@ class BGPAdvertisementStatus(Model):
     """The observed state of a BGPAdvertisement."""
 
     conditions: Conditions = ()
+    """Whether the advertisement is in force, and why not."""

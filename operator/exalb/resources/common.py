@@ -5,11 +5,11 @@ manifests read without an API server are held to the same. One table of good and
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from ipaddress import ip_address
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 from pydantic.alias_generators import to_camel
 
 GROUP = "exalb.io"
@@ -29,13 +29,33 @@ def rules(*entries: dict[str, str]) -> dict[str, Any]:
     return {"x-kubernetes-validations": list(entries)}
 
 
+Item = TypeVar("Item", bound=Hashable)
+
+
+def each_once(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    """Return `items`; raise ValueError where one stands twice, as the API server does for a list of type `set`."""
+    if twice := [item for index, item in enumerate(items) if item in items[:index]]:
+        raise ValueError(f"Duplicate value: {twice[0]!r}: write it once")
+    return items
+
+
 LIST_SET = {"x-kubernetes-list-type": "set"}
+
+Flag = StrictBool
+"""True or false, and nothing that merely looks like it."""
 
 
 class Model(BaseModel):
     """Base of all parts of a spec: camelCase on the outside, immutable, unknown fields dropped as the server does."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_unset(cls, value: object) -> object:
+        return {key: item for key, item in value.items() if item is not None} if isinstance(value, Mapping) else value
 
 
 def _is_ip(text: str) -> str:
@@ -44,46 +64,68 @@ def _is_ip(text: str) -> str:
     except ValueError:
         raise ValueError(f"{text!r} is not an IP address: write it like 203.0.113.1 or 2001:db8::1") from None
     if "%" in text or (address.version == 6 and address.ipv4_mapped):
-        raise ValueError(f"{text!r} must be a plain IPv4 or IPv6 address, without zone or embedded IPv4 address")
+        raise ValueError(f"{text!r} is not an IP address: write it without zone or embedded IPv4 address")
     return text
 
 
-IPText = Annotated[
-    str,
-    AfterValidator(_is_ip),
+IS_IP = cel("isIP(self)", "is not an IP address: write it like 203.0.113.1 or 2001:db8::1")
+
+IPText = Annotated[str, AfterValidator(_is_ip), Field(max_length=45, json_schema_extra=rules(IS_IP))]
+"""An address, written without zone or embedded IPv4 address. Rules of a type made from it stand beside IS_IP."""
+
+
+def _is_routable(text: str) -> str:
+    address = ip_address(text)
+    link_local = address.version == 6 and address.is_link_local
+    if address.is_multicast or address.is_unspecified or link_local or text == "255.255.255.255":
+        raise ValueError(f"{text!r}: must be a unicast address, and no IPv6 link-local one")
+    return text
+
+
+HostText = Annotated[
+    IPText,
+    AfterValidator(_is_routable),
     Field(
-        max_length=45,
-        json_schema_extra=rules(cel("isIP(self)", "must be an IP address: write it like 203.0.113.1 or 2001:db8::1")),
+        json_schema_extra=rules(
+            IS_IP,
+            cel(
+                "!isIP(self) || ip(self).isGlobalUnicast() || ip(self).isLoopback()"
+                " || (ip(self).family() == 4 && ip(self).isLinkLocalUnicast())",
+                "must be a unicast address, and no IPv6 link-local one",
+            ),
+        )
     ),
 ]
+"""The address of one host, which can be reached without naming an interface."""
 
 Name = Annotated[str, Field(min_length=1, max_length=253)]
-Names = Annotated[tuple[Name, ...], Field(max_length=MAX_ITEMS, json_schema_extra=LIST_SET)]
+Names = Annotated[tuple[Name, ...], Field(max_length=MAX_ITEMS, json_schema_extra=LIST_SET), AfterValidator(each_once)]
 
 ASN = Annotated[int, Field(strict=True, ge=1, le=4294967295)]
 """A four-octet autonomous system number (RFC 6793)."""
 
-_DURATION = re.compile(r"^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$")
+_DURATION = r"([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?"
+_HOW_SECONDS = "must be whole seconds: write 90, 90s or 1m30s"
 
 
-def _seconds(value: object) -> object:
-    """Read `90`, `90s`, `1m30s` as seconds; leave anything else to be refused."""
-    if isinstance(value, str) and value:
-        match = _DURATION.match(value)
-        if not match:
-            raise ValueError(f"{value!r} is not a duration: write whole seconds like 90s or 1m30s")
-        hours, minutes, seconds = (int(part or 0) for part in match.groups())
-        return hours * 3600 + minutes * 60 + seconds
-    return value
+def _seconds(value: object) -> int:
+    """Read `90`, `90s`, `1m30s` as seconds."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    match = re.fullmatch(_DURATION, value) if isinstance(value, str) and value else None
+    if not match:
+        raise ValueError(f"{value!r}: {_HOW_SECONDS}")
+    hours, minutes, seconds = (int(part[:-1]) if part else 0 for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds
 
 
 def is_seconds(low: int, high: int, message: str, *, or_zero: bool = False) -> dict[str, Any]:
     """Return the schema of a duration between `low` and `high` seconds: an integer or text such as `90s`."""
     seconds = "(type(self) == int ? self : int(duration(self).getSeconds()))"
     zero = f"{seconds} == 0 || " if or_zero else ""
-    shape = "type(self) == int || self.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$') && self != ''"
+    shape = f"type(self) == int || self.matches('^{_DURATION}$') && self != ''"
     return rules(
-        cel(shape, "must be whole seconds: write 90 or 90s"),
+        cel(shape, _HOW_SECONDS),
         cel(f"!({shape}) || ({zero}{seconds} >= {low} && {seconds} <= {high})", message),
     ) | {"x-kubernetes-int-or-string": True}
 
@@ -97,17 +139,22 @@ class LabelSelectorRequirement(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
             cel(
-                "self.operator in ['In', 'NotIn'] == (has(self.values) && size(self.values) > 0)",
+                "(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)",
                 "In and NotIn need values; Exists and DoesNotExist take none",
             )
         )
     )
 
     key: Annotated[str, Field(min_length=1, max_length=317)]
+    """The key of the label."""
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    """How the label relates to `values`."""
     values: Annotated[
-        tuple[Annotated[str, Field(max_length=63)], ...], Field(max_length=64, json_schema_extra=LIST_SET)
+        tuple[Annotated[str, Field(max_length=63)], ...],
+        Field(max_length=64, json_schema_extra=LIST_SET),
+        AfterValidator(each_once),
     ] = ()
+    """For In and NotIn: the values that the label may, or must not, have."""
 
     @model_validator(mode="after")
     def _values_fit(self) -> "LabelSelectorRequirement":
@@ -134,7 +181,9 @@ class LabelSelector(Model):
     match_labels: Annotated[
         dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=64), Field(default_factory=dict)
     ]
+    """Labels that must be there with these values."""
     match_expressions: Annotated[tuple[LabelSelectorRequirement, ...], Field(max_length=32)] = ()
+    """Expressions that must hold."""
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Tell whether `labels` satisfy every part."""
@@ -155,11 +204,17 @@ class Condition(Model):
     """A condition (Kubernetes API, meta/v1)."""
 
     type: Annotated[str, Field(max_length=316)]
+    """What the condition is about, such as Ready."""
     status: Literal["True", "False", "Unknown"]
+    """Whether it holds."""
     reason: Annotated[str, Field(max_length=1024)]
+    """Why, in one word that programs can rely on."""
     message: Annotated[str, Field(max_length=32768)] = ""
+    """Why, in a sentence for people."""
     observed_generation: int | None = None
+    """The `metadata.generation` of the object that this was found for."""
     last_transition_time: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    """Since when `status` is what it is."""
 
 
 Conditions = Annotated[

@@ -1,5 +1,6 @@
 """BGPPeer: a router that nodes open BGP sessions with."""
 
+import re
 from ipaddress import ip_address
 from typing import Annotated, Literal
 
@@ -7,14 +8,18 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from exalb.resources.common import (
     ASN,
+    IS_IP,
     LIST_SET,
     Conditions,
+    Flag,
+    HostText,
     IPText,
     LabelSelectors,
     Model,
     Name,
     Seconds,
     cel,
+    each_once,
     is_seconds,
     rules,
 )
@@ -65,12 +70,32 @@ RouterID = Annotated[
     AfterValidator(_is_router_id),
     Field(
         json_schema_extra=rules(
-            cel("isIP(self)", "must be an IPv4 address such as 203.0.113.11 (RFC 6286)"),
+            IS_IP,
             cel(
                 "!isIP(self) || (ip(self).family() == 4 && self != '0.0.0.0')",
-                "must be an IPv4 address such as 203.0.113.11 (RFC 6286)",
+                "is no router ID: write an IPv4 address such as 203.0.113.11 (RFC 6286)",
             ),
         )
+    ),
+]
+
+
+def _is_interface(text: str) -> str:
+    if not re.fullmatch(_INTERFACE, text):
+        raise ValueError(f"{text!r} is no name of a network interface: write it like eth0")
+    return text
+
+
+_INTERFACE = "[A-Za-z0-9][A-Za-z0-9._-]*"
+
+InterfaceName = Annotated[
+    str,
+    AfterValidator(_is_interface),
+    Field(
+        max_length=15,
+        json_schema_extra=rules(
+            cel(f"self.matches('^{_INTERFACE}$')", "is no name of a network interface: write it like eth0")
+        ),
     ),
 ]
 
@@ -79,12 +104,14 @@ class SecretReference(Model):
     """A Secret of type kubernetes.io/basic-auth in ExaLB's own namespace; its key `password` is the TCP MD5 key."""
 
     name: Name
+    """Name of the Secret."""
 
 
 class GracefulRestart(Model):
     """Whether the peer shall keep forwarding while this node's BGP engine restarts (RFC 4724)."""
 
-    enabled: bool = True
+    enabled: Flag = True
+    """Whether graceful restart is offered to the peer."""
     restart_time: Annotated[
         Seconds,
         AfterValidator(_is_restart_time),
@@ -99,17 +126,18 @@ class BGPPeerSpec(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
             cel(
-                "!has(self.sourceAddress) || ip(self.sourceAddress).family() == ip(self.peerAddress).family()",
+                "!has(self.sourceAddress) || !isIP(self.sourceAddress) || !isIP(self.peerAddress)"
+                " || ip(self.sourceAddress).family() == ip(self.peerAddress).family()",
                 "must be of the same family as peerAddress",
                 fieldPath=".sourceAddress",
             ),
             cel(
-                "!(has(self.ttlSecurity) && self.ttlSecurity && has(self.ebgpMultiHop) && self.ebgpMultiHop)",
+                "!(self.ttlSecurity && self.ebgpMultiHop)",
                 "ttlSecurity is for directly connected peers: set either it or ebgpMultiHop",
                 fieldPath=".ttlSecurity",
             ),
             cel(
-                "!(has(self.ebgpMultiHop) && self.ebgpMultiHop && self.myASN == self.peerASN)",
+                "!(self.ebgpMultiHop && self.myASN == self.peerASN)",
                 "has no meaning towards a peer in the same AS: leave it out",
                 fieldPath=".ebgpMultiHop",
             ),
@@ -120,15 +148,16 @@ class BGPPeerSpec(Model):
     """The AS number of the nodes."""
     peer_asn: Annotated[AssignableASN, Field(alias="peerASN")]
     """The AS number of the router; equal to `myASN` makes the session iBGP."""
-    peer_address: IPText
+    peer_address: HostText
+    """The address of the router."""
     peer_port: Annotated[int, Field(strict=True, ge=1, le=65535)] = 179
-    source_address: IPText | None = None
+    """The TCP port on which the router listens."""
+    source_address: HostText | None = None
     """The local address of the session; unset leaves it to the node's routing table."""
-    source_interface: (
-        Annotated[str, Field(min_length=1, max_length=15, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] | None
-    ) = None
+    source_interface: InterfaceName | None = None
+    """The network interface that the session is bound to; unset leaves it to the node's routing table."""
     router_id: Annotated[RouterID | None, Field(alias="routerID")] = None
-    """Unset takes the node's IPv4 address, or a number made of its name where it has none."""
+    """BGP identifier; unset takes the node's IPv4 address, or a number made of its name where it has none."""
     hold_time: Annotated[
         Seconds,
         AfterValidator(_is_hold_time),
@@ -138,17 +167,22 @@ class BGPPeerSpec(Model):
             )
         ),
     ] = 90
+    """How long the session outlives silence, such as 90 or 90s; keepalives go out three times as often."""
     password_secret_ref: SecretReference | None = None
-    ebgp_multi_hop: bool = False
+    """Where the key of the session's TCP MD5 signatures (RFC 2385) stands; unset means none."""
+    ebgp_multi_hop: Flag = False
     """Whether the router may be more than one hop away."""
-    ttl_security: bool = False
+    ttl_security: Flag = False
     """GTSM (RFC 5082): accept only what comes from a directly connected router."""
     graceful_restart: GracefulRestart = GracefulRestart()
+    """Whether traffic goes on while this node's BGP engine restarts."""
     families: Annotated[
-        tuple[Literal["IPv4", "IPv6"], ...], Field(min_length=1, max_length=2, json_schema_extra=LIST_SET)
+        tuple[Literal["IPv4", "IPv6"], ...],
+        Field(min_length=1, max_length=2, json_schema_extra=LIST_SET),
+        AfterValidator(each_once),
     ] = ("IPv4", "IPv6")
     """Which families the session carries."""
-    next_hop: IPText | None = None
+    next_hop: HostText | None = None
     """Next hop of the prefixes of its own family, in place of the node's address."""
     node_selectors: LabelSelectors = ()
     """The nodes that open this session; unset means all."""
@@ -168,7 +202,10 @@ class BGPPeerStatus(Model):
     """The observed state of a BGPPeer over all nodes."""
 
     established: int = 0
+    """How many nodes have the session up."""
     wanted: int = 0
+    """How many nodes should have it."""
     sessions: Annotated[str, Field(max_length=64)] | None = None
     """Established and wanted sessions, for the column of `kubectl get`."""
     conditions: Conditions = ()
+    """Whether the peer is in force, and why not."""

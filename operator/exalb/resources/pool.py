@@ -1,14 +1,16 @@
 """IPAddressPool: which addresses there are to give, and to whom."""
 
 from functools import cached_property
+from ipaddress import ip_address
 from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from exalb.addresses import AddressRange
+from exalb.addresses import UNUSABLE, AddressRange
 from exalb.resources.common import (
     MAX_ITEMS,
     Conditions,
+    Flag,
     IPText,
     LabelSelectors,
     Model,
@@ -24,12 +26,10 @@ def _is_range(text: str) -> str:
     return text
 
 
-_PARTS = "self.split('-').map(part, part.trim())"
-_RANGE = (
-    f"self.contains('-') && {_PARTS}.size() == 2 && {_PARTS}.all(part, isIP(part))"
-    f" && ip({_PARTS}[0]).family() == ip({_PARTS}[1]).family()"
-)
-_SHAPE = f"(isCIDR(self) || ({_RANGE}))"
+_LOW, _HIGH = (f"self.split('-')[{index}].trim()" for index in (0, 1))
+_RANGE = f"size(self.split('-')) == 2 && isIP({_LOW}) && isIP({_HIGH})"
+_UNUSABLE = str([str(block) for block in UNUSABLE])
+_UNICAST = "holds addresses that no Service can have: loopback, link-local, multicast or broadcast ones"
 
 AddressText = Annotated[
     str,
@@ -37,15 +37,27 @@ AddressText = Annotated[
     Field(
         max_length=93,
         json_schema_extra=rules(
-            cel(_SHAPE, "must be a CIDR such as 198.51.100.0/24 or a range such as 198.51.100.10-198.51.100.20"),
+            cel(
+                f"isCIDR(self) || {_RANGE}",
+                "is neither a CIDR such as 198.51.100.0/24 nor a range such as 198.51.100.10-198.51.100.20",
+            ),
             cel(
                 "!isCIDR(self) || cidr(self).masked() == cidr(self)",
                 "has host bits set: write the network address, such as 198.51.100.0/24",
             ),
             cel(
-                f"!{_SHAPE} || (isCIDR(self) ? [cidr(self).ip()] : {_PARTS}.map(part, ip(part)))"
-                ".all(end, end.isGlobalUnicast())",
-                "must hold unicast addresses only: no loopback, link-local, multicast or unspecified ones",
+                f"!isCIDR(self) || {_UNUSABLE}.all(block,"
+                " !cidr(block).containsCIDR(self) && !cidr(self).containsCIDR(block))",
+                _UNICAST,
+            ),
+            cel(
+                f"!({_RANGE}) || ip({_LOW}).isGlobalUnicast() && ip({_HIGH}).isGlobalUnicast()"
+                f" && !{_LOW}.startsWith('0.') && !{_HIGH}.startsWith('0.')",
+                _UNICAST,
+            ),
+            cel(
+                f"!({_RANGE}) || ip({_LOW}).family() == ip({_HIGH}).family()",
+                "goes from one address family to the other: write one family per range",
             ),
         ),
     ),
@@ -60,14 +72,18 @@ class ServiceAllocation(Model):
     namespaces: Names = ()
     """Namespaces by name; a namespace may also match by `namespaceSelectors`."""
     namespace_selectors: LabelSelectors = ()
+    """Namespaces by their labels; with `namespaces`: those that either names or selects."""
     service_selectors: LabelSelectors = ()
+    """Services by their labels."""
 
 
 class Reservation(Model):
     """An address held for one Service, or one namespace, also while the Service is away."""
 
     address: IPText
+    """The address that is held."""
     namespace: Name
+    """The namespace that it is held for."""
     service: Annotated[str, Field(min_length=1, max_length=63)] | None = None
     """Unset reserves the address for any Service of the namespace."""
 
@@ -78,8 +94,8 @@ class IPAddressPoolSpec(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
             cel(
-                "!has(self.reservations) || self.reservations.all(r,"
-                " self.reservations.exists_one(other, other.address == r.address))",
+                "!has(self.reservations) || !self.reservations.all(r, isIP(r.address)) || self.reservations.all(r,"
+                " self.reservations.exists_one(other, ip(other.address) == ip(r.address)))",
                 "an address can be reserved once only",
                 fieldPath=".reservations",
             )
@@ -88,14 +104,16 @@ class IPAddressPoolSpec(Model):
 
     addresses: Annotated[tuple[AddressText, ...], Field(min_length=1, max_length=MAX_ITEMS)]
     """CIDRs and ranges, IPv4 and IPv6."""
-    auto_assign: bool = True
+    auto_assign: Flag = True
     """Whether Services that ask for no pool may get an address from here."""
-    avoid_buggy_ips: Annotated[bool, Field(alias="avoidBuggyIPs")] = False
+    avoid_buggy_ips: Annotated[Flag, Field(alias="avoidBuggyIPs")] = False
     """Never give IPv4 addresses that end in .0 or .255."""
-    disabled: bool = False
+    disabled: Flag = False
     """Keep what is assigned, give nothing new."""
     service_allocation: ServiceAllocation | None = None
+    """Which Services the pool serves; unset means all."""
     reservations: Annotated[tuple[Reservation, ...], Field(max_length=64)] = ()
+    """Addresses held for one Service or namespace."""
     quota_per_namespace: Annotated[int, Field(strict=True, ge=1, le=2147483647)] | None = None
     """How many addresses of this pool one namespace may hold."""
 
@@ -115,7 +133,7 @@ class IPAddressPoolSpec(Model):
 
     @model_validator(mode="after")
     def _reserved_once(self) -> "IPAddressPoolSpec":
-        seen = [reservation.address for reservation in self.reservations]
+        seen = [ip_address(reservation.address) for reservation in self.reservations]
         if len(set(seen)) != len(seen):
             raise ValueError("reservations: an address can be reserved once only")
         return self
@@ -125,15 +143,21 @@ class FamilyUse(Model):
     """How much of one address family is in use. Counts are text-safe: never negative, at most 2^63-1."""
 
     capacity: int = 0
+    """How many addresses the pool has."""
     assigned: int = 0
+    """How many of them Services hold."""
     available: int = 0
+    """How many are left to give."""
 
 
 class IPAddressPoolStatus(Model):
     """The observed state of an IPAddressPool."""
 
     ipv4: FamilyUse | None = None
+    """The IPv4 addresses; unset where the pool has none."""
     ipv6: FamilyUse | None = None
+    """The IPv6 addresses; unset where the pool has none."""
     usage: Annotated[str, Field(max_length=128)] | None = None
     """Assigned and free, for the column of `kubectl get`."""
     conditions: Conditions = ()
+    """Whether the pool is in force, and why not."""

@@ -9,33 +9,38 @@ from exalb.resources.common import MAX_ITEMS, Conditions, Model
 FSMState = Literal["Idle", "Connect", "Active", "OpenSent", "OpenConfirm", "Established"]
 
 
-class BGPSpeakerSpec(Model):
-    """Nothing is asked of a BGPSpeaker: it is a report."""
-
-
 class SessionReport(Model):
     """One session of the node."""
 
     peer: Annotated[str, Field(max_length=253)]
     """Name of the BGPPeer."""
     peer_address: Annotated[str, Field(max_length=45)]
+    """The address of the router."""
     local_asn: Annotated[int, Field(alias="localASN")]
+    """The AS number of the node."""
     peer_asn: Annotated[int, Field(alias="peerASN")]
+    """The AS number of the router."""
     state: FSMState
-    """RFC 4271 §8.2.2."""
+    """The state of the session (RFC 4271 §8.2.2)."""
     since: Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None = None
+    """When the session came into this state."""
     prefixes_wanted: int = 0
+    """How many prefixes the peer should know of."""
     prefixes_sent: int = 0
     """Of those wanted, how many the engine confirmed as written to the peer."""
     last_error: Annotated[str, Field(max_length=1024)] | None = None
+    """Why the session last ended, in words."""
 
 
 class BGPSpeakerStatus(Model):
     """The observed state of one node's speaker."""
 
     sessions: Annotated[tuple[SessionReport, ...], Field(max_length=MAX_ITEMS)] = ()
+    """The sessions that the node should have."""
     established: int = 0
+    """How many of them are up."""
     wanted: int = 0
+    """How many there are."""
     summary: Annotated[str, Field(max_length=64)] | None = None
     """Established and wanted sessions, for the column of `kubectl get`."""
     prefixes: int = 0
@@ -43,3 +48,4 @@ class BGPSpeakerStatus(Model):
     withheld: int = 0
     """Addresses with at least one session that they are not told on."""
     conditions: Conditions = ()
+    """What else is to be said of the node."""
