@@ -113,7 +113,7 @@ def _text_map(raw: Raw | None) -> dict[str, str]:
 
 def _held(status: Raw) -> tuple[Address, ...]:
     ingress = (status.get("loadBalancer") or {}).get("ingress") or ()
-    return tuple(ip_address(entry["ip"]) for entry in ingress if entry.get("ip"))
+    return tuple(dict.fromkeys(ip_address(entry["ip"]) for entry in ingress if entry.get("ip")))
 
 
 def _condition(status: Raw) -> ConditionState | None:

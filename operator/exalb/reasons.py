@@ -23,6 +23,8 @@ class Reason(Enum):
     """Every address that this Service could get is in use."""
     FAMILY_NOT_AVAILABLE = "FamilyNotAvailable"
     """No pool that serves this Service has the address families that it needs."""
+    FAMILY_NOT_WANTED = "FamilyNotWanted"
+    """The address is of a family that the Service does not have (any more)."""
     QUOTA_EXCEEDED = "QuotaExceeded"
     """The namespace holds as many addresses of the pool as it may."""
     ADDRESS_IN_USE = "AddressInUse"
@@ -63,6 +65,10 @@ class Reason(Enum):
     """The spec breaks a rule of the schema."""
     POOL_OVERLAP = "PoolOverlap"
     """The pool has addresses in common with an earlier pool, and stands aside."""
+    POOL_HOLDS_NODE = "PoolHoldsNode"
+    """The pool has the address of a node, which is never given away."""
+    AGGREGATE_PARTLY_OUTSIDE = "AggregatePartlyOutside"
+    """Some aggregate of the advertisement reaches beyond the addresses of a pool that it selects."""
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason, no secret
     """The Secret that the peer names is not there."""
     SECRET_UNUSABLE = "SecretUnusable"  # noqa: S105 - a reason, no secret

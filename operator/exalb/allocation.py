@@ -1,0 +1,187 @@
+"""Which Service has which address. Pure: the answer depends on the picture of the cluster alone.
+
+Two steps, both in order of age. First everybody keeps what stands in its status, as far as that is lawful. Then those
+that have not what they ask for choose from the rest. What somebody gives up is free for others only in the next
+picture, when it is gone from that Service's status: so two writes of one round never name one address.
+
+The allocator remembers what it worked out for objects that are still the same; a fresh one gives the same answer.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from exalb.choice import Chooser, Outcome, is_content
+from exalb.cluster import Cluster, Key, Namespace, Service
+from exalb.ledger import Ledger, may_have
+from exalb.pools import VERSIONS, PoolTable
+from exalb.reasons import Reason, Refusal
+from exalb.validity import PoolInForce, in_force
+from exalb_bgp.rib import Address
+from exalb_bgp.session import Family
+
+
+@dataclass(frozen=True, slots=True)
+class PoolUse:
+    """How much of one family of a pool is in use."""
+
+    capacity: int
+    assigned: int
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """The outcome for each Service that is ours, and how full each pool is."""
+
+    outcomes: Mapping[Key, Outcome]
+    use: Mapping[tuple[str, Family], PoolUse]
+
+
+def allocate(cluster: Cluster) -> Allocation:
+    """Give each Service of `cluster` that is ours its addresses, from scratch."""
+    return Allocator().allocate(cluster)
+
+
+class Allocator:
+    """`allocate`, with a memory for what did not change since the last picture."""
+
+    def __init__(self) -> None:
+        self._forget(())
+
+    def _forget(self, pools: tuple[PoolInForce, ...]) -> None:
+        self._last = Cluster()
+        self._pools = pools
+        self._ledger = Ledger(PoolTable(pools))
+        self._restless: dict[Key, Service] = {}
+        self._given: list[tuple[Service, Address]] = []
+        self._outcomes: dict[Key, Outcome] = {}
+
+    def allocate(self, cluster: Cluster) -> Allocation:
+        """Give each Service of `cluster` that is ours its addresses."""
+        self._forget_where_rules_changed(cluster)
+        for service, address in self._given:
+            self._ledger.remove(service, address)
+        self._given.clear()
+        self._keep(cluster, self._changed(cluster))
+        self._choose(cluster)
+        self._last = cluster
+        return Allocation(dict(self._outcomes), self._use())
+
+    def _forget_where_rules_changed(self, cluster: Cluster) -> None:
+        last = self._last
+        if cluster.pools is not last.pools or cluster.nodes is not last.nodes:
+            pools = in_force(Cluster(pools=cluster.pools, nodes=cluster.nodes)).pools
+        else:
+            pools = self._pools
+        namespaces = any(pool.spec.service_allocation is not None for pool in pools) and not same(
+            cluster.namespaces, last.namespaces
+        )
+        if pools != self._pools or namespaces or cluster.require_class != last.require_class:
+            self._forget(pools)
+
+    def _changed(self, cluster: Cluster) -> list[tuple[Service | None, Service | None]]:
+        old, new = self._last.services, cluster.services
+        changed = [(old.get(key), service) for key, service in new.items() if old.get(key) is not service]
+        return changed + [(service, None) for key, service in old.items() if key not in new]
+
+    def _keep(self, cluster: Cluster, changed: list[tuple[Service | None, Service | None]]) -> None:
+        touched: set[Address] = set()
+        concerned: set[Key] = set()
+        for old, new in changed:
+            if old:
+                touched.update(self._strike_out(old, self._last))
+                concerned.add(old.key)
+            if new:
+                touched.update(self._enter(new, cluster))
+                concerned.add(new.key)
+        concerned |= self._ledger.settle(touched)
+        for key in concerned:
+            service = cluster.services.get(key)
+            self._restless.pop(key, None)
+            if service is None or not cluster.is_ours(service):
+                self._outcomes.pop(key, None)
+            elif is_content(service, self._kept(service), self._ledger.pools):
+                self._outcomes[key] = self._outcome(service, self._kept(service), None)
+            else:
+                self._restless[key] = service
+
+    def _enter(self, service: Service, cluster: Cluster) -> tuple[Address, ...]:
+        if not cluster.is_ours(service):
+            for address in service.held:
+                self._ledger.block(service.key, address)
+            return service.held
+        labels = labels_of(cluster.namespaces, service.key.namespace)
+        for index, address in enumerate(service.held):
+            refusal = _foreign_family(service, index)
+            refusal = refusal or may_have(service, address, self._ledger.pools.find(address), labels)
+            self._ledger.claim(service, address, refusal)
+        return service.held
+
+    def _strike_out(self, service: Service, cluster: Cluster) -> tuple[Address, ...]:
+        ours = cluster.is_ours(service)
+        for address in dict.fromkeys(service.held):
+            if ours:
+                self._ledger.unclaim(service.key, address)
+                self._ledger.lost.pop((service.key, address), None)
+            else:
+                self._ledger.unblock(service.key, address)
+        return service.held
+
+    def _kept(self, service: Service) -> tuple[Address, ...]:
+        kept = [address for address in service.held if (service.key, address) not in self._ledger.lost]
+        return _in_order(service, kept)
+
+    def _choose(self, cluster: Cluster) -> None:
+        chooser = Chooser(self._ledger, lambda namespace: labels_of(cluster.namespaces, namespace))
+        for service in sorted(self._restless.values(), key=lambda service: service.age):
+            kept = self._kept(service)
+            found = chooser.choose(service, kept)
+            refusal = found if isinstance(found, Refusal) else None
+            addresses = kept if isinstance(found, Refusal) else _in_order(service, found)
+            for address in addresses:
+                if address not in kept:
+                    self._ledger.add(service, address)
+                    self._given.append((service, address))
+            self._outcomes[service.key] = self._outcome(service, addresses, refusal)
+
+    def _outcome(self, service: Service, addresses: tuple[Address, ...], refusal: Refusal | None) -> Outcome:
+        pool = self._ledger.pools.find(addresses[0]) if addresses else None
+        lost = tuple(
+            (address, self._ledger.lost[service.key, address])
+            for address in service.held
+            if (service.key, address) in self._ledger.lost
+        )
+        return Outcome(addresses, pool.name if pool else None, refusal, lost)
+
+    def _use(self) -> dict[tuple[str, Family], PoolUse]:
+        return {
+            (pool.name, family): PoolUse(pool.capacity(family), len(self._ledger.used(pool, VERSIONS[family])))
+            for pool in self._ledger.pools.in_order
+            for family in Family
+            if pool.has_family(family)
+        }
+
+
+def same(one: Mapping[str, Namespace], other: Mapping[str, Namespace]) -> bool:
+    """Tell whether two mappings hold the very same objects."""
+    return one is other or (len(one) == len(other) and all(other.get(key) is value for key, value in one.items()))
+
+
+def labels_of(namespaces: Mapping[str, Namespace], name: str) -> Mapping[str, str]:
+    """Return the labels of a namespace; one that is not known has its name as the API server would set it."""
+    namespace = namespaces.get(name)
+    return namespace.labels if namespace else {"kubernetes.io/metadata.name": name}
+
+
+def _foreign_family(service: Service, index: int) -> Refusal | None:
+    """Refuse a held address of a family that the Service does not have, or has an address of already."""
+    address = service.held[index]
+    families = {VERSIONS[family] for family in service.families}
+    earlier = service.held[:index]
+    if address.version in families and all(address.version != other.version for other in earlier):
+        return None
+    return Refusal(Reason.FAMILY_NOT_WANTED, f"{service.key} has no use for {address}: see its ipFamilies")
+
+
+def _in_order(service: Service, addresses: list[Address] | tuple[Address, ...]) -> tuple[Address, ...]:
+    order = [VERSIONS[family] for family in service.families]
+    return tuple(sorted(addresses, key=lambda address: order.index(address.version)))

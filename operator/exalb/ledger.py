@@ -1,0 +1,164 @@
+"""Who holds which address: the claims that stand in `Service.status`, and which of them are lawful. Pure.
+
+The ledger is worked out from the Services alone and can be thrown away at any moment. Whether one address may be kept
+depends only on the Services that claim it, so a change touches only the addresses concerned.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from exalb.cluster import Key, Service
+from exalb.pools import AllocatingPool, PoolTable
+from exalb.reasons import Reason, Refusal
+from exalb_bgp.rib import Address
+
+
+def sharing_refusal(service: Service, holder: Service, address: Address) -> Refusal | None:
+    """Tell why `service` may not share `address` with `holder`, or None where it may."""
+    mine, theirs = service.request.sharing_key, holder.request.sharing_key
+    if mine is None or theirs is None:
+        return Refusal(Reason.ADDRESS_IN_USE, f"{address} is held by {holder.key}")
+    if mine != theirs:
+        return Refusal(Reason.SHARING_CONFLICT, f"{address} is held by {holder.key} with another sharing key")
+    clash = min(service.ports & holder.ports, default=None)
+    if clash:
+        return Refusal(Reason.SHARING_CONFLICT, f"{holder.key} has {clash} on {address}: shared ports must differ")
+    if service.local_traffic != holder.local_traffic:
+        message = f"{holder.key} has {address} with another externalTrafficPolicy: sharers need the same"
+        return Refusal(Reason.SHARING_CONFLICT, message)
+    if service.local_traffic and service.selector != holder.selector:
+        message = f"{holder.key} has {address} with another selector: sharers with Local traffic need the same"
+        return Refusal(Reason.SHARING_CONFLICT, message)
+    return None
+
+
+def may_have(
+    service: Service, address: Address, pool: AllocatingPool | None, namespace_labels: Mapping[str, str]
+) -> Refusal | None:
+    """Tell why `service` may not have `address`, whoever else there is, or None where it may."""
+    if pool is None:
+        return Refusal(Reason.ADDRESS_NOT_IN_POOL, f"{address} is in no pool")
+    if not pool.admits(service, namespace_labels):
+        return Refusal(Reason.POOL_NOT_ALLOWED, f"pool {pool.name}, which has {address}, does not serve {service.key}")
+    if pool.is_buggy(address):
+        return Refusal(Reason.ADDRESS_EXCLUDED, f"pool {pool.name} avoids {address}: it ends in .0 or .255")
+    if address in pool.pool.taken_by_nodes:
+        return Refusal(Reason.ADDRESS_IN_USE, f"{address} is the address of a node")
+    entry = pool.reserved_for_other(address, service.key)
+    if entry:
+        whom = f"{entry.namespace}/{entry.service}" if entry.service else f"namespace {entry.namespace}"
+        return Refusal(Reason.ADDRESS_RESERVED, f"{address} of pool {pool.name} is reserved for {whom}")
+    return None
+
+
+class Ledger:
+    """Claims, and what follows from them: who keeps what, and how full each pool is."""
+
+    def __init__(self, pools: PoolTable) -> None:
+        self.pools = pools
+        self.kept: dict[Address, tuple[Service, ...]] = {}
+        self.lost: dict[tuple[Key, Address], Refusal] = {}
+        """Why a claim is not lawful."""
+        self._blocked: dict[Address, set[Key]] = {}
+        self._sharing: dict[str, Counter[Address]] = {}
+        self._claims: dict[Address, dict[Key, tuple[Service, Refusal | None]]] = {}
+        self._used: dict[tuple[str, int], set[int]] = {}
+        self._of_namespace: dict[tuple[str, str], Counter[Address]] = {}
+
+    def claim(self, service: Service, address: Address, refusal: Refusal | None) -> None:
+        """Enter what stands in the status of `service`; `refusal` says why it may not have it in any case."""
+        self._claims.setdefault(address, {})[service.key] = (service, refusal)
+
+    def unclaim(self, key: Key, address: Address) -> None:
+        """Strike out a claim."""
+        claims = self._claims[address]
+        del claims[key]
+        if not claims:
+            del self._claims[address]
+
+    def settle(self, addresses: Iterable[Address]) -> set[Key]:
+        """Work out anew who keeps each of `addresses`: the older first. Return the Services concerned."""
+        concerned: set[Key] = set()
+        for address in addresses:
+            for service in self.kept.get(address, ()):
+                self.remove(service, address)
+            claimants = sorted(self._claims.get(address, {}).values(), key=lambda claim: claim[0].age)
+            for service, refusal in claimants:
+                concerned.add(service.key)
+                found = refusal or self.refusal(service, address)
+                if found:
+                    self.lost[service.key, address] = found
+                else:
+                    self.lost.pop((service.key, address), None)
+                    self.add(service, address)
+        return concerned
+
+    def refusal(self, service: Service, address: Address) -> Refusal | None:
+        """Tell why `service` cannot join those that have `address`, or None where it can."""
+        blocked = self._blocked.get(address)
+        if blocked:
+            return Refusal(Reason.ADDRESS_IN_USE, f"{address} is held by {min(blocked)}, which is not ours")
+        for holder in self.kept.get(address, ()):
+            if holder.key != service.key:
+                found = sharing_refusal(service, holder, address)
+                if found:
+                    return found
+        return None
+
+    def block(self, key: Key, address: Address) -> None:
+        """Enter that a Service that is not ours (any more) has `address`, so that nobody else gets it."""
+        self._blocked.setdefault(address, set()).add(key)
+        self._mark(address)
+
+    def unblock(self, key: Key, address: Address) -> None:
+        """Enter that it has gone from that Service."""
+        self._blocked[address].discard(key)
+        if not self._blocked[address]:
+            del self._blocked[address]
+        self._mark(address)
+
+    def add(self, service: Service, address: Address) -> None:
+        """Enter that `service` has `address`."""
+        self.kept[address] = (*self.kept.get(address, ()), service)
+        self._mark(address)
+        self._count(service, address, 1)
+
+    def remove(self, service: Service, address: Address) -> None:
+        """Enter that `service` no longer has `address`."""
+        rest = tuple(holder for holder in self.kept[address] if holder.key != service.key)
+        if rest:
+            self.kept[address] = rest
+        else:
+            del self.kept[address]
+        self._mark(address)
+        self._count(service, address, -1)
+
+    def _mark(self, address: Address) -> None:
+        pool = self.pools.find(address)
+        if pool:
+            numbers = self._used.setdefault((pool.name, address.version), set())
+            (numbers.add if address in self.kept or address in self._blocked else numbers.discard)(int(address))
+
+    def _count(self, service: Service, address: Address, change: int) -> None:
+        pool = self.pools.find(address)
+        counters = []
+        if pool:
+            counters.append(self._of_namespace.setdefault((pool.name, service.key.namespace), Counter()))
+        if service.request.sharing_key is not None:
+            counters.append(self._sharing.setdefault(service.request.sharing_key, Counter()))
+        for counter in counters:
+            counter[address] += change
+            if not counter[address]:
+                del counter[address]
+
+    def used(self, pool: AllocatingPool, version: int) -> set[int]:
+        """Return the addresses of `pool` that somebody has, as numbers."""
+        return self._used.get((pool.name, version), set())
+
+    def has_of_namespace(self, pool: AllocatingPool, namespace: str) -> Mapping[Address, int]:
+        """Return the addresses of `pool` that `namespace` has."""
+        return self._of_namespace.get((pool.name, namespace), Counter())
+
+    def shared_with(self, key: str) -> Mapping[Address, int]:
+        """Return the addresses that Services with the sharing key `key` have."""
+        return self._sharing.get(key, Counter())

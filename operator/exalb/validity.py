@@ -1,0 +1,245 @@
+"""Which custom resources are in force, and what is wrong with the others, as far as only the whole cluster shows. Pure.
+
+An object that is wrong is out of force alone: nothing here looks at an object's neighbours except to name the one that
+stands in its way. The older of two that exclude each other stays (by creation, then by name).
+"""
+
+from bisect import bisect_right, insort
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+
+from exalb.addresses import AddressRange
+from exalb.cluster import Advertisement, Cluster, Node, Pool
+from exalb.reasons import Invalid, Reason
+from exalb.resources.advertisement import BGPAdvertisementSpec
+from exalb.resources.common import any_matches
+from exalb.resources.peer import BGPPeerSpec
+from exalb.resources.pool import IPAddressPoolSpec
+from exalb_bgp.rib import Address, Prefix
+from exalb_bgp.session import Password
+
+
+@dataclass(frozen=True, slots=True)
+class PoolInForce:
+    """A pool that gives addresses."""
+
+    name: str
+    labels: Mapping[str, str]
+    spec: IPAddressPoolSpec
+    merged: tuple[AddressRange, ...]
+    """The pool's addresses as the fewest ranges."""
+    taken_by_nodes: frozenset[Address]
+    """Addresses of the pool that nodes have; they are never given away."""
+
+    def covers(self, prefix: Prefix) -> bool:
+        """Tell whether every address of `prefix` is the pool's."""
+        return any(part.covers(prefix) for part in self.merged)
+
+
+@dataclass(frozen=True, slots=True)
+class PeerInForce:
+    """A peer that sessions are opened with."""
+
+    name: str
+    labels: Mapping[str, str]
+    spec: BGPPeerSpec
+    password: Password | None
+
+
+@dataclass(frozen=True, slots=True)
+class AdvertisementInForce:
+    """An advertisement that selects."""
+
+    name: str
+    spec: BGPAdvertisementSpec
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What decisions are made of, each kind in order of name, and what is wrong with the rest."""
+
+    pools: tuple[PoolInForce, ...]
+    peers: tuple[PeerInForce, ...]
+    advertisements: tuple[AdvertisementInForce, ...]
+    invalid: tuple[Invalid, ...]
+
+    def pool_of(self, address: Address) -> PoolInForce | None:
+        """Return the pool that has `address`."""
+        return next((pool for pool in self.pools if any(address in part for part in pool.merged)), None)
+
+
+EVERYTHING = AdvertisementInForce("", BGPAdvertisementSpec())
+"""Stands in where there is no BGPAdvertisement at all: every pool to every peer as host routes."""
+
+
+def in_force(cluster: Cluster) -> InForce:
+    """Judge every custom resource by the whole cluster."""
+    invalid = [
+        resource.invalid
+        for kind in (cluster.pools, cluster.peers, cluster.advertisements)
+        for resource in kind.values()
+        if resource.invalid
+    ]
+    pools = _pools(cluster.pools.values(), cluster.nodes, invalid)
+    peers = _peers(cluster, invalid)
+    advertisements = tuple(_advertisements(cluster, pools, invalid)) if cluster.advertisements else (EVERYTHING,)
+    return InForce(
+        pools=tuple(sorted(pools, key=lambda pool: pool.name)),
+        peers=tuple(sorted(peers, key=lambda peer: peer.name)),
+        advertisements=advertisements,
+        invalid=tuple(sorted(invalid, key=lambda found: (found.kind, found.name, found.field, found.message))),
+    )
+
+
+def _pools(pools: Iterable[Pool], nodes: Mapping[str, Node], invalid: list[Invalid]) -> list[PoolInForce]:
+    standing: list[tuple[AddressRange, str]] = []
+    found: list[PoolInForce] = []
+    for pool in sorted(pools, key=lambda pool: pool.age):
+        if pool.spec is None:
+            continue
+        clash = next(filter(None, (_overlap(part, standing) for part in pool.spec.ranges)), None)
+        if clash:
+            message = (
+                f"{clash[0]} overlaps {clash[1]} of pool {clash[2]}, which was there first: give each address once"
+            )
+            invalid.append(Invalid("IPAddressPool", pool.name, "spec.addresses", Reason.POOL_OVERLAP, message))
+            continue
+        for part in pool.spec.ranges:
+            insort(standing, (part, pool.name))
+        taken = _node_addresses(pool, nodes, invalid)
+        found.append(PoolInForce(pool.name, pool.labels, pool.spec, merge(pool.spec.ranges), taken))
+    return found
+
+
+def _overlap(part: AddressRange, standing: list[tuple[AddressRange, str]]) -> tuple[str, str, str] | None:
+    """Return the range, the earlier one that it overlaps and that one's pool; `standing` is sorted and disjoint."""
+    index = bisect_right(standing, (part.version, part.last), key=lambda entry: (entry[0].version, entry[0].first))
+    if index and standing[index - 1][0].overlaps(part):
+        earlier, name = standing[index - 1]
+        return str(part), str(earlier), name
+    return None
+
+
+def _node_addresses(pool: Pool, nodes: Mapping[str, Node], invalid: list[Invalid]) -> frozenset[Address]:
+    ranges = pool.spec.ranges if pool.spec else ()
+    taken = {
+        address: node.name
+        for node in nodes.values()
+        for address in node.addresses
+        if any(address in part for part in ranges)
+    }
+    for address, node in sorted(taken.items(), key=lambda entry: (entry[0].version, int(entry[0]))):
+        message = f"{address} is the address of node {node}: it is never given to a Service; leave it out of the pool"
+        invalid.append(Invalid("IPAddressPool", pool.name, "spec.addresses", Reason.POOL_HOLDS_NODE, message))
+    return frozenset(taken)
+
+
+def merge(ranges: Iterable[AddressRange]) -> tuple[AddressRange, ...]:
+    """Return the same addresses as the fewest ranges, in order."""
+    merged: list[AddressRange] = []
+    for part in sorted(ranges):
+        if merged and merged[-1].version == part.version and part.first <= merged[-1].last + 1:
+            merged[-1] = AddressRange(part.version, merged[-1].first, max(part.last, merged[-1].last))
+        else:
+            merged.append(part)
+    return tuple(merged)
+
+
+def _peers(cluster: Cluster, invalid: list[Invalid]) -> list[PeerInForce]:
+    owners = {address: node.name for node in cluster.nodes.values() for address in node.addresses}
+    found: list[PeerInForce] = []
+    for peer in sorted(cluster.peers.values(), key=lambda peer: peer.age):
+        if peer.spec is None:
+            continue
+        problem = _peer_problem(peer.spec, cluster, owners, found)
+        if problem:
+            field, reason, message = problem
+            invalid.append(Invalid("BGPPeer", peer.name, field, reason, message))
+            continue
+        secret = peer.spec.password_secret_ref and cluster.secrets[peer.spec.password_secret_ref.name]
+        found.append(PeerInForce(peer.name, peer.labels, peer.spec, secret.password if secret else None))
+    return found
+
+
+def _peer_problem(
+    spec: BGPPeerSpec, cluster: Cluster, owners: Mapping[Address, str], earlier: list[PeerInForce]
+) -> tuple[str, Reason, str] | None:
+    address = ip_address(spec.peer_address)
+    if address in owners:
+        message = f"{address} is the address of node {owners[address]}: write the address of a router"
+        return "spec.peerAddress", Reason.PEER_IS_NODE, message
+    if spec.password_secret_ref:
+        name = spec.password_secret_ref.name
+        secret = cluster.secrets.get(name)
+        if secret is None:
+            message = f"Secret {name} is not in ExaLB's namespace: make it there, of type kubernetes.io/basic-auth"
+            return "spec.passwordSecretRef", Reason.SECRET_NOT_FOUND, message
+        if secret.problem:
+            return "spec.passwordSecretRef", Reason.SECRET_UNUSABLE, secret.problem
+    for other in earlier:
+        if ip_address(other.spec.peer_address) == address:
+            both = _common_node(spec, other.spec, cluster.nodes.values())
+            if both:
+                message = f"peer {other.name} has a session with {address} from node {both}: a node can have one only"
+                return "spec.peerAddress", Reason.PEER_ADDRESS_TAKEN, message
+    return None
+
+
+def _common_node(one: BGPPeerSpec, other: BGPPeerSpec, nodes: Iterable[Node]) -> str | None:
+    names = (
+        node.name
+        for node in nodes
+        if any_matches(one.node_selectors, node.labels) and any_matches(other.node_selectors, node.labels)
+    )
+    return min(names, default=None)
+
+
+def _advertisements(
+    cluster: Cluster, pools: list[PoolInForce], invalid: list[Invalid]
+) -> Iterator[AdvertisementInForce]:
+    for name, advertisement in sorted(cluster.advertisements.items()):
+        spec = advertisement.spec
+        if spec is None:
+            continue
+        for pool in spec.ip_address_pools:
+            if pool not in cluster.pools:
+                message = f"there is no IPAddressPool {pool}: the advertisement goes on without it"
+                invalid.append(_of(advertisement, "spec.ipAddressPools", Reason.UNKNOWN_POOL, message))
+        for peer in spec.peers:
+            if peer not in cluster.peers:
+                message = f"there is no BGPPeer {peer}: the advertisement goes on without it"
+                invalid.append(_of(advertisement, "spec.peers", Reason.UNKNOWN_PEER, message))
+        invalid.extend(_too_wide(advertisement, spec, pools))
+        yield AdvertisementInForce(name, spec)
+
+
+def _of(advertisement: Advertisement, field: str, reason: Reason, message: str) -> Invalid:
+    return Invalid("BGPAdvertisement", advertisement.name, field, reason, message)
+
+
+def selects_pool(spec: BGPAdvertisementSpec, name: str, labels: Mapping[str, str]) -> bool:
+    """Tell whether an advertisement names or selects the pool; one that does neither selects all."""
+    if not spec.ip_address_pools and not spec.ip_address_pool_selectors:
+        return True
+    named = name in spec.ip_address_pools
+    return named or any(selector.matches(labels) for selector in spec.ip_address_pool_selectors)
+
+
+def _too_wide(advertisement: Advertisement, spec: BGPAdvertisementSpec, pools: list[PoolInForce]) -> Iterator[Invalid]:
+    lengths = {
+        4: ("aggregationLength", spec.aggregation_length),
+        6: ("aggregationLengthV6", spec.aggregation_length_v6),
+    }
+    for pool in sorted(pools, key=lambda pool: pool.name):
+        if not selects_pool(spec, pool.name, pool.labels):
+            continue
+        for part in pool.merged:
+            field, length = lengths[part.version]
+            ends = (ip_network((end, length), strict=False) for end in (part.low, part.high))
+            wider = next((end for end in ends if not part.covers(end)), None)
+            if wider:
+                message = (
+                    f"{wider} reaches beyond {part} of pool {pool.name}: addresses whose aggregate does are not told"
+                )
+                yield _of(advertisement, f"spec.{field}", Reason.AGGREGATE_PARTLY_OUTSIDE, message)
