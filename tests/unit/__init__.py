@@ -1,0 +1,1 @@
+"""The pure files, row by row."""

@@ -1,0 +1,282 @@
+"""Bad specs of the custom resources: one table for the models and for a real API server with the definitions.
+
+A sentence is looked for in what either says, without regard to case. Where the API server has words of its own for a
+plain limit, `server` gives them. What CEL cannot see at all is marked with the reason.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Spec = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A spec that is refused, at `field` (for the server: there or below), with a sentence that holds `says`."""
+
+    id: str
+    kind: str
+    spec: Spec
+    field: str
+    says: str
+    server: str | None = None
+    """The API server's own words, where they differ."""
+    unseen: str | None = None
+    """Why the API server cannot see it."""
+
+
+def pool(*addresses: str, **more: Any) -> Spec:
+    """Return the spec of an IPAddressPool."""
+    return {"addresses": list(addresses or ["198.51.100.0/24"]), **more}
+
+
+def peer(**changes: Any) -> Spec:
+    """Return the spec of a BGPPeer; a field changed to None is left out."""
+    spec = {"myASN": 64512, "peerASN": 64513, "peerAddress": "203.0.113.1", **changes}
+    return {field: value for field, value in spec.items() if value is not None}
+
+
+def choice(**requirement: Any) -> Spec:
+    """Return the spec of a BGPPeer that chooses its nodes by one expression."""
+    return peer(nodeSelectors=[{"matchExpressions": [requirement]}])
+
+
+POOL, PEER, ADVERTISEMENT = "IPAddressPool", "BGPPeer", "BGPAdvertisement"
+ADDRESS, NO_ADDRESS = "spec.addresses[0]", "neither a CIDR such as 198.51.100.0/24 nor a range such as"
+NO_SERVICE = "addresses that no Service can have"
+NO_IP = "is not an IP address: write it"
+NO_COMMUNITY = "is not a community:"
+NO_ORDER = "CEL knows no order of addresses"
+
+BAD_POOLS = [
+    Bad("no-addresses", POOL, {}, "spec.addresses", "required"),
+    Bad("empty-addresses", POOL, {"addresses": []}, "spec.addresses", "at least 1 item"),
+    Bad("too-many-addresses", POOL, pool(*["198.51.100.0/24"] * 257), "spec.addresses", "at most 256 items"),
+    Bad("words", POOL, pool("all of them"), ADDRESS, NO_ADDRESS),
+    Bad("bare-address", POOL, pool("198.51.100.1"), ADDRESS, NO_ADDRESS),
+    Bad("number-too-large", POOL, pool("198.51.300.0/24"), ADDRESS, NO_ADDRESS),
+    Bad("leading-zero", POOL, pool("198.051.100.0/24"), ADDRESS, NO_ADDRESS),
+    Bad("length-too-large", POOL, pool("198.51.100.0/33"), ADDRESS, NO_ADDRESS),
+    Bad("length-with-zero", POOL, pool("198.51.100.0/024"), ADDRESS, NO_ADDRESS),
+    Bad("netmask", POOL, pool("198.51.100.0/255.255.255.0"), ADDRESS, NO_ADDRESS),
+    Bad("space-before-cidr", POOL, pool(" 198.51.100.0/24"), ADDRESS, NO_ADDRESS),
+    Bad("two-in-one", POOL, pool("198.51.100.0/25,198.51.100.128/25"), ADDRESS, NO_ADDRESS),
+    Bad("host-bits", POOL, pool("198.51.100.7/24"), ADDRESS, "has host bits set: write"),
+    Bad("host-bits-v6", POOL, pool("2001:db8::7/64"), ADDRESS, "has host bits set: write"),
+    Bad("mapped-cidr", POOL, pool("::ffff:198.51.100.0/120"), ADDRESS, NO_ADDRESS),
+    Bad("mapped-range", POOL, pool("::ffff:198.51.100.1-::ffff:198.51.100.9"), ADDRESS, NO_ADDRESS),
+    Bad("zone", POOL, pool("2001:db8::1%eth0-2001:db8::9"), ADDRESS, NO_ADDRESS),
+    Bad("half-range", POOL, pool("198.51.100.1-"), ADDRESS, NO_ADDRESS),
+    Bad("three-ends", POOL, pool("198.51.100.1-198.51.100.2-198.51.100.3"), ADDRESS, NO_ADDRESS),
+    Bad("short-range", POOL, pool("198.51.100.10-20"), ADDRESS, NO_ADDRESS),
+    Bad("range-of-cidrs", POOL, pool("198.51.100.0/25-198.51.100.128/25"), ADDRESS, NO_ADDRESS),
+    Bad("two-families", POOL, pool("198.51.100.1-2001:db8::1"), ADDRESS, "write one family per range"),
+    Bad("backwards", POOL, pool("198.51.100.9-198.51.100.1"), ADDRESS, "ends before it starts", unseen=NO_ORDER),
+    Bad("all-there-is", POOL, pool("0.0.0.0/0"), ADDRESS, NO_SERVICE),
+    Bad("this-network", POOL, pool("0.0.0.0/8"), ADDRESS, NO_SERVICE),
+    Bad("this-network-range", POOL, pool("0.0.0.1-0.0.0.9"), ADDRESS, NO_SERVICE),
+    Bad("loopback", POOL, pool("127.0.0.0/24"), ADDRESS, NO_SERVICE),
+    Bad("loopback-inside", POOL, pool("126.0.0.0/7"), ADDRESS, NO_SERVICE),
+    Bad("loopback-amid", POOL, pool("126.0.0.1-128.0.0.1"), ADDRESS, NO_SERVICE, unseen=NO_ORDER),
+    Bad("loopback-v6", POOL, pool("::1/128"), ADDRESS, NO_SERVICE),
+    Bad("multicast", POOL, pool("224.0.0.0/24"), ADDRESS, NO_SERVICE),
+    Bad("multicast-range", POOL, pool("224.0.0.1-224.0.0.9"), ADDRESS, NO_SERVICE),
+    Bad("multicast-v6", POOL, pool("ff02::/64"), ADDRESS, NO_SERVICE),
+    Bad("link-local", POOL, pool("169.254.0.0/24"), ADDRESS, NO_SERVICE),
+    Bad("link-local-v6", POOL, pool("fe80::1-fe80::9"), ADDRESS, NO_SERVICE),
+    Bad("broadcast", POOL, pool("255.255.255.255/32"), ADDRESS, NO_SERVICE),
+    Bad("second-is-bad", POOL, pool("198.51.100.0/24", "x"), "spec.addresses[1]", NO_ADDRESS),
+    Bad(
+        "overlap-within",
+        POOL,
+        pool("198.51.100.0/24", "198.51.100.9-198.51.100.20"),
+        "spec.addresses",
+        "overlap: write each address once",
+        unseen=NO_ORDER,
+    ),
+    Bad("text-for-flag", POOL, pool(autoAssign="yes"), "spec.autoAssign", "boolean"),
+    Bad("number-for-flag", POOL, pool(disabled=1), "spec.disabled", "boolean"),
+    Bad("quota-none", POOL, pool(quotaPerNamespace=0), "spec.quotaPerNamespace", "greater than or equal to 1"),
+    Bad("quota-text", POOL, pool(quotaPerNamespace="5"), "spec.quotaPerNamespace", "integer"),
+    Bad(
+        "priority-negative",
+        POOL,
+        pool(serviceAllocation={"priority": -1}),
+        "spec.serviceAllocation.priority",
+        "greater than or equal to 0",
+    ),
+    Bad(
+        "namespace-twice",
+        POOL,
+        pool(serviceAllocation={"namespaces": ["a", "a"]}),
+        "spec.serviceAllocation.namespaces",
+        "duplicate value",
+    ),
+    Bad(
+        "reservation-no-ip",
+        POOL,
+        pool(reservations=[{"address": "x", "namespace": "a"}]),
+        "spec.reservations[0].address",
+        NO_IP,
+    ),
+    Bad(
+        "reservation-for-nobody",
+        POOL,
+        pool(reservations=[{"address": "198.51.100.1"}]),
+        "spec.reservations[0].namespace",
+        "required",
+    ),
+    Bad(
+        "reservation-twice",
+        POOL,
+        pool(reservations=[{"address": "2001:db8::1", "namespace": n} for n in "ab"]),
+        "spec.reservations",
+        "an address can be reserved once only",
+    ),
+    Bad(
+        "reservation-twice-in-other-letters",
+        POOL,
+        pool(reservations=[{"address": a, "namespace": "a"} for a in ("2001:db8::a", "2001:DB8:0::A")]),
+        "spec.reservations",
+        "an address can be reserved once only",
+    ),
+]
+
+BAD_PEERS = [
+    Bad("no-asn", PEER, peer(myASN=None), "spec.myASN", "required"),
+    Bad("no-address", PEER, peer(peerAddress=None), "spec.peerAddress", "required"),
+    Bad("asn-0", PEER, peer(myASN=0), "spec.myASN", "greater than or equal to 1"),
+    Bad("asn-too-large", PEER, peer(peerASN=4294967296), "spec.peerASN", "less than or equal to 4294967295"),
+    Bad("asn-text", PEER, peer(peerASN="64513"), "spec.peerASN", "integer"),
+    Bad("asn-trans", PEER, peer(peerASN=23456), "spec.peerASN", "RFC 6793"),
+    Bad("asn-last-16", PEER, peer(myASN=65535), "spec.myASN", "write the AS number of your network"),
+    Bad("asn-last-32", PEER, peer(myASN=4294967295), "spec.myASN", "write the AS number of your network"),
+    Bad("host-name", PEER, peer(peerAddress="router.example"), "spec.peerAddress", NO_IP),
+    Bad("address-with-length", PEER, peer(peerAddress="203.0.113.1/24"), "spec.peerAddress", NO_IP),
+    Bad("address-with-zone", PEER, peer(peerAddress="fe80::1%eth0"), "spec.peerAddress", NO_IP),
+    Bad("address-mapped", PEER, peer(peerAddress="::ffff:203.0.113.1"), "spec.peerAddress", NO_IP),
+    Bad("address-unspecified", PEER, peer(peerAddress="0.0.0.0"), "spec.peerAddress", "must be a unicast address"),
+    Bad("address-multicast", PEER, peer(peerAddress="ff02::5"), "spec.peerAddress", "must be a unicast address"),
+    Bad("address-broadcast", PEER, peer(peerAddress="255.255.255.255"), "spec.peerAddress", "must be a unicast"),
+    Bad("address-link-local", PEER, peer(peerAddress="fe80::1"), "spec.peerAddress", "no IPv6 link-local one"),
+    Bad("port-0", PEER, peer(peerPort=0), "spec.peerPort", "greater than or equal to 1"),
+    Bad("port-too-large", PEER, peer(peerPort=65536), "spec.peerPort", "less than or equal to 65535"),
+    Bad("source-no-ip", PEER, peer(sourceAddress="eth0"), "spec.sourceAddress", NO_IP),
+    Bad("source-of-other-family", PEER, peer(sourceAddress="2001:db8::1"), "spec.sourceAddress", "of the same family"),
+    Bad("interface-too-long", PEER, peer(sourceInterface="e" * 16), "spec.sourceInterface", "15", "Too long"),
+    Bad("interface-empty", PEER, peer(sourceInterface=""), "spec.sourceInterface", "write it like eth0"),
+    Bad("interface-with-newline", PEER, peer(sourceInterface="eth0\n"), "spec.sourceInterface", "write it like eth0"),
+    Bad("interface-of-two-words", PEER, peer(sourceInterface="a; b"), "spec.sourceInterface", "write it like eth0"),
+    Bad("router-id-v6", PEER, peer(routerID="2001:db8::1"), "spec.routerID", "is no router ID: write an IPv4"),
+    Bad("router-id-0", PEER, peer(routerID="0.0.0.0"), "spec.routerID", "is no router ID: write an IPv4"),
+    Bad("router-id-number", PEER, peer(routerID="1"), "spec.routerID", NO_IP),
+    Bad("hold-time-1", PEER, peer(holdTime=1), "spec.holdTime", "3 to 65535 seconds (RFC 4271)"),
+    Bad("hold-time-2s", PEER, peer(holdTime="2s"), "spec.holdTime", "3 to 65535 seconds (RFC 4271)"),
+    Bad("hold-time-negative", PEER, peer(holdTime=-3), "spec.holdTime", "3 to 65535 seconds (RFC 4271)"),
+    Bad("hold-time-too-long", PEER, peer(holdTime="19h"), "spec.holdTime", "3 to 65535 seconds (RFC 4271)"),
+    Bad("hold-time-empty", PEER, peer(holdTime=""), "spec.holdTime", "write 90, 90s or 1m30s"),
+    Bad("hold-time-no-unit", PEER, peer(holdTime="90"), "spec.holdTime", "write 90, 90s or 1m30s"),
+    Bad("hold-time-fraction", PEER, peer(holdTime="1.5s"), "spec.holdTime", "write 90, 90s or 1m30s"),
+    Bad("hold-time-flag", PEER, peer(holdTime=True), "spec.holdTime", "write 90", "must be of type integer"),
+    Bad("hold-time-newline", PEER, peer(holdTime="90s\n"), "spec.holdTime", "write 90, 90s or 1m30s"),
+    Bad(
+        "restart-time-0",
+        PEER,
+        peer(gracefulRestart={"restartTime": 0}),
+        "spec.gracefulRestart.restartTime",
+        "1 to 4095 seconds",
+    ),
+    Bad(
+        "restart-time-too-long",
+        PEER,
+        peer(gracefulRestart={"restartTime": "2h"}),
+        "spec.gracefulRestart.restartTime",
+        "1 to 4095 seconds",
+    ),
+    Bad("secret-no-name", PEER, peer(passwordSecretRef={}), "spec.passwordSecretRef.name", "required"),
+    Bad("secret-empty", PEER, peer(passwordSecretRef={"name": ""}), "spec.passwordSecretRef.name", "at least 1 char"),
+    Bad(
+        "ttl-security-and-multi-hop",
+        PEER,
+        peer(ttlSecurity=True, ebgpMultiHop=True),
+        "spec.ttlSecurity",
+        "set either it or ebgpMultiHop",
+    ),
+    Bad("multi-hop-ibgp", PEER, peer(ebgpMultiHop=True, peerASN=64512), "spec.ebgpMultiHop", "leave it out"),
+    Bad("no-families", PEER, peer(families=[]), "spec.families", "at least 1 item"),
+    Bad("family-twice", PEER, peer(families=["IPv4", "IPv4"]), "spec.families", "duplicate value"),
+    Bad("family-unknown", PEER, peer(families=["ipv4"]), "spec.families[0]", "'IPv4' or 'IPv6'", "supported values"),
+    Bad("next-hop-no-ip", PEER, peer(nextHop="self"), "spec.nextHop", NO_IP),
+    Bad("next-hop-multicast", PEER, peer(nextHop="224.0.0.1"), "spec.nextHop", "must be a unicast address"),
+    Bad(
+        "operator-unknown",
+        PEER,
+        choice(key="zone", operator="in", values=["a"]),
+        "spec.nodeSelectors[0].matchExpressions[0].operator",
+        "'In', 'NotIn', 'Exists' or 'DoesNotExist'",
+        "supported values",
+    ),
+    Bad(
+        "in-without-values",
+        PEER,
+        choice(key="zone", operator="In"),
+        "spec.nodeSelectors[0].matchExpressions[0]",
+        "In and NotIn need values",
+    ),
+    Bad(
+        "exists-with-values",
+        PEER,
+        choice(key="zone", operator="Exists", values=["a"]),
+        "spec.nodeSelectors[0].matchExpressions[0]",
+        "Exists and DoesNotExist take none",
+    ),
+    Bad(
+        "label-number",
+        PEER,
+        peer(nodeSelectors=[{"matchLabels": {"rack": 5}}]),
+        "spec.nodeSelectors[0].matchLabels.rack",
+        "string",
+    ),
+]
+
+
+def told(*communities: str) -> Spec:
+    """Return the spec of a BGPAdvertisement with communities."""
+    return {"communities": list(communities)}
+
+
+COMMUNITY = "spec.communities[0]"
+
+BAD_ADVERTISEMENTS = [
+    Bad("pool-twice", ADVERTISEMENT, {"ipAddressPools": ["a", "a"]}, "spec.ipAddressPools", "duplicate value"),
+    Bad("peer-empty", ADVERTISEMENT, {"peers": [""]}, "spec.peers[0]", "at least 1 char"),
+    Bad("length-0", ADVERTISEMENT, {"aggregationLength": 0}, "spec.aggregationLength", "greater than or equal to 1"),
+    Bad("length-33", ADVERTISEMENT, {"aggregationLength": 33}, "spec.aggregationLength", "less than or equal to 32"),
+    Bad("length-129", ADVERTISEMENT, {"aggregationLengthV6": 129}, "spec.aggregationLengthV6", "or equal to 128"),
+    Bad("local-pref-negative", ADVERTISEMENT, {"localPref": -1}, "spec.localPref", "greater than or equal to 0"),
+    Bad("med-too-large", ADVERTISEMENT, {"med": 4294967296}, "spec.med", "less than or equal to 4294967295"),
+    Bad("prepend-17", ADVERTISEMENT, {"asPathPrepend": 17}, "spec.asPathPrepend", "less than or equal to 16"),
+    Bad("weight", ADVERTISEMENT, {"weight": "Nodes"}, "spec.weight", "'None' or 'Endpoints'", "supported values"),
+    Bad("community-word", ADVERTISEMENT, told("no-export"), COMMUNITY, NO_COMMUNITY),
+    Bad("community-number", ADVERTISEMENT, told("65001"), COMMUNITY, NO_COMMUNITY),
+    Bad("community-16-bits", ADVERTISEMENT, told("65001:65536"), COMMUNITY, "does not fit into 16 bits"),
+    Bad("community-of-three", ADVERTISEMENT, told("65001:1:2"), COMMUNITY, NO_COMMUNITY),
+    Bad("community-zeros", ADVERTISEMENT, told("65001:000100"), COMMUNITY, NO_COMMUNITY),
+    Bad("community-newline", ADVERTISEMENT, told("65001:100\n"), COMMUNITY, NO_COMMUNITY),
+    Bad("community-command", ADVERTISEMENT, told("65001:100] announce"), COMMUNITY, NO_COMMUNITY),
+    Bad("large-of-two", ADVERTISEMENT, told("large:65001:1"), COMMUNITY, NO_COMMUNITY),
+    Bad("large-32-bits", ADVERTISEMENT, told("large:1:1:4294967296"), COMMUNITY, "does not fit into 32 bits"),
+    Bad("target-16-bits", ADVERTISEMENT, told("target:65536:1"), COMMUNITY, "does not fit into 16 bits"),
+    Bad("target-32-bits", ADVERTISEMENT, told("target:1:4294967296"), COMMUNITY, "32 bits"),
+    Bad("community-twice", ADVERTISEMENT, told("NO_EXPORT", "NO_EXPORT"), "spec.communities", "duplicate value"),
+    Bad(
+        "too-many-communities",
+        ADVERTISEMENT,
+        told(*[f"65001:{n}" for n in range(64)]),
+        "spec.communities",
+        "at most 63 items",
+    ),
+]
+
+BAD = [*BAD_POOLS, *BAD_PEERS, *BAD_ADVERTISEMENTS]
