@@ -10,6 +10,7 @@ The allocator remembers what it worked out for objects that are still the same; 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from exalb.changes import changed_keys
 from exalb.choice import Chooser, Outcome, is_content
 from exalb.cluster import Cluster, Key, Namespace, Service
 from exalb.ledger import Ledger, may_have
@@ -72,16 +73,15 @@ class Allocator:
             pools = in_force(Cluster(pools=cluster.pools, nodes=cluster.nodes)).pools
         else:
             pools = self._pools
-        namespaces = any(pool.spec.service_allocation is not None for pool in pools) and not same(
-            cluster.namespaces, last.namespaces
+        namespaces = any(pool.spec.service_allocation for pool in pools) and changed_keys(
+            last.namespaces, cluster.namespaces
         )
         if pools != self._pools or namespaces or cluster.require_class != last.require_class:
             self._forget(pools)
 
     def _changed(self, cluster: Cluster) -> list[tuple[Service | None, Service | None]]:
         old, new = self._last.services, cluster.services
-        changed = [(old.get(key), service) for key, service in new.items() if old.get(key) is not service]
-        return changed + [(service, None) for key, service in old.items() if key not in new]
+        return [(old.get(key), new.get(key)) for key in changed_keys(old, new)]
 
     def _keep(self, cluster: Cluster, changed: list[tuple[Service | None, Service | None]]) -> None:
         touched: set[Address] = set()
@@ -159,11 +159,6 @@ class Allocator:
             for family in Family
             if pool.has_family(family)
         }
-
-
-def same(one: Mapping[str, Namespace], other: Mapping[str, Namespace]) -> bool:
-    """Tell whether two mappings hold the very same objects."""
-    return one is other or (len(one) == len(other) and all(other.get(key) is value for key, value in one.items()))
 
 
 def labels_of(namespaces: Mapping[str, Namespace], name: str) -> Mapping[str, str]:

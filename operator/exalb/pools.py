@@ -1,6 +1,5 @@
 """The pools in force as allocation sees them: in order of preference, with whom they admit and what they hold. Pure."""
 
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -9,7 +8,7 @@ from exalb.addresses import AddressRange
 from exalb.cluster import Key, Service
 from exalb.resources.common import any_matches
 from exalb.resources.pool import Reservation
-from exalb.validity import PoolInForce
+from exalb.validity import PoolIndex, PoolInForce
 from exalb_bgp.rib import Address
 from exalb_bgp.session import Family
 
@@ -115,15 +114,9 @@ class PoolTable:
     def __init__(self, pools: tuple[PoolInForce, ...]) -> None:
         self.in_order = tuple(sorted((AllocatingPool(pool) for pool in pools), key=lambda pool: pool.order))
         self.by_name = {pool.name: pool for pool in self.in_order}
-        self._ranges = sorted(
-            (part.version, part.first, part.last, pool.name) for pool in self.in_order for part in pool.pool.merged
-        )
+        self._index = PoolIndex(pools)
 
     def find(self, address: Address) -> AllocatingPool | None:
         """Return the pool that has `address`."""
-        number = int(address)
-        index = bisect_right(self._ranges, (address.version, number, 1 << 129, "")) - 1
-        if index < 0:
-            return None
-        version, _, last, name = self._ranges[index]
-        return self.by_name[name] if version == address.version and number <= last else None
+        pool = self._index.find(address)
+        return self.by_name[pool.name] if pool else None

@@ -44,9 +44,7 @@ class Reason(Enum):
 
     # An address is not told to a peer by a node.
     NO_READY_ENDPOINTS = "NoReadyEndpoints"
-    """No endpoint of the Service is ready, or terminating and still serving."""
-    NO_LOCAL_ENDPOINTS = "NoLocalEndpoints"
-    """externalTrafficPolicy is Local, and this node has no endpoint that is ready, or terminating and still serving."""
+    """No endpoint that counts is ready, or terminating and still serving; under Local traffic the node's own count."""
     NO_MATCHING_ADVERTISEMENT = "NoMatchingAdvertisement"
     """No BGPAdvertisement selects this address for this peer on this node."""
     CONFLICTING_ADVERTISEMENTS = "ConflictingAdvertisements"

@@ -37,6 +37,23 @@ class PoolInForce:
         return any(part.covers(prefix) for part in self.merged)
 
 
+class PoolIndex:
+    """Finds the pool in force that has an address."""
+
+    def __init__(self, pools: Iterable[PoolInForce]) -> None:
+        ranges = ((part.version, part.first, part.last, pool) for pool in pools for part in pool.merged)
+        self._ranges: list[tuple[int, int, int, PoolInForce]] = sorted(ranges, key=lambda entry: entry[:2])
+
+    def find(self, address: Address) -> PoolInForce | None:
+        """Return the pool that has `address`."""
+        at: tuple[int, int] = (address.version, int(address))
+        index = bisect_right(self._ranges, at, key=lambda entry: entry[:2]) - 1
+        if index < 0:
+            return None
+        version, _, last, pool = self._ranges[index]
+        return pool if version == address.version and at[1] <= last else None
+
+
 @dataclass(frozen=True, slots=True)
 class PeerInForce:
     """A peer that sessions are opened with."""
@@ -63,10 +80,6 @@ class InForce:
     peers: tuple[PeerInForce, ...]
     advertisements: tuple[AdvertisementInForce, ...]
     invalid: tuple[Invalid, ...]
-
-    def pool_of(self, address: Address) -> PoolInForce | None:
-        """Return the pool that has `address`."""
-        return next((pool for pool in self.pools if any(address in part for part in pool.merged)), None)
 
 
 EVERYTHING = AdvertisementInForce("", BGPAdvertisementSpec())

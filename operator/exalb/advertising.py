@@ -1,0 +1,173 @@
+"""What one peer is told of a prefix: the advertisements that select it, put together. Pure.
+
+Several advertisements add up. An attribute that one leaves unset is no opinion; two that set it differently conflict,
+and then nothing is told rather than one of them by chance.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import NamedTuple, TypeVar
+
+from exalb.cluster import AttributeOverrides, Node
+from exalb.communities import AnyCommunity, parse_community
+from exalb.presence import Level, Presence
+from exalb.reasons import Reason, Refusal
+from exalb.resources.common import any_matches
+from exalb.validity import AdvertisementInForce, PeerInForce, selects_pool
+from exalb_bgp.rib import (
+    GRACEFUL_SHUTDOWN,
+    Address,
+    Attributes,
+    Community,
+    ExtendedCommunity,
+    ExtendedKind,
+    LargeCommunity,
+    Prefix,
+)
+
+BYTES_PER_SECOND_AND_ENDPOINT = 1_250_000
+"""What one endpoint counts in link bandwidth (10 Mbit/s); receivers look at the ratio only."""
+
+AS_TRANS = 23456
+"""Stands in a two-octet field for an AS number that does not fit (RFC 6793)."""
+
+
+class Contribution(NamedTuple):
+    """One advertisement that wants one address told, as part of `prefix`."""
+
+    prefix: Prefix
+    advertisement: AdvertisementInForce
+    presence: Presence
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a peer is told of one prefix."""
+
+    attributes: Attributes
+    services: tuple[str, ...]
+    """The Services that it is told for, by key, sorted."""
+
+
+def advertises_to(advertisement: AdvertisementInForce, peer: PeerInForce, node: Node) -> bool:
+    """Tell whether an advertisement is for this peer on this node."""
+    spec = advertisement.spec
+    if not any_matches(spec.node_selectors, node.labels):
+        return False
+    if not spec.peers and not spec.peer_selectors:
+        return True
+    return peer.name in spec.peers or any(selector.matches(peer.labels) for selector in spec.peer_selectors)
+
+
+def contributions(
+    presence: Presence, advertisements: Iterable[AdvertisementInForce]
+) -> tuple[tuple[Contribution, ...], Refusal | None]:
+    """Return what `presence` contributes to one peer's table, and why it is nothing."""
+    pool, service = presence.pool, presence.service
+    if presence.refusal or pool is None:
+        return (), presence.refusal
+    found: list[Contribution] = []
+    refusal: Refusal | None = None
+    for advertisement in advertisements:
+        spec = advertisement.spec
+        if not selects_pool(spec, pool.name, pool.labels) or not any_matches(spec.service_selectors, service.labels):
+            continue
+        length = spec.aggregation_length if presence.address.version == 4 else spec.aggregation_length_v6
+        prefix = ip_network((presence.address, length), strict=False)
+        if not pool.covers(prefix):
+            message = f"{prefix}, asked for by BGPAdvertisement {advertisement.name}, reaches beyond pool {pool.name}"
+            refusal = Refusal(Reason.AGGREGATE_TOO_WIDE, message)
+            continue
+        found.append(Contribution(prefix, advertisement, presence))
+    if not found and refusal is None:
+        message = f"no BGPAdvertisement tells {service.key}, {presence.address} of pool {pool.name}, to this peer"
+        refusal = Refusal(Reason.NO_MATCHING_ADVERTISEMENT, message)
+    return tuple(found), None if found else refusal
+
+
+def merge(parts: list[Contribution], peer: PeerInForce, next_hop: Address | None) -> Route | Refusal:
+    """Put together what the peer is told of one prefix; `parts` are all for that prefix and not empty."""
+    best = min((part.presence for part in parts), key=lambda presence: (-presence.level, presence.service.age))
+    is_host = parts[0].prefix.num_addresses == 1
+    opinions = [_opinion(part, best.service.request.overrides if is_host else None) for part in _distinct(parts)]
+    problem = next((opinion for opinion in opinions if isinstance(opinion, Refusal)), None)
+    if problem:
+        return problem
+    settled = [opinion for opinion in opinions if isinstance(opinion, _Opinion)]
+    clash = _conflict(settled, parts[0].prefix)
+    if clash:
+        return clash
+    communities = {community for opinion in settled for community in opinion.communities}
+    if best.level is Level.DRAINING:
+        communities.add(GRACEFUL_SHUTDOWN)
+    if is_host and best.weight and any(part.advertisement.spec.weight == "Endpoints" for part in parts):
+        communities.add(_bandwidth(peer.spec.my_asn, best.weight))
+    is_ibgp = peer.spec.my_asn == peer.spec.peer_asn
+    attributes = Attributes(
+        next_hop=next_hop,
+        local_pref=_value([opinion.local_pref for opinion in settled]) if is_ibgp else None,
+        med=_value([opinion.med for opinion in settled]),
+        as_path_prepend=_value([opinion.as_path_prepend for opinion in settled]) or 0,
+        communities=tuple(sorted(one for one in communities if isinstance(one, Community))),
+        large_communities=tuple(sorted(one for one in communities if isinstance(one, LargeCommunity))),
+        extended_communities=tuple(sorted((one for one in communities if isinstance(one, ExtendedCommunity)), key=str)),
+    )
+    return Route(attributes, tuple(sorted({str(part.presence.service.key) for part in parts})))
+
+
+def _distinct(parts: list[Contribution]) -> list[Contribution]:
+    """Keep one part of each advertisement: its attributes are the same for all addresses of the prefix."""
+    return list({part.advertisement.name: part for part in parts}.values())
+
+
+class _Opinion(NamedTuple):
+    name: str
+    local_pref: int | None
+    med: int | None
+    as_path_prepend: int | None
+    communities: tuple[AnyCommunity, ...]
+
+
+def _opinion(part: Contribution, overrides: AttributeOverrides | None) -> _Opinion | Refusal:
+    spec, name = part.advertisement.spec, part.advertisement.name
+    communities = tuple(parse_community(text) for text in spec.communities)
+    if overrides is None or not spec.allow_service_overrides:
+        return _Opinion(name, spec.local_pref, spec.med, spec.as_path_prepend, communities)
+    if overrides.problem:
+        return Refusal(Reason.INVALID_REQUEST, overrides.problem)
+    return _Opinion(
+        name,
+        _either(overrides.local_pref, spec.local_pref),
+        _either(overrides.med, spec.med),
+        _either(overrides.as_path_prepend, spec.as_path_prepend),
+        communities if overrides.communities is None else overrides.communities,
+    )
+
+
+Value = TypeVar("Value")
+
+
+def _either(first: Value | None, second: Value | None) -> Value | None:
+    return second if first is None else first
+
+
+def _value(values: list[int | None]) -> int | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _conflict(opinions: list[_Opinion], prefix: Prefix) -> Refusal | None:
+    for field, label in (("local_pref", "localPref"), ("med", "med"), ("as_path_prepend", "asPathPrepend")):
+        set_by = {getattr(one, field): one.name for one in reversed(opinions) if getattr(one, field) is not None}
+        if len(set_by) > 1:
+            said = " and ".join(
+                f"{name} says {value}" for value, name in sorted(set_by.items(), key=lambda one: one[1])
+            )
+            message = f"BGPAdvertisements disagree on {label} of {prefix}: {said}; nothing is told until they agree"
+            return Refusal(Reason.CONFLICTING_ADVERTISEMENTS, message)
+    return None
+
+
+def _bandwidth(asn: int, weight: int) -> ExtendedCommunity:
+    two_octets = asn if asn <= 65535 else AS_TRANS
+    return ExtendedCommunity(ExtendedKind.LINK_BANDWIDTH, two_octets, weight * BYTES_PER_SECOND_AND_ENDPOINT)

@@ -1,0 +1,107 @@
+"""What one node tells each of its peers, and what it withholds and why. Pure.
+
+The planner remembers what it worked out for Services that are still the same objects, so that one change costs what it
+touches; a fresh planner gives the same answer.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from exalb.changes import changed_keys
+from exalb.cluster import Cluster, Key, Node
+from exalb.presence import Presence, node_refusal, presences
+from exalb.session_table import SessionPlan, SessionTable
+from exalb.sessions import is_for
+from exalb.validity import InForce, PoolIndex, in_force
+from exalb_bgp.rib import Address
+from exalb_bgp.speaker import Speaker
+
+
+@dataclass(frozen=True, slots=True)
+class NodePlan:
+    """All that one node does."""
+
+    node: str
+    sessions: Mapping[str, SessionPlan]
+    """By the name of the peer."""
+    speaker: Speaker
+
+
+class RoutePlanner:
+    """Plans for one node."""
+
+    def __init__(self, node_name: str) -> None:
+        self._name = node_name
+        self._last: Cluster | None = None
+        self._in_force = InForce((), (), (), ())
+        self._pools = PoolIndex(())
+        self._node: Node | None = None
+        self._tables: dict[str, SessionTable] = {}
+        self._held: dict[Key, tuple[Presence, ...]] = {}
+        self._at: dict[Address, dict[Key, Presence]] = {}
+        self._plan = NodePlan(node_name, {}, Speaker())
+
+    def plan(self, cluster: Cluster) -> NodePlan:
+        """Return what the node does in this picture of the cluster."""
+        self._start_anew_where_rules_changed(cluster)
+        changed = self._changed(cluster) if self._node else ()
+        self._last = cluster
+        touched = self._place(cluster, changed)
+        if touched:
+            addresses = {
+                address: (tuple(self._at.get(address, {}).values()), keys) for address, keys in touched.items()
+            }
+            for table in self._tables.values():
+                table.update(addresses)
+        plans = {name: table.plan() for name, table in self._tables.items()}
+        if plans.keys() != self._plan.sessions.keys() or any(
+            self._plan.sessions[name] is not plan for name, plan in plans.items()
+        ):
+            sessions = {name: plan.session for name, plan in plans.items()}
+            self._plan = NodePlan(
+                self._name, plans, Speaker(sessions, {name: plan.rib for name, plan in plans.items()})
+            )
+        return self._plan
+
+    def _start_anew_where_rules_changed(self, cluster: Cluster) -> None:
+        last = self._last
+        kinds = ("pools", "peers", "advertisements", "nodes", "secrets", "require_class")
+        if last and all(getattr(last, kind) is getattr(cluster, kind) for kind in kinds):
+            return
+        found, node = in_force(cluster), cluster.nodes.get(self._name)
+        if last and found == self._in_force and node == self._node and last.require_class == cluster.require_class:
+            return
+        before = self._plan.sessions
+        self._last, self._in_force, self._node, self._pools = None, found, node, PoolIndex(found.pools)
+        self._held, self._at = {}, {}
+        self._tables = {
+            peer.name: SessionTable(peer, node, found.advertisements, before.get(peer.name))
+            for peer in found.peers
+            if node and is_for(peer, node)
+        }
+
+    def _changed(self, cluster: Cluster) -> list[Key]:
+        """Return the Services that are not what they were, in themselves or in their slices."""
+        last = self._last or Cluster()
+        keys = changed_keys(last.services, cluster.services) + changed_keys(last.slices, cluster.slices)
+        return list(dict.fromkeys(keys))
+
+    def _place(self, cluster: Cluster, changed: Iterable[Key]) -> dict[Address, tuple[Key, ...]]:
+        """Enter what the node has for each changed Service; return the addresses touched, and who has or had them."""
+        node, touched = self._node, dict[Address, set[Key]]()
+        gate = node_refusal(node) if node else None
+        for key in changed:
+            service = cluster.services.get(key)
+            for presence in self._held.pop(key, ()):
+                touched.setdefault(presence.address, set()).add(key)
+                del self._at[presence.address][key]
+            if node and service and service.held and cluster.is_ours(service):
+                found = presences(service, cluster.slices.get(key, ()), node, gate, self._pools)
+                self._held[key] = found
+                for presence in found:
+                    touched.setdefault(presence.address, set()).add(key)
+                    self._at.setdefault(presence.address, {})[key] = presence
+        for address in touched:
+            if not self._at.get(address):
+                self._at.pop(address, None)
+        return {address: tuple(keys) for address, keys in touched.items()}

@@ -1,0 +1,139 @@
+"""The table of one session, kept up address by address: the routes told on it, and why the rest is not. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from exalb.addresses import family_of, family_of_prefix
+from exalb.advertising import Contribution, Route, advertises_to, contributions, merge
+from exalb.cluster import Key, Node
+from exalb.presence import Presence
+from exalb.reasons import Reason, Refusal
+from exalb.sessions import next_hop, session_of
+from exalb.validity import AdvertisementInForce, PeerInForce
+from exalb_bgp.rib import Address, Attributes, Prefix
+from exalb_bgp.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPlan:
+    """One session of a node: the routes told on it, and the held addresses that are not."""
+
+    session: Session
+    routes: Mapping[Prefix, Route]
+    rib: Mapping[Prefix, Attributes]
+    """The attributes of `routes` alone: the Adj-RIB-Out."""
+    withheld: Mapping[tuple[Key, Address], Refusal]
+    """By Service and address, each with its reason."""
+
+
+class SessionTable:
+    """One session's table, kept up address by address."""
+
+    def __init__(
+        self, peer: PeerInForce, node: Node, advertisements: Iterable[AdvertisementInForce], before: SessionPlan | None
+    ) -> None:
+        self._peer = peer
+        self._node = node
+        session = session_of(peer, node)
+        # The very same session object tells the driver at a glance that nothing is to be changed.
+        self._session = before.session if before and before.session == session else session
+        self._advertisements = tuple(one for one in advertisements if advertises_to(one, peer, node))
+        self._wanted: dict[Address, tuple[Contribution, ...]] = {}
+        self._unwanted: dict[Address, dict[Key, Refusal]] = {}
+        self._members: dict[Prefix, set[Address]] = {}
+        self._refused: dict[Prefix, Refusal] = {}
+        self._routes: dict[Prefix, Route] = {}
+        self._rib: dict[Prefix, Attributes] = {}
+        self._withheld: dict[tuple[Key, Address], Refusal] = {}
+        self._plan: SessionPlan | None = None
+
+    def update(self, changed: Mapping[Address, tuple[tuple[Presence, ...], tuple[Key, ...]]]) -> None:
+        """Work out anew what is told of the `changed` addresses: who has each now, and who may have had it before."""
+        mine = {one: change for one, change in changed.items() if family_of(one) in self._session.families}
+        if not mine:
+            return
+        prefixes: dict[Prefix, None] = {}
+        for address, (now, _) in mine.items():
+            prefixes.update(dict.fromkeys(self._contribute(address, now)))
+        flipped = {prefix for prefix in prefixes if self._decide(prefix)}
+        for address, (_, keys) in mine.items():
+            for key in keys:
+                self._withheld.pop((key, address), None)
+            self._withhold(address)
+        for prefix in flipped:
+            for address in self._members.get(prefix, ()):
+                if address not in mine:
+                    self._withhold(address)
+        self._plan = None
+
+    def _contribute(self, address: Address, now: tuple[Presence, ...]) -> set[Prefix]:
+        before = {part.prefix for part in self._wanted.pop(address, ())}
+        for prefix in before:
+            self._members[prefix].discard(address)
+        found: list[Contribution] = []
+        self._unwanted[address] = refusals = {}
+        for presence in now:
+            parts, refusal = contributions(presence, self._advertisements)
+            found.extend(parts)
+            if refusal:
+                refusals[presence.service.key] = refusal
+        if found:
+            self._wanted[address] = tuple(found)
+        for part in found:
+            self._members.setdefault(part.prefix, set()).add(address)
+        if not now:
+            del self._unwanted[address]
+        return before | {part.prefix for part in found}
+
+    def _decide(self, prefix: Prefix) -> bool:
+        """Make the route of one prefix; return whether being told, or the reason for not being told, changed."""
+        before = self._refused.pop(prefix, None) or (prefix in self._routes)
+        members = self._members.get(prefix)
+        if not members:
+            self._members.pop(prefix, None)
+            self._routes.pop(prefix, None)
+            self._rib.pop(prefix, None)
+            return before is not False
+        parts = [part for address in members for part in self._wanted[address] if part.prefix == prefix]
+        parts.sort(key=lambda part: (part.advertisement.name, part.presence.service.age, int(part.presence.address)))
+        there_is, hop = next_hop(self._peer, self._node, family_of_prefix(prefix))
+        route = merge(parts, self._peer, hop) if there_is else self._no_next_hop(prefix)
+        if isinstance(route, Refusal):
+            self._refused[prefix] = route
+            self._routes.pop(prefix, None)
+            self._rib.pop(prefix, None)
+            return before != route
+        self._routes[prefix] = route
+        if self._rib.get(prefix) != route.attributes:
+            self._rib[prefix] = route.attributes
+        return before is not True
+
+    def _no_next_hop(self, prefix: Prefix) -> Refusal:
+        kind = "IPv4" if prefix.version == 4 else "IPv6"
+        message = (
+            f"the session with {self._session.peer_address} has no {kind} next hop:"
+            f" give node {self._node.name} an {kind} address, or BGPPeer {self._peer.name} a nextHop"
+        )
+        return Refusal(Reason.NO_NEXT_HOP, message)
+
+    def _withhold(self, address: Address) -> None:
+        """Say for each Service that has `address` why it is not told, unless it is."""
+        parts = self._wanted.get(address, ())
+        told = any(part.prefix in self._routes for part in parts)
+        for part in parts:
+            self._withheld.pop((part.presence.service.key, address), None)
+        for key, refusal in self._unwanted.get(address, {}).items():
+            if told:
+                self._withheld.pop((key, address), None)
+            else:
+                self._withheld[key, address] = refusal
+        if not told:
+            for part in parts:
+                self._withheld[part.presence.service.key, address] = self._refused[part.prefix]
+
+    def plan(self) -> SessionPlan:
+        """Return the table as a value; the same one while nothing changed."""
+        if self._plan is None:
+            rib, withheld = dict(self._rib), dict(self._withheld)
+            self._plan = SessionPlan(self._session, dict(self._routes), rib, withheld)
+        return self._plan
