@@ -21,4 +21,4 @@ class Driver(Protocol):
         """Wait until `status` differs from what it was when this was last called."""
 
     async def settled(self) -> None:
-        """Wait until every Established peer was told its table, as confirmed by the engine, and nothing is in flight."""
+        """Wait until the engine runs the desired sessions and confirmed every Established peer's whole table."""

@@ -1,9 +1,11 @@
-"""What a peer is told: prefixes with their path attributes, and the difference between two such tables (RFC 4271 §3.2)."""
+"""What a peer is told: prefixes with their path attributes, and how two such tables differ (RFC 4271 §3.2)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from itertools import chain
+from operator import is_not
 from typing import NamedTuple, TypeAlias
 
 Address: TypeAlias = IPv4Address | IPv6Address
@@ -78,7 +80,8 @@ class Attributes:
 
 
 Rib: TypeAlias = Mapping[Prefix, Attributes]
-"""An Adj-RIB-Out: what one peer is told (RFC 4271 §3.2)."""
+"""An Adj-RIB-Out: what one peer is told (RFC 4271 §3.2).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +96,26 @@ def diff(current: Rib, desired: Rib) -> Delta:
     """Return what has to be announced and withdrawn so that `current` becomes `desired`."""
     announce = {prefix: attributes for prefix, attributes in desired.items() if current.get(prefix) != attributes}
     return Delta(announce, frozenset(prefix for prefix in current if prefix not in desired))
+
+
+def changed(old: Rib, new: Rib) -> Iterator[Prefix]:
+    """Yield every prefix that is in one table only or has other attributes in the other; equal ones may come too.
+
+    Entries at the front and at the back which are the same objects in both tables are passed over without hashing
+    a prefix, so that one change to a large table that shares the rest with the one before costs next to nothing.
+    """
+    gone, came = list(old), list(new)
+    before, after = list(old.values()), list(new.values())
+    shorter = min(len(gone), len(came))
+    front = min(_common(gone, came, shorter), _common(before, after, shorter))
+    rest = shorter - front
+    back = min(_common(gone[::-1], came[::-1], rest), _common(before[::-1], after[::-1], rest))
+    yield from dict.fromkeys(chain(gone[front : len(gone) - back], came[front : len(came) - back]))
+
+
+def _common(left: Sequence[object], right: Sequence[object], limit: int) -> int:
+    """Count the leading items that are the same objects in both, `limit` at most."""
+    try:
+        return min(limit, list(map(is_not, left, right)).index(True))
+    except ValueError:
+        return limit

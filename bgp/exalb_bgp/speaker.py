@@ -1,4 +1,4 @@
-"""A BGP speaker as a value: its sessions and what each peer shall be told. Steps towards it come from `steps`."""
+"""A BGP speaker as a value: its sessions, what each peer shall be told, and what is known of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

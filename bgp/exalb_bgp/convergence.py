@@ -1,0 +1,257 @@
+"""One peer's way to its table: what it was told, what is under way, what comes next. No clock, no input or output.
+
+ExaBGP 5.0 sends a wrong table when a prefix changes twice within one of its flushes, and loses or leaks prefixes that
+change while a session is down. Hence the rules kept here: at most one operation in flight for a prefix, over when the
+UPDATE was written; nothing is issued for a peer that is not up; what the engine repeats at the start of a session is
+awaited before it is changed; End-of-RIB follows the whole table, once a session.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from exalb_bgp.events import Negotiated, Updated
+from exalb_bgp.paths import next_hop, resolve
+from exalb_bgp.rib import Address, Attributes, Prefix, Rib, changed
+from exalb_bgp.session import Family, Session
+from exalb_bgp.steps import Announce, EndOfRib, Replay, Step, Withdraw
+
+WINDOW = 192
+"""Prefixes that may be announced and not yet confirmed: few enough for a withdrawal to overtake a bulk."""
+CHUNK = 48
+"""Prefixes in one command: what one turn of ExaBGP's reactor takes in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A change on its way to the peer; None as attributes is a withdrawal."""
+
+    attributes: Attributes | None
+    stale: bool = False
+    """Issued in an earlier session, and not acknowledged before this one began."""
+    acknowledged: bool = False
+
+
+@dataclass(slots=True)
+class Adjacency:
+    """One peer: the goal, the wire, and the difference between them, which every event keeps up to date."""
+
+    session: Session
+    desired: Rib = field(default_factory=dict)
+    established: bool = False
+    families: frozenset[Family] = frozenset()
+    local_address: Address | None = None
+    extended_next_hop: bool = False
+    wire: dict[Prefix, Attributes] = field(default_factory=dict)
+    """What the peer holds, as the UPDATE messages of this session say."""
+    held: dict[Prefix, Attributes] = field(default_factory=dict)
+    """While the session is down: what the engine will repeat when it is up."""
+    repeated: dict[Prefix, Attributes] = field(default_factory=dict)
+    """At the start of a session: what the engine has yet to repeat."""
+    flight: dict[Prefix, Operation] = field(default_factory=dict)
+    refused: dict[Prefix, Attributes | None] = field(default_factory=dict)
+    """What the engine would not do in this session; tried again when something else is wanted."""
+    completed: set[Family] = field(default_factory=set)
+    _unsent: set[Prefix] = field(default_factory=set)
+    _ready: dict[Prefix, None] = field(default_factory=dict)
+    _surplus: dict[Prefix, None] = field(default_factory=dict)
+    _lost: set[Prefix] = field(default_factory=set)
+    _replay: bool = False
+
+    @property
+    def sent(self) -> int:
+        """Count the prefixes of the goal that the peer holds as desired."""
+        return len(self.desired) - len(self._unsent) if self.established else 0
+
+    @property
+    def settled(self) -> bool:
+        """Whether the peer was told all it can be told, and nothing is under way."""
+        return not self.established or (self._complete and not self._replay and self.families <= self.completed)
+
+    @property
+    def _complete(self) -> bool:
+        return not (self._ready or self._surplus or self.flight or self.repeated)
+
+    def desire(self, session: Session, rib: Rib) -> None:
+        """Take a new goal; only what changed is looked at."""
+        old, self.desired, self.session = self.desired, rib, session
+        self._judge(changed(old, rib))
+
+    def negotiate(self, event: Negotiated) -> None:
+        """Note what the coming session can carry."""
+        self.families, self.local_address = event.families, event.local_address
+        self.extended_next_hop = event.extended_next_hop
+
+    def establish(self) -> None:
+        """Begin a session: the peer holds nothing, and the engine repeats what it holds."""
+        self.close()
+        self.established = True
+        self.repeated, self.held = self.held, {}
+        self._judge(dict.fromkeys((*self.desired, *self.repeated, *self.flight)))
+
+    def close(self) -> None:
+        """End the session; what the engine acknowledged it will repeat, the rest is uncertain until it answers."""
+        held, uncertain = (self.wire | self.repeated if self.established else self.held), {}
+        for prefix, operation in self.flight.items():
+            if operation.acknowledged:
+                _apply(held, prefix, operation.attributes)
+            else:
+                uncertain[prefix] = replace(operation, stale=True)
+        self.held, self.flight, self.wire, self.repeated = held, uncertain, {}, {}
+        self.established, self._replay = False, False
+        self.refused, self.completed = {}, set()
+        self._unsent, self._ready, self._surplus, self._lost = set(), {}, {}, set()
+
+    def forget(self) -> None:
+        """Note that the engine dropped all it held for the peer."""
+        self.close()
+        self.held, self.flight, self.families = {}, {}, frozenset()
+
+    def adopt(self, wire: dict[Prefix, Attributes], negotiated: Negotiated, complete: bool) -> None:
+        """Take up a session that was up before: what it carries, and whether its End-of-RIB was sent."""
+        self.forget()
+        self.negotiate(negotiated)
+        self.established, self.wire = True, wire
+        self._judge(dict.fromkeys((*self.desired, *wire)))
+        if complete and self._complete:
+            self.completed = set(self.families)
+
+    def acknowledge(self, prefixes: Iterable[Prefix], done: bool) -> None:
+        """Take the engine's answer to a command: it holds the change now, or (`done` false) refused it."""
+        for prefix in prefixes:
+            operation = self.flight.get(prefix)
+            if operation is None or operation.acknowledged:
+                continue
+            if done and self.established:
+                self.flight[prefix] = replace(operation, acknowledged=True)
+                continue
+            del self.flight[prefix]
+            if done:
+                _apply(self.held, prefix, operation.attributes)
+            elif self.established:
+                self.refused[prefix] = operation.attributes
+            self._judge((prefix,))
+
+    def confirm(self, event: Updated) -> None:
+        """Take an UPDATE that was written: the only proof of what the peer holds."""
+        for attributes, prefixes in event.announced:
+            for prefix in prefixes:
+                self.wire[prefix] = attributes
+                self.repeated.pop(prefix, None)
+                wanted = self.flight[prefix].attributes if prefix in self.flight else None
+                if wanted is not None and self._same(prefix, wanted, attributes):
+                    del self.flight[prefix]
+            self._judge(prefixes)
+        for prefix in event.withdrawn:
+            operation = self.flight.get(prefix)
+            self.wire.pop(prefix, None)
+            if operation and operation.attributes is None:
+                del self.flight[prefix]
+        self._judge(event.withdrawn)
+
+    def abandon(self) -> None:
+        """Give up what is in flight: the engine answered every command and has been silent for long.
+
+        What was to be repeated is not held any more; what was issued and did not show is asked for once more, and
+        refused when it is lost again.
+        """
+        late, self.flight = self.flight, {}
+        gone, self.repeated = self.repeated, {}
+        for prefix, operation in late.items():
+            if operation.stale:
+                continue
+            self._replay = self._replay or operation.attributes is not None
+            if prefix in self._lost:
+                self.refused[prefix] = operation.attributes
+            self._lost.add(prefix)
+        self._judge((*late, *gone))
+
+    def steps(self) -> Iterator[Step]:
+        """Yield what shall be done next, and count it as under way."""
+        if not self.established:
+            return
+        if self._replay:
+            self._replay = False
+            yield Replay(self.session)
+        yield from self._withdrawals(2 * WINDOW - len(self.flight))
+        yield from self._announcements(WINDOW - len(self.flight))
+        if self._complete:
+            for family in sorted(self.families - self.completed, key=lambda family: family.value):
+                self.completed.add(family)
+                yield EndOfRib(self.session, family)
+
+    def _withdrawals(self, room: int) -> Iterator[Step]:
+        operation = Operation(None)
+        groups: dict[int, list[Prefix]] = {}
+        for prefix in list(islice(self._surplus, max(0, room))):
+            groups.setdefault(prefix.version, []).append(prefix)
+            del self._surplus[prefix]
+            self.flight[prefix] = operation
+        for prefixes in groups.values():
+            yield from (Withdraw(self.session, chunk) for chunk in _chunks(prefixes))
+
+    def _announcements(self, room: int) -> Iterator[Step]:
+        groups: dict[tuple[int, int], list[Prefix]] = {}
+        for prefix in list(islice(self._ready, max(0, room))):
+            wanted = self.desired[prefix]
+            groups.setdefault((id(wanted), prefix.version), []).append(prefix)
+            del self._ready[prefix]
+        for prefixes in groups.values():
+            wanted = self.desired[prefixes[0]]
+            hop = self._hop(prefixes[0], wanted)
+            operation = Operation(wanted)
+            self.flight.update(dict.fromkeys(prefixes, operation))
+            if hop is not None:
+                resolved = resolve(wanted, hop, self.session)
+                yield from (Announce(self.session, resolved, chunk) for chunk in _chunks(prefixes))
+
+    def _judge(self, prefixes: Iterable[Prefix]) -> None:
+        """Look again at these prefixes: is the wire as desired, and if not, may something be issued."""
+        if not self.established:
+            return
+        for prefix in prefixes:
+            wanted, shown = self.desired.get(prefix), self.wire.get(prefix)
+            right = wanted is not None and shown is not None and self._same(prefix, wanted, shown)
+            if right and wanted is not None:
+                self.wire[prefix] = wanted
+            sendable = wanted is not None and self._hop(prefix, wanted) is not None
+            target = wanted if sendable else None
+            busy = prefix in self.flight or prefix in self.repeated
+            idle = not busy and not (prefix in self.refused and self.refused[prefix] == target)
+            _mark(self._ready, prefix, idle and sendable and not right)
+            _mark(self._surplus, prefix, idle and not sendable and shown is not None)
+            if wanted is None or right:
+                self._unsent.discard(prefix)
+            else:
+                self._unsent.add(prefix)
+
+    def _hop(self, prefix: Prefix, wanted: Attributes) -> Address | None:
+        if (Family.IPV4 if prefix.version == 4 else Family.IPV6) not in self.families:
+            return None
+        return next_hop(prefix, wanted.next_hop, self.local_address, self.extended_next_hop)
+
+    def _same(self, prefix: Prefix, wanted: Attributes, shown: Attributes) -> bool:
+        """Compare what is wanted with what is on the wire; values are shared, so identity mostly answers."""
+        if wanted is shown or wanted == shown:
+            return True
+        hop = self._hop(prefix, wanted)
+        return hop is not None and resolve(wanted, hop, self.session) == shown
+
+
+def _apply(held: dict[Prefix, Attributes], prefix: Prefix, attributes: Attributes | None) -> None:
+    if attributes is None:
+        held.pop(prefix, None)
+    else:
+        held[prefix] = attributes
+
+
+def _mark(marks: dict[Prefix, None], prefix: Prefix, due: bool) -> None:
+    if due:
+        marks[prefix] = None
+    else:
+        marks.pop(prefix, None)
+
+
+def _chunks(prefixes: list[Prefix]) -> Iterator[tuple[Prefix, ...]]:
+    for start in range(0, len(prefixes), CHUNK):
+        yield tuple(prefixes[start : start + CHUNK])

@@ -1,0 +1,162 @@
+"""All sessions of one speaker: the goal, what is known, and what to do next. No clock, no input or output."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from ipaddress import IPv6Address
+
+from exalb_bgp import status as words
+from exalb_bgp.convergence import Adjacency
+from exalb_bgp.events import Closed, Established, Event, Negotiated, Snapshot, Updated
+from exalb_bgp.rib import Address, Attributes, Prefix, Rib
+from exalb_bgp.session import Session, SessionStatus, State
+from exalb_bgp.speaker import Speaker, SpeakerStatus
+from exalb_bgp.steps import Announce, Step, Withdraw
+
+Held = Mapping[Address, dict[Prefix, Attributes]]
+"""What the engine holds for each peer, as read back from it."""
+_NOTHING: Rib = {}
+
+
+def bare(address: Address) -> Address:
+    """Return an address without its scope: an engine knows a peer by the number alone."""
+    return IPv6Address(int(address)) if isinstance(address, IPv6Address) else address
+
+
+class Engine:
+    """Folds events and answers into one picture, and tells which steps lead to the goal."""
+
+    def __init__(self) -> None:
+        self._names: dict[Address, str] = {}
+        self._wanted: dict[str, int] = {}
+        self._problems: Mapping[str, str] = {}
+        self._adjacencies: dict[Address, Adjacency] = {}
+        self._statuses: dict[Address, SessionStatus] = {}
+
+    def desire(self, goal: Speaker, problems: Mapping[str, str]) -> None:
+        """Take a new goal. Sessions in `problems` stay closed; those that went are emptied first."""
+        self._problems = problems
+        self._wanted = {name: len(goal.ribs.get(name, _NOTHING)) for name in goal.sessions}
+        self._names = {
+            bare(session.peer_address): name for name, session in goal.sessions.items() if name not in problems
+        }
+        for address, adjacency in self._adjacencies.items():
+            if address not in self._names:
+                adjacency.desire(adjacency.session, _NOTHING)
+        for address, name in self._names.items():
+            session = goal.sessions[name]
+            adjacency = self._adjacencies.setdefault(address, Adjacency(session))
+            self._statuses.setdefault(address, words.started(session))
+            if _identity(session) != _identity(adjacency.session) and not adjacency.established:
+                adjacency.forget()
+            adjacency.desire(session, goal.ribs.get(name, _NOTHING))
+
+    def sessions(self, patient: bool = True) -> list[Session]:
+        """Return the sessions that shall run: the goal's, and while `patient` those that are being emptied."""
+        return [
+            adjacency.session
+            for address, adjacency in self._adjacencies.items()
+            if address in self._names or (patient and self._emptying(adjacency))
+        ]
+
+    @property
+    def emptying(self) -> bool:
+        """Whether a session that is no longer desired is not yet empty."""
+        return any(
+            self._emptying(adjacency) for address, adjacency in self._adjacencies.items() if address not in self._names
+        )
+
+    @staticmethod
+    def _emptying(adjacency: Adjacency) -> bool:
+        return adjacency.established and bool(adjacency.wire or adjacency.flight or adjacency.repeated)
+
+    def prune(self, running: Collection[Address]) -> None:
+        """Forget the sessions that are neither desired nor run any more."""
+        for address in [address for address in self._adjacencies if address not in (*self._names, *running)]:
+            del self._adjacencies[address], self._statuses[address]
+
+    def fold(self, event: Event, now: datetime) -> None:
+        """Take one event; events of unknown peers tell nothing."""
+        adjacency = self._adjacencies.get(event.peer)
+        if adjacency is None:
+            return
+        match event:
+            case Updated():
+                adjacency.confirm(event)
+                return
+            case Negotiated():
+                adjacency.negotiate(event)
+            case Established():
+                adjacency.establish()
+            case Closed(reason=reason) if reason.startswith("stop, message"):
+                adjacency.forget()
+            case Closed():
+                adjacency.close()
+        self._statuses[event.peer] = words.observe(self._statuses[event.peer], adjacency.session, event, now)
+
+    def adopt(self, snapshots: Iterable[Snapshot], held: Held, now: datetime) -> None:
+        """Take up an engine that was running before: the states of its sessions and what it holds for them."""
+        found = {snapshot.peer: snapshot for snapshot in snapshots}
+        for address, adjacency in self._adjacencies.items():
+            snapshot = found.get(address)
+            old = self._statuses[address]
+            if snapshot is None:
+                adjacency.forget()
+                self._statuses[address] = replace(words.started(adjacency.session), last_error=old.last_error)
+            elif snapshot.state is State.ESTABLISHED and snapshot.local_address is not None:
+                agreed = Negotiated(
+                    address, snapshot.local_address, snapshot.families, adjacency.session.extended_next_hop
+                )
+                adjacency.adopt(held.get(address, {}), agreed, snapshot.updates_sent > 0)
+                self._statuses[address] = words.adopted(adjacency.session, snapshot, old.since or now)
+            else:
+                adjacency.forget()
+                adjacency.held = held.get(address, {})
+                self._statuses[address] = words.adopted(adjacency.session, snapshot, old.since or now)
+
+    def steps(self) -> Iterator[Step]:
+        """Yield what shall be done next, for every peer; what is yielded counts as under way."""
+        for adjacency in self._adjacencies.values():
+            yield from adjacency.steps()
+
+    def answered(self, step: Step, done: bool) -> None:
+        """Take the engine's answer to a step."""
+        adjacency = self._adjacencies.get(bare(step.session.peer_address))
+        if adjacency is not None and isinstance(step, Announce | Withdraw):
+            adjacency.acknowledge(step.prefixes, done)
+
+    @property
+    def calm(self) -> bool:
+        """Whether no peer has anything under way."""
+        return not self.waiting
+
+    @property
+    def waiting(self) -> list[Address]:
+        """Return the Established peers for which something is under way."""
+        return [
+            address
+            for address, adjacency in self._adjacencies.items()
+            if adjacency.established and (adjacency.flight or adjacency.repeated)
+        ]
+
+    def abandon(self, peer: Address) -> None:
+        """Give up on what a peer has been waiting for; see `Adjacency.abandon`."""
+        self._adjacencies[peer].abandon()
+
+    @property
+    def settled(self) -> bool:
+        """Whether every Established peer was told its whole table."""
+        return all(adjacency.settled for adjacency in self._adjacencies.values())
+
+    def status(self, connected: bool) -> SpeakerStatus:
+        """Return what is known, by peer name."""
+        told = {name: SessionStatus(wanted=self._wanted[name], last_error=why) for name, why in self._problems.items()}
+        for address, name in self._names.items():
+            sent = self._adjacencies[address].sent
+            told[name] = replace(self._statuses[address], wanted=self._wanted[name], sent=sent)
+        return SpeakerStatus(connected, told)
+
+
+def _identity(session: Session) -> tuple[object, ...]:
+    """Return what makes ExaBGP take a session for another one and drop all it holds for it."""
+    return session.router_id, session.local_asn, session.peer_asn, session.local_address

@@ -1,0 +1,161 @@
+"""From sessions to the configuration text of ExaBGP 5.0, made of nothing but numbers, addresses and base64.
+
+Every neighbor carries a stamp of its own text in `description`. ExaBGP shows it when asked what it runs, which proves a
+reload and lets a driver that was just started see that there is nothing to reload.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
+
+from exalb_bgp.engine import bare
+from exalb_bgp.rib import Address
+from exalb_bgp.session import Family, Session
+
+HELPER = "exalb"
+"""The name of the helper process inside ExaBGP."""
+LISTEN_PORT = 179
+_STAMP = re.compile(r"^\s*description \"?([0-9a-f]{16})\"?;$")
+_NEIGHBOR = re.compile(r"^neighbor (\S+) \{$")
+_INTERFACE = re.compile(r"^\s*source-interface \"?([^\"]*?)\"?;$")
+_INTERFACE_NAME = re.compile(r"[A-Za-z0-9_.@-]{1,15}")
+
+
+def problem(session: Session) -> str | None:
+    """Say what makes a session impossible for ExaBGP, or None; the numbers are checked where they are read."""
+    local, peer = session.local_address, session.peer_address
+    if local is not None and local.version != peer.version:
+        return f"the source address {local} and the peer {peer} are of different families"
+    if session.passive and local is None:
+        return "a passive session needs a source address to listen on"
+    if session.password is not None and not 1 <= len(session.password.value) <= 80:
+        return "the password must have 1 to 80 bytes"
+    if session.source_interface is not None and not _INTERFACE_NAME.fullmatch(session.source_interface):
+        return f"{session.source_interface!r} is no name of a network interface"
+    if not session.families:
+        return "the session has no address family"
+    return None
+
+
+def usable(sessions: Mapping[str, Session]) -> tuple[dict[str, Session], dict[str, str]]:
+    """Part sessions into those that ExaBGP can run and the reasons against the rest, both by peer name."""
+    good: dict[str, Session] = {}
+    bad: dict[str, str] = {}
+    owners: dict[Address, str] = {}
+    for name, session in sorted(sessions.items()):
+        reason = problem(session)
+        address = bare(session.peer_address)
+        if reason is None and address in owners:
+            reason = f"the address {address} is taken by the peer {owners[address]}"
+        if reason is None:
+            good[name] = session
+            owners[address] = name
+        else:
+            bad[name] = reason
+    return good, bad
+
+
+def stamps(sessions: Iterable[Session]) -> dict[Address, str]:
+    """Return what `running` shows once ExaBGP runs these sessions."""
+    return {bare(session.peer_address): _stamp(session) for session in sessions}
+
+
+def running(lines: Iterable[str]) -> tuple[dict[Address, str], dict[Address, str | None]]:
+    """Read `show neighbor configuration`: the stamp and the source interface of each neighbor, by address.
+
+    A neighbor of foreign make has an empty stamp.
+    """
+    found: dict[Address, str] = {}
+    interfaces: dict[Address, str | None] = {}
+    address: Address | None = None
+    for line in lines:
+        if match := _NEIGHBOR.match(line):
+            address = bare(ip_address(match[1]))
+            found[address] = ""
+        elif address is not None and (match := _STAMP.match(line)):
+            found[address] = match[1]
+        elif address is not None and (match := _INTERFACE.match(line)):
+            interfaces[address] = None if match[1] == "None" else match[1]
+    return found, interfaces
+
+
+def render(sessions: Iterable[Session], helper: Iterable[str]) -> str:
+    """Return the whole configuration; `helper` is the absolute path of the relay's interpreter and its arguments."""
+    head = f"process {HELPER} {{\n  run {' '.join(helper)};\n  encoder json;\n}}\n"
+    ordered = sorted(sessions, key=lambda session: (session.peer_address.version, int(session.peer_address)))
+    return head + "".join(_neighbor(session, _stamp(session)) for session in ordered)
+
+
+def _stamp(session: Session) -> str:
+    return hashlib.sha256(_neighbor(session, "").encode("ascii")).hexdigest()[:16]
+
+
+def _neighbor(session: Session, stamp: str) -> str:
+    lines = [
+        f'description "{stamp}"',
+        f"router-id {session.router_id}",
+        f"local-address {'auto' if session.local_address is None else bare(session.local_address)}",
+        f"local-as {session.local_asn}",
+        f"peer-as {session.peer_asn}",
+        f"hold-time {session.hold_time}",
+        *_transport(session),
+        "group-updates true",
+        "manual-eor true",
+        "adj-rib-in false",
+        "adj-rib-out true",
+    ]
+    families = sorted(family.value for family in session.families)
+    extended = session.extended_next_hop and session.families == set(Family)
+    capabilities = ["route-refresh enable"]
+    if session.graceful_restart is not None:
+        capabilities.append(f"graceful-restart {session.graceful_restart}")
+    if extended:
+        capabilities.append("nexthop enable")
+    body = "".join(f"  {line};\n" for line in lines)
+    body += _block("family", [f"{family} unicast" for family in families])
+    body += _block("nexthop", ["ipv4 unicast ipv6"]) if extended else ""
+    body += _block("capability", capabilities)
+    return f"neighbor {bare(session.peer_address)} {{\n{body}{_API}}}\n"
+
+
+def _transport(session: Session) -> list[str]:
+    lines = [f"connect {session.peer_port}"]
+    if session.passive:
+        lines += ["passive true", f"listen {LISTEN_PORT}"]
+    if session.source_interface is not None:
+        lines.append(f'source-interface "{session.source_interface}"')
+    if session.ebgp_multihop is not None:
+        lines.append(f"outgoing-ttl {session.ebgp_multihop}")
+    if session.ttl_security:
+        lines.append("incoming-ttl 255")
+    if session.password is not None:
+        encoded = base64.b64encode(session.password.value).decode("ascii")
+        lines += [f'md5-password "{encoded}"', "md5-base64 true"]
+    return lines
+
+
+def _block(name: str, lines: Iterable[str]) -> str:
+    return f"  {name} {{\n" + "".join(f"    {line};\n" for line in lines) + "  }\n"
+
+
+_API = f"""\
+  api {{
+    processes [ {HELPER} ];
+    neighbor-changes;
+    negotiated;
+    fsm;
+    send {{
+      parsed;
+      update;
+      notification;
+    }}
+    receive {{
+      packets;
+      open;
+      notification;
+    }}
+  }}
+"""
+"""What arrives is asked for as bytes and only where it is needed: ExaBGP then skips the routes that peers send."""

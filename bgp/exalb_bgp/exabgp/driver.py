@@ -1,0 +1,177 @@
+"""Drives ExaBGP through its relay: brings its sessions and tables to the goal, and reads back what is."""
+
+import asyncio
+import os
+from datetime import UTC, datetime
+from functools import partial
+from time import monotonic
+
+import structlog
+
+from exalb_bgp import events
+from exalb_bgp.engine import Engine
+from exalb_bgp.exabgp import config, wire
+from exalb_bgp.exabgp.link import Link, RefusedError, until
+from exalb_bgp.exabgp.reload import Reloader
+from exalb_bgp.exabgp.settings import EngineSettings
+from exalb_bgp.rib import Address, Attributes, Prefix
+from exalb_bgp.speaker import Speaker, SpeakerStatus
+from exalb_bgp.steps import Step
+
+_LOG = structlog.get_logger(__name__)
+_SILENCE = 1.0
+"""Seconds of silence after which what ExaBGP did not confirm counts as lost."""
+_CALM = 0.05
+"""Seconds of silence awaited from ExaBGP after a driver took over, so that nothing of the last one is under way."""
+
+_PATIENCE = 2.0
+"""Seconds that this silence may take to come."""
+
+
+class ExaBGPDriver:
+    """The Driver of one ExaBGP, which `supervise` runs with the same settings. Listens from the first `apply` on."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings
+        self._engine = Engine()
+        self._reloader = Reloader(settings, self._engine)
+        self._goal: Speaker | None = None
+        self._applied = asyncio.Event()
+        self._link: Link | None = None
+        self._serving: set[asyncio.Task[None]] = set()
+        self._ready = False
+        self._early: list[tuple[events.Event, datetime]] | None = None
+        self._heard = 0.0
+        self._bell = asyncio.Event()
+        self._reported = self.status()
+
+    def apply(self, desired: Speaker) -> None:
+        """Make `desired` the goal, in place of the one before; return at once."""
+        self._goal = desired
+        usable, problems = config.usable(desired.sessions)
+        self._engine.desire(desired, problems | self._reloader.problems(usable))
+        self._reloader.due.set()
+        self._applied.set()
+        self._turn()
+
+    def _refused(self) -> None:
+        self.apply(self._goal or Speaker())
+
+    def status(self) -> SpeakerStatus:
+        """Tell what is known now; equal values mean that nothing changed."""
+        return self._engine.status(self._ready)
+
+    async def changed(self) -> None:
+        """Wait until `status` differs from what it was when this was last called."""
+        while (status := self.status()) == self._reported:
+            self._bell.clear()
+            await self._bell.wait()
+        self._reported = status
+
+    async def settled(self) -> None:
+        """Wait until the engine runs the desired sessions and confirmed every Established peer's whole table."""
+        while not (self._applied.is_set() and self._ready and self._reloader.done and self._engine.settled):
+            self._bell.clear()
+            await self._bell.wait()
+
+    async def run(self) -> None:
+        """Drive until cancelled; ExaBGP keeps its sessions and routes. Raises OSError when it cannot listen."""
+        await self._applied.wait()
+        self._settings.socket.unlink(missing_ok=True)
+        before = os.umask(0o177)
+        try:
+            server = await asyncio.start_unix_server(self._serve, self._settings.socket)
+        finally:
+            os.umask(before)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._reloader.run(self._refused, self._turn))
+                tasks.create_task(self._watch())
+        finally:
+            server.close()
+            if self._link is not None:
+                self._link.close()
+            if self._serving:
+                await asyncio.wait(self._serving, timeout=_PATIENCE)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Speak with one relay until it leaves or another one comes."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
+        if self._link is not None:
+            self._link.close()
+        link = self._link = Link(reader, writer, self._take)
+        self._ready, self._early = False, []
+        introduction = asyncio.create_task(self._introduce(link))
+        try:
+            await link.run(self._turn)
+        except (OSError, ValueError, LookupError) as error:
+            _LOG.warning("exabgp_link_broken", error=type(error).__name__)
+        finally:
+            introduction.cancel()
+            link.close()
+            if self._link is link:
+                self._link, self._ready, self._reloader.link = None, False, None
+                self._bell.set()
+
+    async def _introduce(self, link: Link) -> None:
+        """Read back what ExaBGP is and holds, and take it up; what happens meanwhile is folded afterwards."""
+        try:
+            [snapshots] = await link.introduce()
+            held: dict[Address, dict[Prefix, Attributes]] = {}
+            for line in await link.ask("show adj-rib out json"):
+                peer, prefix, attributes = wire.held(line)
+                held.setdefault(peer, {})[prefix] = attributes
+            await self._reloader.read(link)
+        except (RefusedError, ConnectionError, ValueError, LookupError) as error:
+            _LOG.warning("exabgp_state_unreadable", error=repr(error))
+            link.close()
+            return
+        await until(lambda: not held or monotonic() - self._heard > _CALM, _PATIENCE)
+        early, self._early = self._early or [], None
+        self._engine.adopt(wire.snapshots(snapshots), held, datetime.now(UTC))
+        for event, moment in early:
+            self._engine.fold(event, moment)
+        self._ready, self._reloader.link = True, link
+        self._reloader.due.set()
+        _LOG.info("exabgp_connected", peers=len(held), routes=sum(map(len, held.values())))
+        self._turn()
+
+    def _take(self, line: str) -> None:
+        event = wire.event(line)
+        self._heard = monotonic()
+        if event is None:
+            return
+        moment = datetime.now(UTC)
+        if self._early is None:
+            self._engine.fold(event, moment)
+        else:
+            self._early.append((event, moment))
+
+    def _turn(self) -> None:
+        """Do what is due, and tell who waits."""
+        link = self._link
+        if link is not None and self._ready and not self._reloader.pausing and not link.congested:
+            for step in self._engine.steps():
+                link.send(wire.command(step), partial(self._answered, step))
+        self._bell.set()
+
+    def _answered(self, step: Step, done: bool, _lines: list[str]) -> None:
+        self._heard = monotonic()
+        if not done:
+            _LOG.warning("exabgp_refused", step=type(step).__name__, peer=str(step.session.peer_address))
+        self._engine.answered(step, done)
+
+    async def _watch(self) -> None:
+        """Give up on what ExaBGP did not confirm although it answered everything and says nothing more."""
+        while True:
+            await asyncio.sleep(_SILENCE / 2)
+            silent = monotonic() - self._heard > _SILENCE
+            if not (self._ready and silent and self._link is not None and self._link.idle):
+                continue
+            for peer in self._engine.waiting:
+                _LOG.warning("exabgp_silent", peer=str(peer))
+                self._engine.abandon(peer)
+            self._turn()

@@ -1,0 +1,122 @@
+"""Supervises one ExaBGP: starts it, starts it again when it dies, ends it without taking routes back."""
+
+import asyncio
+import contextlib
+import os
+import pwd
+import signal
+import sys
+from pathlib import Path
+from time import monotonic
+
+import structlog
+
+from exalb_bgp.exabgp import configuration
+from exalb_bgp.exabgp.settings import EngineSettings
+
+_LOG = structlog.get_logger(__name__)
+_STABLE = 60.0
+"""Seconds after which a run counts as good, and the next start comes at once."""
+_PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
+"""Seconds between a death and the next start, for each quick death in a row."""
+_HELPERLESS = 5.0
+"""Seconds without a helper after which ExaBGP, which then talks to nobody, is started anew."""
+_STOP = 5.0
+"""Seconds that ExaBGP has to end before it is killed."""
+
+
+async def supervise(settings: EngineSettings) -> None:
+    """Keep ExaBGP running until cancelled; then end it so that graceful restart keeps its routes in force.
+
+    Raises PermissionError where ExaBGP could not run as this user.
+    """
+    _check_user()
+    configuration.create(settings)
+    deaths = 0
+    while True:
+        began = monotonic()
+        code = await _run(settings)
+        lasted = monotonic() - began
+        deaths = 0 if lasted >= _STABLE else deaths + 1
+        pause = _PAUSES[min(deaths, len(_PAUSES)) - 1] if deaths else 0.0
+        _LOG.warning("exabgp_died", code=code, lasted_s=round(lasted, 1), deaths_in_a_row=deaths, restart_in_s=pause)
+        await asyncio.sleep(pause)
+
+
+def _check_user() -> None:
+    if os.getuid() != 0 and os.getgid() == 0:
+        raise PermissionError(
+            "ExaBGP does not run as an ordinary user in group 0; give the process a group of its own (runAsGroup)"
+        )
+
+
+async def _run(settings: EngineSettings) -> int:
+    """Run ExaBGP once and return its exit code."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "exabgp",
+        "server",
+        str(settings.configuration),
+        stdin=asyncio.subprocess.DEVNULL,
+        env=_environment(settings),
+        start_new_session=True,
+    )
+    _LOG.info("exabgp_started", pid=process.pid)
+    watch = asyncio.create_task(_watch(process))
+    try:
+        return await process.wait()
+    finally:
+        watch.cancel()
+        await _end(process)
+
+
+def _environment(settings: EngineSettings) -> dict[str, str]:
+    """Return ExaBGP's settings; options with a hyphen exist in the dotted spelling only."""
+    inherited = {name: value for name, value in os.environ.items() if not name.lower().startswith("exabgp")}
+    return inherited | {
+        "exabgp_api_ack": "true",
+        "exabgp_api_chunk": "200",
+        "exabgp_api_cli": "false",
+        "exabgp.api.show-routes-format": "v2",
+        "exabgp_daemon_user": pwd.getpwuid(os.getuid()).pw_name if os.getuid() == 0 else "nobody",
+        "exabgp_log_destination": "stdout",
+        "exabgp_log_level": settings.log_level,
+        "exabgp_reactor_speed": str(settings.speed),
+    }
+
+
+async def _watch(process: asyncio.subprocess.Process) -> None:
+    """Kill an ExaBGP that has no helper: it lives on then, but drops its peers and hears nobody."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    seen = monotonic()
+    while True:
+        await asyncio.sleep(_HELPERLESS / 5)
+        if _any(children):
+            seen = monotonic()
+        elif monotonic() - seen > _HELPERLESS:
+            _LOG.error("exabgp_has_no_helper", pid=process.pid, seconds=_HELPERLESS)
+            process.kill()
+            return
+
+
+def _any(children: Path) -> bool:
+    """Tell whether a process has children; a process that is gone, or a kernel that does not tell, counts as yes."""
+    try:
+        return bool(children.read_text().split())
+    except OSError:
+        return True
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End ExaBGP, which closes its connections without a NOTIFICATION, and wait for it."""
+    if process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(signal.SIGTERM)
+    try:
+        await asyncio.wait_for(asyncio.shield(process.wait()), _STOP)
+    except TimeoutError:
+        _LOG.warning("exabgp_killed", pid=process.pid, after_s=_STOP)
+        process.kill()
+        await process.wait()

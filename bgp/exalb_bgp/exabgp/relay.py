@@ -1,0 +1,143 @@
+"""The helper that ExaBGP runs: its standard input and output on one side, the driver's unix socket on the other.
+
+ExaBGP stops working for all its peers when this program does not read. So it always reads; lines that the driver does
+not take in time end the connection to the driver, which then reads the state anew. Both ways whole lines pass, or none.
+It runs on its own (`python -I -S relay.py SOCKET`), on few modules, to stay small.
+"""
+
+import os
+import select
+import socket
+import sys
+
+TO_DRIVER = 16 * 1024 * 1024
+"""Octets kept for a driver that reads slowly: more than a table of 50,000 routes takes when it is shown."""
+TO_ENGINE = 128 * 1024
+"""Octets of commands taken from the driver before ExaBGP took them."""
+RETRY = 50
+"""Milliseconds between attempts to reach a driver that is away."""
+READ = 65536
+
+
+class Relay:
+    """Moves lines between ExaBGP and one driver until ExaBGP closes its end."""
+
+    def __init__(self, path: str, source: int, sink: int) -> None:
+        self.path, self.source, self.sink = path, source, sink
+        self.driver: socket.socket | None = None
+        self.to_driver = bytearray()
+        self.to_engine = bytearray()
+        self.partial = bytearray()
+        self.in_line = False
+        self.skipping = False
+        for end in (source, sink):
+            os.set_blocking(end, False)
+
+    def run(self) -> None:
+        """Relay until ExaBGP is gone."""
+        while self.turn():
+            pass
+
+    def turn(self) -> bool:
+        """Wait for one or more ends to be ready and serve them; return False once ExaBGP closed its end."""
+        if self.driver is None:
+            self.connect()
+        poll = select.poll()
+        poll.register(self.source, select.POLLIN)
+        if self.to_engine:
+            poll.register(self.sink, select.POLLOUT)
+        if self.driver is not None:
+            wanted = select.POLLIN if len(self.to_engine) < TO_ENGINE else 0
+            poll.register(self.driver, wanted | (select.POLLOUT if self.to_driver else 0))
+        for end, _ in poll.poll(None if self.driver else RETRY):
+            if end == self.source:
+                if not self.from_engine():
+                    return False
+            elif end == self.sink:
+                self.flush_engine()
+            elif self.driver is not None and end == self.driver.fileno():
+                self.serve_driver(self.driver)
+        return True
+
+    def connect(self) -> None:
+        """Try to reach the driver; a line of which the beginning was missed is skipped."""
+        end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            end.connect(self.path)
+        except OSError:
+            end.close()
+            return
+        end.setblocking(False)
+        self.driver, self.skipping = end, self.in_line
+
+    def disconnect(self) -> None:
+        """Leave the driver; commands that arrived whole still go to ExaBGP."""
+        if self.driver is not None:
+            self.driver.close()
+        self.driver = None
+        self.to_driver.clear()
+        self.partial.clear()
+
+    def from_engine(self) -> bool:
+        """Read what ExaBGP tells; return False at its end."""
+        try:
+            data = os.read(self.source, READ)
+        except BlockingIOError:
+            return True
+        if not data:
+            return False
+        self.in_line = not data.endswith(b"\n")
+        if self.driver is None:
+            return True
+        if self.skipping:
+            _, newline, data = data.partition(b"\n")
+            self.skipping = not newline
+        self.to_driver += data
+        self.flush_driver()
+        return True
+
+    def flush_driver(self) -> None:
+        """Hand on to the driver what it takes; a driver that lags too far is left."""
+        if self.driver is None:
+            return
+        try:
+            while self.to_driver:
+                del self.to_driver[: self.driver.send(self.to_driver[:READ])]
+        except BlockingIOError:
+            if len(self.to_driver) > TO_DRIVER:
+                self.disconnect()
+        except OSError:
+            self.disconnect()
+
+    def serve_driver(self, driver: socket.socket) -> None:
+        """Send what waits and read commands, of which only whole lines are handed on."""
+        self.flush_driver()
+        if self.driver is None or len(self.to_engine) >= TO_ENGINE:
+            return
+        try:
+            data = driver.recv(READ)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data or len(self.partial) > TO_ENGINE:
+            self.disconnect()
+            return
+        whole, newline, rest = data.rpartition(b"\n")
+        if newline:
+            self.to_engine += self.partial + whole + newline
+            self.partial.clear()
+        self.partial += rest
+        self.flush_engine()
+
+    def flush_engine(self) -> None:
+        """Hand on to ExaBGP what it takes."""
+        try:
+            while self.to_engine:
+                del self.to_engine[: os.write(self.sink, self.to_engine[:READ])]
+        except BlockingIOError:
+            return
+
+
+if __name__ == "__main__":
+    Relay(sys.argv[1], 0, 1).run()

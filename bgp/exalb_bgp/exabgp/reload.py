@@ -1,0 +1,128 @@
+"""Bringing ExaBGP to run the desired sessions: validated first, written whole, reloaded until they are seen to run."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from exalb_bgp.engine import Engine, bare
+from exalb_bgp.exabgp import config, configuration, wire
+from exalb_bgp.exabgp.link import Link, RefusedError, until
+from exalb_bgp.exabgp.settings import EngineSettings
+from exalb_bgp.rib import Address
+from exalb_bgp.session import Session
+from exalb_bgp.steps import Restart
+
+_LOG = structlog.get_logger(__name__)
+_ATTEMPTS = 30
+"""Reloads without effect after which ExaBGP is started anew: it took in something that it cannot get rid of."""
+_LOOKS = 10
+"""How often the outcome of one reload is looked for."""
+_LOOK = 0.005
+"""Seconds between two looks."""
+_PAUSE = 0.1
+"""Seconds between two reloads, in which routes go their way."""
+_PATIENCE = 2.0
+"""Seconds that routes of a session that goes may take to be withdrawn, and that commands may take to be confirmed."""
+
+
+class Reloader:
+    """Keeps the sessions that ExaBGP runs equal to those desired."""
+
+    def __init__(self, settings: EngineSettings, engine: Engine) -> None:
+        self._settings, self._engine = settings, engine
+        self.link: Link | None = None
+        self.due = asyncio.Event()
+        self.pausing = False
+        """While true, no step shall be sent: ExaBGP drops a reload when it has something to send."""
+        self.invalid: set[str] = set()
+        """The stamps of sessions that ExaBGP does not take."""
+        self._written: dict[Address, str] | None = None
+        self._running: dict[Address, str] | None = None
+        self._interfaces: dict[Address, str | None] = {}
+
+    @property
+    def done(self) -> bool:
+        """Whether ExaBGP runs what is desired."""
+        return not self.due.is_set() and self._running == config.stamps(self._engine.sessions(patient=False))
+
+    def problems(self, sessions: Mapping[str, Session]) -> dict[str, str]:
+        """Tell which of these sessions ExaBGP was seen to refuse."""
+        return {
+            name: "ExaBGP refuses the configuration of this session"
+            for name, session in sessions.items()
+            if self.invalid.intersection(config.stamps([session]).values())
+        }
+
+    async def run(self, refused: Callable[[], None], turn: Callable[[], None]) -> None:
+        """Put sessions in force whenever that is `due`; call `refused` when some proved invalid, `turn` when done."""
+        while True:
+            await self.due.wait()
+            await until(lambda: not self._engine.emptying, _PATIENCE)
+            sessions = self._engine.sessions(patient=False)
+            wanted = config.stamps(sessions)
+            self.due.clear()
+            if self._written != wanted and not await self._write(sessions):
+                refused()
+                continue
+            try:
+                await self._enforce(wanted, turn)
+            except RefusedError as error:
+                _LOG.warning("exabgp_refused", command=str(error))
+            except ConnectionError:
+                _LOG.info("reload_interrupted")
+            turn()
+
+    async def read(self, link: Link) -> None:
+        """Read back what ExaBGP runs."""
+        self._running, self._interfaces = config.running(await link.ask("show neighbor configuration"))
+        self._engine.prune(self._running)
+
+    async def _write(self, sessions: list[Session]) -> bool:
+        """Write the configuration; return False, and note the culprits, where ExaBGP would not take it."""
+        if not await configuration.accepts(self._settings, sessions):
+            for session in sessions:
+                if not await configuration.accepts(self._settings, [session]):
+                    self.invalid.update(config.stamps([session]).values())
+                    _LOG.error("session_refused", peer=str(session.peer_address))
+            return False
+        configuration.write(self._settings, config.render(sessions, self._settings.helper))
+        self._written = config.stamps(sessions)
+        return True
+
+    async def _enforce(self, wanted: Mapping[Address, str], turn: Callable[[], None]) -> None:
+        for _ in range(_ATTEMPTS):
+            link = self.link
+            if link is None or self._running == wanted:
+                return
+            before = self._interfaces
+            self.pausing = True
+            try:
+                await self._reload(link, wanted)
+                if self._running == wanted:
+                    await self._reconnect(link, before)
+            finally:
+                self.pausing = False
+                turn()
+            if self._running != wanted:
+                await asyncio.sleep(_PAUSE)
+        if self.link is not None and self._running != wanted:
+            _LOG.error("exabgp_does_not_reload", attempts=_ATTEMPTS, remedy="restarting it")
+            self.link.send("shutdown", lambda _done, _lines: None)
+
+    async def _reload(self, link: Link, wanted: Mapping[Address, str]) -> None:
+        """Ask for one reload once nothing is under way, and look whether it came to pass."""
+        await until(lambda: (link.idle and self._engine.calm) or self.link is not link, _PATIENCE)
+        await link.ask("reload")
+        for _ in range(_LOOKS):
+            await asyncio.sleep(_LOOK)
+            await self.read(link)
+            if self._running == wanted:
+                return
+
+    async def _reconnect(self, link: Link, before: Mapping[Address, str | None]) -> None:
+        """Have sessions of which the source interface changed opened anew: ExaBGP does not see that by itself."""
+        for session in self._engine.sessions():
+            address = bare(session.peer_address)
+            if address in before and before[address] != self._interfaces.get(address):
+                await link.ask(wire.command(Restart(session)))

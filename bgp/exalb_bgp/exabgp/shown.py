@@ -1,0 +1,68 @@
+"""Path attributes as ExaBGP shows them: with numbers in its events, with words in its tables."""
+
+import struct
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Address
+from typing import Any
+
+from exalb_bgp.rib import Address, Attributes, Community, ExtendedCommunity, ExtendedKind, LargeCommunity
+
+_NAMES = {
+    "no-export": Community(65535, 65281),
+    "no-advertise": Community(65535, 65282),
+    "no-export-subconfed": Community(65535, 65283),
+    "no-peer": Community(65535, 65284),
+    "blackhole": Community(65535, 666),
+}
+_KINDS = {
+    0x0002: ExtendedKind.ROUTE_TARGET,
+    0x0003: ExtendedKind.ROUTE_ORIGIN,
+    0x4004: ExtendedKind.LINK_BANDWIDTH,
+}
+
+
+def shown(attributes: Mapping[str, Any], next_hop: Address) -> Attributes:
+    """Return the attributes as on the wire; what ExaLB never sends is left out.
+
+    Raises ValueError for what ExaBGP would not show.
+    """
+    return Attributes(
+        next_hop=next_hop,
+        local_pref=attributes.get("local-preference"),
+        med=attributes.get("med"),
+        as_path_prepend=sum(len(segment["value"]) for segment in attributes.get("as-path", {}).values()),
+        communities=tuple(sorted(map(_community, attributes.get("community", ())))),
+        large_communities=tuple(sorted(map(_large, attributes.get("large-community", ())))),
+        extended_communities=_extended(attributes.get("extended-community", ())),
+    )
+
+
+def _community(shown_as: str | list[int]) -> Community:
+    if isinstance(shown_as, str):
+        return _NAMES[shown_as] if shown_as in _NAMES else Community(*map(int, shown_as.split(":")))
+    return Community(*shown_as)
+
+
+def _large(shown_as: str | list[int]) -> LargeCommunity:
+    return LargeCommunity(*map(int, shown_as.split(":") if isinstance(shown_as, str) else shown_as))
+
+
+def _extended(shown_as: Iterable[str | Mapping[str, Any]]) -> tuple[ExtendedCommunity, ...]:
+    numbers = (_octets(one) if isinstance(one, str) else one["value"].to_bytes(8) for one in shown_as)
+    return tuple(sorted((_kind(octets) for octets in numbers), key=str))
+
+
+def _octets(text: str) -> bytes:
+    """Return the octets of `0x…`, or of `target:asn:number` and `origin:asn:number`, the number maybe dotted."""
+    if text.startswith("0x"):
+        return bytes.fromhex(text[2:])
+    kind, asn, value = text.split(":")
+    number = int(IPv4Address(value)) if "." in value else int(value)
+    code = next(code for code, known in _KINDS.items() if known.value == kind)
+    return struct.pack("!HHI", code, int(asn), number)
+
+
+def _kind(octets: bytes) -> ExtendedCommunity:
+    code, asn = struct.unpack("!HH", octets[:4])
+    value = struct.unpack("!f" if code == 0x4004 else "!I", octets[4:])[0]
+    return ExtendedCommunity(_KINDS[code], asn, int(value))

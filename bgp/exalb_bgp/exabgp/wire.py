@@ -1,0 +1,175 @@
+"""ExaBGP's API, line by line: steps to commands, its JSON to events (encoder json of ExaBGP 5.0)."""
+
+import json
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from exalb_bgp import events
+from exalb_bgp.engine import bare
+from exalb_bgp.exabgp.shown import shown
+from exalb_bgp.rib import Address, Attributes, Prefix
+from exalb_bgp.session import Family, State
+from exalb_bgp.steps import Announce, EndOfRib, Replay, Restart, Step, Withdraw
+
+EVENT = '{ "exabgp"'
+"""How a line begins that tells an event; all other lines answer a command."""
+DONE, ERROR = "done", "error"
+_STATES = {state.value.upper(): state for state in State}
+_FAMILIES = {f"{family.value} unicast": family for family in Family}
+
+
+def command(step: Step) -> str:
+    """Return the command for a step, without the end of line. Only numbers and addresses come from the step."""
+    neighbor = f"neighbor {bare(step.session.peer_address)}"
+    match step:
+        case Announce():
+            return f"{neighbor} announce attributes {_attributes(step)} nlri {_nlri(step.prefixes)}"
+        case Withdraw():
+            return f"{neighbor} withdraw attributes nlri {_nlri(step.prefixes)}"
+        case EndOfRib():
+            return f"{neighbor} announce eor {step.family.value} unicast"
+        case Replay():
+            return f"{neighbor} flush adj-rib out"
+        case Restart():
+            return f"{neighbor} teardown 6"
+
+
+def _nlri(prefixes: Iterable[Prefix]) -> str:
+    return " ".join(map(str, prefixes))
+
+
+def _attributes(step: Announce) -> str:
+    """Spell every attribute out, so that what ExaBGP shows later is what was asked for."""
+    attributes, session = step.attributes, step.session
+    words = [f"next-hop {attributes.next_hop}"]
+    path = [str(session.local_asn)] * attributes.as_path_prepend
+    if path:
+        words.append(f"as-path [ {' '.join(path)} ]")
+    if attributes.med is not None:
+        words.append(f"med {attributes.med}")
+    if attributes.local_pref is not None:
+        words.append(f"local-preference {attributes.local_pref}")
+    lists = {
+        "community": attributes.communities,
+        "large-community": attributes.large_communities,
+        "extended-community": attributes.extended_communities,
+    }
+    words += [f"{name} [ {' '.join(map(str, values))} ]" for name, values in lists.items() if values]
+    return " ".join(words)
+
+
+def event(line: str) -> events.Event | None:
+    """Return the event that a line tells, or None where it tells nothing of use.
+
+    Raises ValueError or KeyError for a line that is not of ExaBGP's making.
+    """
+    message = json.loads(line)
+    body = message.get("neighbor")
+    if body is None:
+        return None
+    peer = bare(ip_address(body["address"]["peer"]))
+    match message["type"]:
+        case "state":
+            return _state(peer, body)
+        case "fsm":
+            return events.Entered(peer, _STATES[body["state"]])
+        case "negotiated":
+            return _negotiated(peer, body)
+        case "open":
+            return events.Opened(peer, graceful_restart=64 in _capabilities(_octets(body["message"]["body"])))
+        case "notification":
+            return _notification(peer, body)
+        case "update" if body["direction"] == "send":
+            return _update(peer, body["message"])
+    return None
+
+
+def _state(peer: Address, body: Mapping[str, Any]) -> events.Event | None:
+    if body["state"] == "up":
+        return events.Established(peer)
+    return events.Closed(peer, body["reason"]) if body["state"] == "down" else None
+
+
+def _negotiated(peer: Address, body: Mapping[str, Any]) -> events.Negotiated:
+    agreed = body["negotiated"]
+    return events.Negotiated(
+        peer,
+        local_address=ip_address(body["address"]["local"]),
+        families=frozenset(_FAMILIES[name] for name in agreed["families"] if name in _FAMILIES),
+        extended_next_hop="ipv4 unicast ipv6" in agreed["nexthop"],
+    )
+
+
+def _notification(peer: Address, body: Mapping[str, Any]) -> events.Notified:
+    """Read a NOTIFICATION: one that was sent comes parsed, a received one as its octets."""
+    if "notification" in body:
+        told = body["notification"]
+        return events.Notified(peer, True, told["code"], told["subcode"], _octets(told["data"]))
+    octets = _octets(body["message"]["body"])
+    return events.Notified(peer, False, octets[0], octets[1], octets[2:])
+
+
+def _octets(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))
+
+
+def _capabilities(body: bytes) -> set[int]:
+    """Return the codes of the capabilities in the body of an OPEN (RFC 5492 §4, extended length by RFC 9072)."""
+    extended = body[9:11] == b"\xff\xff"
+    rest, head = (body[13:], 3) if extended else (body[10:], 2)
+    codes: set[int] = set()
+    while len(rest) >= head:
+        length = int.from_bytes(rest[1:head])
+        value, kind, rest = rest[head : head + length], rest[0], rest[head + length :]
+        while kind == 2 and len(value) >= 2:
+            codes.add(value[0])
+            value = value[2 + value[1] :]
+    return codes
+
+
+def _update(peer: Address, message: Mapping[str, Any]) -> events.Event | None:
+    if "eor" in message:
+        family = _FAMILIES.get(f"{message['eor']['afi']} {message['eor']['safi']}")
+        return None if family is None else events.Completed(peer, family)
+    update = message["update"]
+    attributes = update.get("attribute", {})
+    announced = tuple(
+        (shown(attributes, ip_address(hop)), _prefixes(entry["nlri"] for entry in nlri))
+        for family, hops in update.get("announce", {}).items()
+        if family in _FAMILIES
+        for hop, nlri in hops.items()
+    )
+    withdrawn = _prefixes(
+        entry["nlri"] for family, nlri in update.get("withdraw", {}).items() if family in _FAMILIES for entry in nlri
+    )
+    return events.Updated(peer, announced, withdrawn)
+
+
+def _prefixes(texts: Iterable[str]) -> tuple[Prefix, ...]:
+    return tuple(ip_network(text) for text in texts)
+
+
+def snapshots(line: str) -> list[events.Snapshot]:
+    """Read the answer to `show neighbor json`."""
+    return [_snapshot(entry) for entry in json.loads(line)]
+
+
+def _snapshot(entry: Mapping[str, Any]) -> events.Snapshot:
+    local = entry["local"]["address"]
+    return events.Snapshot(
+        peer=bare(ip_address(entry["peer"]["address"])),
+        state=_STATES[entry["fsm"]],
+        local_address=None if local == "None" else ip_address(local),
+        families=frozenset(_FAMILIES[name] for name in entry["families"] if name in _FAMILIES),
+        graceful_restart=bool(entry["peer"]["capabilities"]["graceful-restart"]),
+        updates_sent=entry["messages"]["sent"]["update"],
+    )
+
+
+def held(line: str) -> tuple[Address, Prefix, Attributes]:
+    """Read one line of `show adj-rib out json` in its second format: a route that ExaBGP holds for a peer."""
+    entry = json.loads(line)
+    nlri = entry["route"]["nlri"]
+    attributes = shown(entry["route"]["attributes"], ip_address(nlri["nexthop"]))
+    return bare(ip_address(entry["peer"]["address"])), ip_network(nlri["prefix"]), attributes

@@ -1,0 +1,47 @@
+"""From what is wanted of a path to what stands on the wire in one session (RFC 4271 §5, RFC 4760, RFC 8950)."""
+
+import struct
+from dataclasses import replace
+
+from exalb_bgp.rib import Address, Attributes, ExtendedCommunity, ExtendedKind, Prefix
+from exalb_bgp.session import Session
+
+DEFAULT_LOCAL_PREF = 100
+"""What an iBGP UPDATE carries when nothing else is wanted; RFC 4271 §5.1.5 makes the attribute mandatory there."""
+AS_TRANS = 23456
+"""Stands for an AS number that does not fit into two octets (RFC 6793 §9)."""
+
+
+def next_hop(prefix: Prefix, wanted: Address | None, local: Address | None, extended: bool) -> Address | None:
+    """Return the next hop to be sent for a prefix, or None where the session cannot carry any.
+
+    `wanted` None is "self", the session's `local` address. An IPv4 prefix has an IPv6 next hop only where RFC 8950 was
+    negotiated (`extended`); an IPv6 prefix never has an IPv4 one.
+    """
+    chosen = wanted or local
+    if chosen is None or chosen.version == prefix.version:
+        return chosen
+    return chosen if prefix.version == 4 and extended else None
+
+
+def resolve(attributes: Attributes, hop: Address, session: Session) -> Attributes:
+    """Return the attributes as an UPDATE of this session shows them; `as_path_prepend` is then the whole path's length.
+
+    An eBGP path has the local AS once before anything is prepended (RFC 4271 §5.1.2).
+    """
+    default = DEFAULT_LOCAL_PREF if attributes.local_pref is None else attributes.local_pref
+    return replace(
+        attributes,
+        next_hop=hop,
+        as_path_prepend=attributes.as_path_prepend + (0 if session.is_ibgp else 1),
+        local_pref=default if session.is_ibgp else None,
+        extended_communities=tuple(sorted(map(_on_wire, attributes.extended_communities), key=str)),
+    )
+
+
+def _on_wire(community: ExtendedCommunity) -> ExtendedCommunity:
+    """Give link bandwidth the precision of its 32-bit float, and an AS number that fits."""
+    if community.kind is not ExtendedKind.LINK_BANDWIDTH:
+        return community
+    (value,) = struct.unpack("!f", struct.pack("!f", community.value))
+    return community._replace(asn=community.asn if community.asn <= 0xFFFF else AS_TRANS, value=int(value))

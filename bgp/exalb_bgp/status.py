@@ -1,0 +1,78 @@
+"""What people are told of one session: its state, since when, and why it is not Established."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from exalb_bgp.events import Closed, Entered, Established, Event, Negotiated, Notified, Opened, Snapshot
+from exalb_bgp.failures import describe_close, describe_notification
+from exalb_bgp.session import Session, SessionStatus, State
+
+
+def started(session: Session) -> SessionStatus:
+    """Return the status of a session that was configured just now."""
+    return SessionStatus(state=State.ACTIVE, last_error=_unconnected(session))
+
+
+def observe(status: SessionStatus, session: Session, event: Event, now: datetime) -> SessionStatus:
+    """Return the status after an event that happened at `now`."""
+    match event:
+        case Established():
+            return replace(status, state=State.ESTABLISHED, since=now, last_error=None)
+        case Negotiated():
+            return replace(status, families=event.families, extended_next_hop=event.extended_next_hop)
+        case Opened():
+            offered = session.graceful_restart is not None
+            return replace(status, graceful_restart=offered and event.graceful_restart)
+        case Notified():
+            text = describe_notification(event.sent, event.code, event.subcode, event.data)
+            return replace(_down(status, now), last_error=text)
+        case Closed():
+            text = describe_close(event.reason) or status.last_error or _unconnected(session)
+            return replace(_down(status, now), last_error=text)
+        case Entered():
+            return _entered(status, session, event.state, now)
+        case _:
+            return status
+
+
+def adopted(session: Session, snapshot: Snapshot, since: datetime | None) -> SessionStatus:
+    """Return the status of a session that was there before the driver; `since` is None when it is not known."""
+    if snapshot.state is not State.ESTABLISHED:
+        return replace(started(session), state=_shown(snapshot.state), since=since)
+    return SessionStatus(
+        state=State.ESTABLISHED,
+        since=since,
+        families=snapshot.families,
+        graceful_restart=snapshot.graceful_restart and session.graceful_restart is not None,
+        extended_next_hop=session.extended_next_hop,
+    )
+
+
+def _down(status: SessionStatus, now: datetime) -> SessionStatus:
+    if status.state is not State.ESTABLISHED:
+        return status
+    return SessionStatus(state=State.ACTIVE, since=now, last_error=status.last_error)
+
+
+def _entered(status: SessionStatus, session: Session, state: State, now: datetime) -> SessionStatus:
+    if state is State.ESTABLISHED or status.state is State.ESTABLISHED:
+        return status
+    return replace(
+        status,
+        state=_shown(state),
+        since=status.since or now,
+        last_error=status.last_error or _unconnected(session),
+    )
+
+
+def _shown(state: State) -> State:
+    """ExaBGP waits in Idle for its TCP connection; RFC 4271 §8.2.2 calls that Active."""
+    return State.ACTIVE if state is State.IDLE else state
+
+
+def _unconnected(session: Session) -> str:
+    where = f"{session.peer_address} port {session.peer_port}"
+    if session.passive:
+        return f"waiting for {session.peer_address} to connect"
+    keys = ", or the passwords differ" if session.password else ""
+    return f"no TCP connection to {where} yet: nobody listens there, or packets are lost on the way{keys}"
