@@ -81,7 +81,15 @@ class Storage:
             sources.write_text(machine.apt_sources(RELEASE))
             excludes = [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in _LEFT_OUT]
             options = [f"--aptopt={settings}", *excludes, "--dpkgopt=path-include=/usr/share/doc/*/copyright"]
-            argv = ["mmdebstrap", "--variant=minbase", "--include=ca-certificates", *options, RELEASE, tar, sources]
+            argv: list[str | Path] = [
+                "mmdebstrap",
+                "--variant=minbase",
+                "--include=ca-certificates",
+                *options,
+                RELEASE,
+                tar,
+                sources,
+            ]
             log = self._directory / "base.log"
             progress.run(argv, say=self._say, what="making a small Debian 12", log=log)
             container = self._answer(["from", "scratch"])
