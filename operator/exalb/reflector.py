@@ -1,0 +1,91 @@
+"""Keeps one kind of object in a store as the API server has it: a list, then a watch, for as long as it runs."""
+
+import asyncio
+import random
+from collections.abc import Mapping
+
+import structlog
+
+from exalb.apiserver import ApiError, ApiServer, GoneError, Json
+from exalb.backoff import Backoff
+from exalb.kinds import Kind
+from exalb.store import Listing, Store, version_number
+
+log = structlog.get_logger(__name__)
+
+WATCH_SECONDS = (240, 480)
+"""How long one watch lasts; spread out, so that nodes that started together do not come back together."""
+
+
+class Reflector:
+    """Feeds `store` with the objects of `kind`, of one namespace or all, that the selectors in `query` let through.
+
+    What is deleted while no watch runs is found by the next list. Errors end nothing: the store keeps what it has,
+    and the reflector tries again, ever more slowly up to half a minute.
+    """
+
+    def __init__(
+        self,
+        api: ApiServer,
+        store: Store,
+        kind: Kind,
+        *,
+        namespace: str | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> None:
+        self._api, self._store, self._kind = api, store, kind
+        self._path = kind.collection(namespace)
+        self._query = {**kind.query, **(query or {})}
+        self._since: str | None = None
+        self._listing = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Follow the API server until cancelled."""
+        backoff = Backoff(first=0.2, limit=30.0)
+        while True:
+            try:
+                if self._since is None:
+                    self._since = await self.refresh()
+                await self._watch(self._since, backoff)
+            except GoneError as error:
+                log.info("listing again", kind=self._kind.name, why=str(error))
+                self._since = None
+            except ApiError as error:
+                log.warning("not up to date", kind=self._kind.name, why=str(error))
+            await backoff.wait()
+
+    async def refresh(self) -> str:
+        """List all objects now, and return the list's resourceVersion; safe beside a running watch."""
+        async with self._listing:
+            listing: Listing | None = None
+            async for page in self._api.list(self._path, self._query):
+                listing = listing or self._store.listing(self._kind, version_number(page.resource_version))
+                listing.add(page.items)
+                version = page.resource_version
+            if listing:
+                listing.finish()
+            return version
+
+    async def _watch(self, since: str, backoff: Backoff) -> None:
+        seconds = random.randint(*WATCH_SECONDS)  # noqa: S311 - spreads load, guards nothing
+        async for event in self._api.watch(self._path, self._query, since, seconds):
+            version = event.object["metadata"]["resourceVersion"]
+            if version_number(version) < version_number(self._since or "0"):
+                raise GoneError(f"the API server went back in time, from {self._since} to {version}")
+            self._take(event.type, event.object)
+            self._since = version
+            backoff.reset()
+
+    def _take(self, happened: str, raw: Json) -> None:
+        match happened:
+            case "ADDED" | "MODIFIED":
+                self._store.put(self._kind, raw)
+            case "DELETED":
+                self._store.remove(self._kind, raw)
+
+
+async def run_all(reflectors: list[Reflector]) -> None:
+    """Run reflectors side by side until cancelled."""
+    async with asyncio.TaskGroup() as tasks:
+        for reflector in reflectors:
+            tasks.create_task(reflector.run())

@@ -1,0 +1,5 @@
+"""The version of this program, as its package says."""
+
+from importlib.metadata import version
+
+VERSION = version("exalb")

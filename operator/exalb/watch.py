@@ -1,0 +1,174 @@
+"""kopf, which follows the custom resources that people write, and feeds the controller's store with them.
+
+kopf runs in a thread with an event loop of its own, under a supervisor: several answers of an API server end it, and
+at its end it cancels every task of its loop. It writes nothing and posts nothing.
+
+kopf tells what it sees event by event, but not what vanished while no watch ran: it lists again and says nothing of
+what the list lacks. So our HTTP session, which kopf uses, hands each list that passes through it to the store as a
+whole. A list and an event may then reach the store in either order; the store goes by resourceVersion.
+"""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import aiohttp
+import kopf
+import structlog
+
+from exalb.apiserver import ApiError, ApiServer, Json, open_session
+from exalb.backoff import Backoff
+from exalb.credentials import Credentials
+from exalb.kinds import ADVERTISEMENT, PEER, POOL, Kind
+from exalb.resources.common import GROUP, VERSION
+from exalb.store import Store, version_number
+
+log = structlog.get_logger(__name__)
+
+FOLLOWED = (POOL, PEER, ADVERTISEMENT)
+STOP_SECONDS = 10.0
+"""kopf is given this long to end."""
+
+
+class _Endless:
+    """Delays in seconds between attempts of one request; kopf ends when they run out, so they do not."""
+
+    def __iter__(self) -> Iterator[float]:
+        delay = 0.2
+        while True:
+            yield delay
+            delay = min(10.0, 2 * delay)
+
+
+class KopfFeed:
+    """Feeds a store of the running loop with the kinds in FOLLOWED."""
+
+    def __init__(self, api: ApiServer, credentials: Credentials, store: Store) -> None:
+        self._api, self._credentials, self._store = api, credentials, store
+
+    async def run(self) -> None:
+        """Keep kopf running until cancelled."""
+        backoff = Backoff(first=1.0, limit=30.0)
+        while True:
+            await self._until_served(backoff)
+            begun = asyncio.get_running_loop().time()
+            await _Operator(self._credentials, self._store).run()
+            if asyncio.get_running_loop().time() - begun > 60:
+                backoff.reset()
+            await backoff.wait()
+            log.warning("kopf ended; starting it again")
+
+    async def _until_served(self, backoff: Backoff) -> None:
+        """Wait until the API server knows all kinds: kopf looks for them once, when it starts."""
+        for kind in FOLLOWED:
+            while True:
+                try:
+                    async for _ in self._api.list(kind.collection(), {}):
+                        break
+                    break
+                except ApiError as error:
+                    log.warning("a kind of ours cannot be listed: are the CRDs there?", kind=kind.name, why=str(error))
+                await backoff.wait()
+
+
+class _Operator:
+    """One life of kopf, in one thread."""
+
+    def __init__(self, credentials: Credentials, store: Store) -> None:
+        self._credentials, self._store = credentials, store
+        self._loop = asyncio.get_running_loop()
+        self._ended = asyncio.Event()
+        self._stop: Callable[[], object] = lambda: None
+        self._stopping = threading.Event()
+
+    async def run(self) -> None:
+        """Run until kopf ends; when cancelled, end it."""
+        threading.Thread(target=self._live, name="kopf", daemon=True).start()
+        try:
+            await self._ended.wait()
+        finally:
+            self._stopping.set()
+            self._stop()
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._ended.wait()
+
+    def _live(self) -> None:
+        try:
+            asyncio.run(self._operate())
+        except Exception:  # whatever ended kopf, the supervisor starts it again
+            log.exception("kopf failed")
+        finally:
+            self._hand_over(self._ended.set)
+
+    async def _operate(self) -> None:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        self._stop = lambda: _call(loop, stop.set)
+        if self._stopping.is_set():
+            return
+        await kopf.operator(
+            registry=self._registry(),
+            settings=_settings(),
+            standalone=True,
+            clusterwide=True,
+            stop_flag=stop,
+        )
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+        kopf.on.login(registry=registry)(self._login)
+        for kind in FOLLOWED:
+            kopf.on.event(GROUP, VERSION, kind.plural, registry=registry, id=kind.plural)(self._follow(kind))
+        return registry
+
+    async def _login(self, **_: object) -> kopf.AiohttpSession:
+        session = open_session(self._credentials, self._observe)
+        return kopf.AiohttpSession(server=self._credentials.server, aiohttp_session=session)
+
+    def _follow(self, kind: Kind) -> Callable[..., Any]:
+        async def handle(event: Any, **_: object) -> None:  # noqa: ANN401 - kopf's own mapping
+            raw: Json = event["object"]
+            match event["type"]:
+                case "ADDED" | "MODIFIED":
+                    self._hand_over(self._store.put, kind, raw)
+                case "DELETED":
+                    self._hand_over(self._store.remove, kind, raw)
+
+        return handle
+
+    async def _observe(self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        response = await send(request)
+        if request.method == "GET" and response.status == 200 and "watch" not in request.url.query:
+            for kind in FOLLOWED:
+                if request.url.path == kind.collection():
+                    self._hand_over(self._take_list, kind, json.loads(await response.read()))
+        return response
+
+    def _take_list(self, kind: Kind, answer: Json) -> None:
+        listing = self._store.listing(kind, version_number(answer["metadata"]["resourceVersion"]))
+        listing.add(answer["items"])
+        listing.finish()
+
+    def _hand_over(self, call: Callable[..., object], *arguments: object) -> None:
+        _call(self._loop, call, *arguments)
+
+
+def _call(loop: asyncio.AbstractEventLoop, call: Callable[..., object], *arguments: object) -> None:
+    """Call something in another thread's loop, or not at all where that loop has ended."""
+    try:
+        loop.call_soon_threadsafe(call, *arguments)
+    except RuntimeError:
+        log.debug("the other loop has ended")
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.networking.error_backoffs = _Endless()
+    settings.networking.connect_timeout = 5.0
+    settings.networking.request_timeout = 60.0
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 310
+    return settings
