@@ -93,11 +93,7 @@ class Namespace:
 
         With `user`, a uid and gid without capabilities, and none to be gained.
         """
-        drop = []
-        if user is not None:
-            ids = [f"--reuid={user}", f"--regid={user}", "--clear-groups"]
-            drop = ["setpriv", *ids, "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--"]
-        return ["nsenter", f"--net={self.path}", "--", *drop, *map(str, argv)]
+        return ["nsenter", f"--net={self.path}", "--", *([] if user is None else as_user(user)), *map(str, argv)]
 
     def run(
         self, argv: Sequence[str | Path], *, user: int | None = None, **kw: Any
@@ -168,6 +164,12 @@ class Namespace:
         if self.exists:
             _end_processes(self)
             _ip([f"netns delete {self.name}"])
+
+
+def as_user(user: int) -> list[str]:
+    """Return the beginning of a command that runs the rest as this uid and gid, without capabilities."""
+    ids = [f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+    return ["setpriv", *ids, "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,68 @@
+"""One world for each file of stories, plain again at the start of every story."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from exalb_bgp.session import Family
+from tests.lab import packages, reaper, sweep
+from tests.lab.layout import Layout
+from tests.router.world import MAKERS, Peer, World
+
+PEERS = [f"{maker.kind}-{family.value}" for maker in MAKERS for family in Family]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def possible() -> None:
+    """Skip all stories where the machine cannot tell them."""
+    if os.geteuid() != 0:
+        pytest.skip("router stories make network namespaces, which takes root")
+    if absent := [package.name for package in packages.ROUTERS if package.absent]:
+        pytest.skip(f"router stories need these packages: apt-get install --no-install-recommends {' '.join(absent)}")
+
+
+@pytest.fixture(scope="module")
+def lab(possible: None) -> Iterator[str]:  # noqa: ARG001
+    """Name a lab of this run's own, which is cleared away however the run ends."""
+    layout = Layout(f"r{os.getpid():x}")
+    with sweep.alone(layout):
+        sweep.clear(layout)
+        (layout.state / "logs").mkdir(parents=True)
+        reaper.start(layout, os.getpid())
+    try:
+        yield layout.name
+    finally:
+        reaper.release(layout)
+        with sweep.alone(layout):
+            sweep.clear(layout)
+
+
+@pytest.fixture(scope="module")
+def built(lab: str) -> Iterator[World]:
+    """Build the world once for a file of stories."""
+    world = World(lab)
+    try:
+        world.build()
+        yield world
+    finally:
+        world.destroy()
+
+
+@pytest.fixture
+def world(built: World) -> World:
+    """Six plain sessions, all Established, and nothing announced."""
+    built.reset()
+    return built
+
+
+@pytest.fixture(params=PEERS)
+def peer(world: World, request: pytest.FixtureRequest) -> Peer:
+    """Each session in turn."""
+    return world.peers[request.param]
+
+
+@pytest.fixture(params=[maker.kind for maker in MAKERS])
+def pair(world: World, request: pytest.FixtureRequest) -> tuple[Peer, Peer]:
+    """Both sessions of each router in turn: over IPv4, over IPv6."""
+    return world.peers[f"{request.param}-ipv4"], world.peers[f"{request.param}-ipv6"]

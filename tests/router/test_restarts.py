@@ -1,0 +1,181 @@
+"""Whatever is killed, traffic stays where it may stay, and the end is the table that is wanted."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+
+import pytest
+
+from exalb_bgp.rib import Attributes
+from exalb_bgp.session import Family
+from tests.bench.kernel import KernelRoutes
+from tests.bench.messages import Kind, Message
+from tests.bench.wire import Wire
+from tests.lab.routers.bird import Bird
+from tests.lab.routers.frr import Frr
+from tests.lab.wait import until
+from tests.router.world import NODE, Peer, World, table
+
+SIZE = 60
+
+
+@pytest.fixture
+def told(world: World) -> World:
+    """Every router holds a table."""
+    for peer in world.peers.values():
+        world.ribs[peer.name] = table(SIZE)
+    world.act()
+    world.until_told(*world.peers.values())
+    world.engine.settle()
+    return world
+
+
+@pytest.fixture
+def wires(told: World) -> Iterator[list[Wire]]:
+    """Watch what the node tells each router, from the moment on when all were told."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(Wire(router.namespace)) for router in told.routers]
+
+
+def updates(wires: list[Wire]) -> list[Message]:
+    """List the UPDATEs that came from the node."""
+    return [message for wire in wires for message in wire.updates() if message.source in NODE.values()]
+
+
+def quiet(wires: list[Wire]) -> bool:
+    """Whether a KEEPALIVE of each session passed since the last change: proof that UPDATEs would have been seen."""
+    return all(
+        any(m.kind is Kind.KEEPALIVE and m.source == address for m in wire.messages)
+        for wire in wires
+        for address in NODE.values()
+    )
+
+
+def all_stale(world: World, peer: Peer) -> bool:
+    """Whether the router keeps every route of a session as stale."""
+    return all(route.stale for route in world.received(peer).values())
+
+
+def test_a_new_driver_finds_nothing_to_do(told: World, wires: list[Wire]) -> None:
+    before = told.connections()
+    told.engine.kill_driver()
+    told.engine.start_driver()
+    told.act()
+    status = told.engine.settle()
+    assert {session.sent for session in status.sessions.values()} == {SIZE}
+    assert updates(wires) == []
+    assert told.connections() == before
+    told.until_told(*told.peers.values())
+
+
+def test_a_new_driver_sends_only_what_changed_meanwhile(told: World, wires: list[Wire]) -> None:
+    told.engine.kill_driver()
+    kept = {p: a for n, (p, a) in enumerate(table(SIZE + 2).items()) if n != 3}
+    for peer in told.peers.values():
+        told.ribs[peer.name] = kept
+    told.engine.start_driver()
+    told.act()
+    told.until_told(*told.peers.values())
+    changed = kept.keys() ^ table(SIZE).keys()
+    assert {prefix for m in updates(wires) for prefix in m.announced | m.withdrawn} == changed
+
+
+def test_a_killed_relay_is_not_noticed(told: World, wires: list[Wire]) -> None:
+    before = told.connections()
+    told.engine.kill_relay()
+    for peer in told.peers.values():
+        told.ribs[peer.name] = table(SIZE + 2)
+    told.act()
+    told.until_told(*told.peers.values())
+    assert {prefix for m in updates(wires) for prefix in m.announced} == table(SIZE + 2).keys() - table(SIZE).keys()
+    assert told.connections() == before
+
+
+def test_a_killed_exabgp_keeps_the_routes(told: World, wires: list[Wire]) -> None:
+    """Graceful restart (RFC 4724): routes stay as stale, End-of-RIB follows the whole table, what is gone goes then."""
+    frr = next(router for router in told.routers if isinstance(router, Frr))
+    kept = dict(list(table(SIZE).items())[2:])
+    with KernelRoutes(frr.namespace) as kernel:
+        told.engine.kill_driver()  # so that nothing is told before the stale routes were seen
+        told.engine.kill_exabgp()
+        for peer in told.peers.values():
+            until(f"{peer.name} marks its routes", partial(all_stale, told, peer))
+            assert told.received(peer).keys() == table(SIZE).keys()
+            told.ribs[peer.name] = kept
+        told.engine.start_driver()
+        told.act()
+        told.until_established(*told.peers.values())
+        told.until_told(*told.peers.values())
+        assert {c.prefix for c in kernel.changes if not c.gateways} == table(SIZE).keys() - kept.keys()
+    for wire in wires:
+        for address in NODE.values():
+            assert_complete_before_end_of_rib([m for m in wire.messages if m.source == address], kept.keys())
+
+
+def assert_complete_before_end_of_rib(messages: list[Message], table: object) -> None:
+    """Each family's End-of-RIB came once after the last OPEN, and after every prefix of the table."""
+    opened = max(n for n, message in enumerate(messages) if message.kind is Kind.OPEN)
+    since = messages[opened:]
+    assert sorted(m.end_of_rib.value for m in since if m.end_of_rib) == [family.value for family in Family]
+    first_end = next(n for n, message in enumerate(since) if message.end_of_rib)
+    assert {prefix for m in since[:first_end] for prefix in m.announced} == table
+
+
+def test_a_cleared_session_is_told_all_again(told: World, pair: tuple[Peer, Peer]) -> None:
+    others = {name: count for name, count in told.connections().items() if told.peers[name] not in pair}
+    before = told.connections()
+    pair[0].router.reset()
+    until(
+        "both sessions came again", lambda: all(told.connections()[p.name] > before[p.name] for p in pair), seconds=40
+    )
+    told.until_told(*told.peers.values())
+    assert {name: told.connections()[name] for name in others} == others
+
+
+def test_changes_during_a_flap_end_in_the_right_table(told: World, pair: tuple[Peer, Peer]) -> None:
+    before = told.connections()
+    pair[0].router.reset()
+    for peer in pair:
+        told.ribs[peer.name] = {p: a for n, (p, a) in enumerate(table(SIZE + 20).items()) if n % 4}
+    told.act_on_engine()
+    for peer in pair:
+        told.ribs[peer.name] = {p: a for n, (p, a) in enumerate(table(SIZE + 10).items()) if n % 3}
+    told.act_on_engine()
+    until(
+        "both sessions came again", lambda: all(told.connections()[p.name] > before[p.name] for p in pair), seconds=40
+    )
+    told.until_told(*told.peers.values())
+
+
+@pytest.mark.parametrize("maker", [Frr, Bird])
+def test_a_route_refresh_is_answered(told: World, wires: list[Wire], maker: type[Frr | Bird]) -> None:
+    """RFC 2918; GoBGP never asks for it."""
+    before = told.connections()
+    router = next(router for router in told.routers if isinstance(router, maker))
+    for address in NODE.values():
+        router.refresh(address)
+    wire = wires[told.routers.index(router)]
+    for prefix in table(SIZE):
+        wire.announced(prefix, by=NODE.values())
+    told.until_told(*told.peers.values())
+    assert told.connections() == before
+
+
+def test_a_router_that_comes_back_is_told_all(told: World, pair: tuple[Peer, Peer]) -> None:
+    router = pair[0].router
+    router.start(*(told.neighbors[peer.name] for peer in pair))
+    told.until_established(*pair, seconds=40)
+    told.until_told(*told.peers.values())
+
+
+def test_a_dead_cable_costs_no_other_session(told: World, pair: tuple[Peer, Peer]) -> None:
+    others = {name: count for name, count in told.connections().items() if told.peers[name] not in pair}
+    router = pair[0].router
+    router.namespace.link("eth0", up=False)
+    for peer in pair:
+        told.ribs[peer.name] = {p: Attributes(next_hop=a.next_hop, med=9) for p, a in table(SIZE // 2).items()}
+    told.act_on_engine()
+    router.namespace.link("eth0", up=True)
+    told.until_established(*pair, seconds=60)
+    told.until_told(*told.peers.values())
+    assert {name: told.connections()[name] for name in others} == others

@@ -1,0 +1,110 @@
+"""What is announced arrives, with every attribute, on every maker's router, over IPv4 and over IPv6."""
+
+import random
+from dataclasses import replace
+
+from exalb_bgp.rib import (
+    GRACEFUL_SHUTDOWN,
+    Attributes,
+    Community,
+    ExtendedCommunity,
+    ExtendedKind,
+    LargeCommunity,
+    Rib,
+)
+from exalb_bgp.session import Family
+from tests.router.world import NODE, ROUTER_ASN, Peer, World, host, table
+
+EACH = {
+    "no attribute": Attributes(),
+    "MED": Attributes(med=50),
+    "MED of zero": Attributes(med=0),
+    "a community": Attributes(communities=(Community(64512, 100),)),
+    "well-known communities": Attributes(communities=(Community(65535, 65281), Community(65535, 65282))),
+    "graceful shutdown": Attributes(communities=(GRACEFUL_SHUTDOWN,)),
+    "large communities": Attributes(
+        large_communities=(LargeCommunity(64512, 1, 2), LargeCommunity(4294967295, 0, 4294967295))
+    ),
+    "a route target": Attributes(extended_communities=(ExtendedCommunity(ExtendedKind.ROUTE_TARGET, 64512, 7),)),
+    "a route origin": Attributes(extended_communities=(ExtendedCommunity(ExtendedKind.ROUTE_ORIGIN, 64512, 9),)),
+    "link bandwidth": Attributes(
+        extended_communities=(ExtendedCommunity(ExtendedKind.LINK_BANDWIDTH, 64512, 1_250_000),)
+    ),
+}
+ALL = Attributes(
+    med=4294967295,
+    communities=(Community(0, 1), Community(64512, 100), Community(65534, 65535)),
+    large_communities=(LargeCommunity(64512, 1, 2),),
+    extended_communities=(
+        ExtendedCommunity(ExtendedKind.LINK_BANDWIDTH, 64512, 125_000),
+        ExtendedCommunity(ExtendedKind.ROUTE_TARGET, 64512, 7),
+    ),
+)
+PREPENDED = {"once": Attributes(as_path_prepend=1), "often": Attributes(as_path_prepend=8)}
+
+
+def spread(*choices: Attributes) -> Rib:
+    """Give each choice an IPv4 and an IPv6 prefix, next hops spelt out so that every session can carry them."""
+    return {
+        host(family, number): replace(attributes, next_hop=NODE[family])
+        for number, attributes in enumerate(choices)
+        for family in Family
+    }
+
+
+def test_a_router_holds_exactly_what_it_is_told(world: World, peer: Peer) -> None:
+    before = world.connections()
+    world.tell(peer, table(40))
+    world.until_told(peer)
+    world.tell(peer, {prefix: a for n, (prefix, a) in enumerate(table(60).items()) if n % 3})
+    world.until_told(*world.peers.values())
+    world.tell(peer, {})
+    world.until_told(*world.peers.values())
+    assert world.connections() == before
+
+
+def test_self_is_the_next_hop_where_none_is_given(world: World, peer: Peer) -> None:
+    world.tell(peer, {host(peer.family, 1): Attributes()})
+    world.until_told(peer)
+
+
+def test_every_attribute_arrives_and_changes(world: World, peer: Peer) -> None:
+    choices = [*EACH.values(), *PREPENDED.values(), ALL]
+    world.tell(peer, spread(*choices))
+    world.until_told(peer)
+    world.tell(peer, spread(*reversed(choices)))
+    world.until_told(peer)
+    assert world.engine.settle().sessions[peer.name].sent == 2 * len(choices)
+
+
+def test_ibgp_carries_local_preference(world: World, peer: Peer) -> None:
+    world.change(peer, {"local_asn": ROUTER_ASN}, {"asn": ROUTER_ASN})
+    choices = [*EACH.values(), ALL, Attributes(local_pref=250), Attributes(local_pref=0), replace(ALL, local_pref=50)]
+    world.tell(peer, spread(*choices))
+    world.until_established(peer)
+    world.until_told(peer)
+
+
+def test_local_preference_stays_inside_the_as(world: World, peer: Peer) -> None:
+    world.tell(peer, spread(Attributes(local_pref=250), Attributes(local_pref=50, med=1)))
+    world.until_told(peer)
+    assert {route.local_pref for route in world.received(peer).values()} <= {None, 100}, "EBGP peers were told"
+
+
+def test_a_storm_of_changes_ends_in_the_right_tables(world: World) -> None:
+    dice = random.Random(20)
+    choices = [*EACH.values(), ALL]
+    before = world.connections()
+    for _ in range(60):
+        for peer in world.peers.values():
+            if dice.random() < 0.7:
+                world.ribs[peer.name] = {
+                    prefix: replace(dice.choice(choices), next_hop=a.next_hop)
+                    for prefix, a in table(24).items()
+                    if dice.random() < 0.6
+                }
+        world.act_on_engine()
+        if dice.random() < 0.2:
+            world.engine.settle()
+    world.until_told(*world.peers.values())
+    assert world.connections() == before
