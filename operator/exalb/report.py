@@ -1,0 +1,119 @@
+"""What the controller and the speakers tell the API server. Pure: plan and observation in, writes and events out."""
+
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Any
+
+from exalb.allocation import Allocation, PoolUse
+from exalb.cluster import Cluster, Node
+from exalb.report_resources import resource_changes
+from exalb.report_services import ServiceReporter
+from exalb.routes import NodePlan
+from exalb.session_table import SessionPlan
+from exalb.validity import InForce, in_force
+from exalb.writes import API_VERSION, READY, Changes, StatusWrite, Wanted, conditions, status_patch
+from exalb_bgp.session import Family, SessionStatus, State
+from exalb_bgp.speaker import SpeakerStatus
+
+_RULES = ("pools", "peers", "advertisements", "nodes", "secrets")
+
+
+class ControllerReporter:
+    """Finds what the controller has to write; remembers what was right already."""
+
+    def __init__(self) -> None:
+        self._services = ServiceReporter()
+        self._last: Cluster | None = None
+        self._in_force = InForce((), (), (), ())
+        self._use: Mapping[tuple[str, Family], PoolUse] = {}
+        self._resources = Changes()
+
+    def changes(self, cluster: Cluster, allocation: Allocation, now: str) -> Changes:
+        """Return the writes and events that bring the API server to what is; `now` is RFC 3339, UTC."""
+        services = self._services.changes(cluster, allocation, now)
+        resources = self._resource_changes(cluster, allocation, now)
+        return Changes(services.writes + resources.writes, services.events + resources.events)
+
+    def _resource_changes(self, cluster: Cluster, allocation: Allocation, now: str) -> Changes:
+        last, use = self._last, allocation.use
+        rules_stand = last is not None and all(getattr(last, kind) is getattr(cluster, kind) for kind in _RULES)
+        if (
+            last
+            and rules_stand
+            and last.speakers is cluster.speakers
+            and use == self._use
+            and not self._resources.writes
+        ):
+            return self._resources
+        if not rules_stand:
+            self._in_force = in_force(cluster)
+        self._last, self._use = cluster, use
+        self._resources = resource_changes(cluster, self._in_force, allocation, now)
+        return self._resources
+
+
+def speaker_changes(cluster: Cluster, plan: NodePlan, status: SpeakerStatus, now: str) -> Changes:
+    """Return the write that brings the node's BGPSpeaker to what its speaker sees."""
+    node = cluster.nodes.get(plan.node)
+    if node is None:
+        return Changes()
+    report = cluster.speakers.get(plan.node)
+    current: Mapping[str, Any] = report.status if report else {}
+    wanted = _speaker_status(plan, status, current, now)
+    patch = status_patch(current, wanted)
+    if patch is None:
+        return Changes()
+    version = report.resource_version if report else None
+    body: dict[str, Any] = {"status": patch}
+    if version:
+        body["metadata"] = {"resourceVersion": version}
+    create = None if report else _new_speaker(node)
+    return Changes((StatusWrite("BGPSpeaker", None, plan.node, "", version, body, "merge", create),))
+
+
+def _new_speaker(node: Node) -> dict[str, Any]:
+    owner = {"apiVersion": "v1", "kind": "Node", "name": node.name, "uid": node.uid}
+    metadata = {"name": node.name, "ownerReferences": [owner]}
+    return {"apiVersion": API_VERSION, "kind": "BGPSpeaker", "metadata": metadata}
+
+
+def _speaker_status(plan: NodePlan, status: SpeakerStatus, current: Mapping[str, Any], now: str) -> dict[str, Any]:
+    sessions = [
+        _session(name, one, status.sessions.get(name, SessionStatus())) for name, one in sorted(plan.sessions.items())
+    ]
+    up = sum(1 for session in sessions if session["state"] == State.ESTABLISHED.value)
+    prefixes = {prefix for one in plan.sessions.values() for prefix in one.rib}
+    withheld = {key for one in plan.sessions.values() for key in one.withheld}
+    return {
+        "sessions": sessions,
+        "established": up,
+        "wanted": len(sessions),
+        "summary": f"{up}/{len(sessions)}",
+        "prefixes": len(prefixes),
+        "withheld": len(withheld),
+        "conditions": conditions(current.get("conditions") or (), [_ready(status)], now),
+    }
+
+
+def _ready(status: SpeakerStatus) -> Wanted:
+    if status.connected:
+        return Wanted(READY, "True", "EngineConnected")
+    return Wanted(READY, "False", "EngineNotConnected", "the BGP engine of this node does not answer: see its log")
+
+
+def _session(name: str, plan: SessionPlan, status: SessionStatus) -> dict[str, Any]:
+    session = plan.session
+    told: dict[str, Any] = {
+        "peer": name,
+        "peerAddress": str(session.peer_address),
+        "localASN": session.local_asn,
+        "peerASN": session.peer_asn,
+        "state": status.state.value,
+        "prefixesWanted": len(plan.rib),
+        "prefixesSent": status.sent,
+    }
+    if status.since:
+        told["since"] = status.since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if status.last_error:
+        told["lastError"] = status.last_error[:1024]
+    return told
