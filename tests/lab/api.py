@@ -5,14 +5,11 @@ kubectl costs a tenth of a second of CPU for each call; what is polled is read t
 
 import base64
 import contextlib
-import ctypes
 import http.client
 import json
-import os
 import socket
 import ssl
 import tempfile
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,8 +20,9 @@ import yaml
 from tests.lab.layout import Layout
 from tests.lab.network import Namespace
 
-CLONE_NEWNET = 0x40000000
 Json = dict[str, Any]
+TIMEOUT = 30.0
+"""Seconds that a request may take."""
 
 
 class ApiError(RuntimeError):
@@ -36,38 +34,18 @@ class ApiError(RuntimeError):
         self.reason = str(answer.get("reason", ""))
 
 
-def connect(namespace: Namespace, host: str, port: int, seconds: float = 5) -> socket.socket:
-    """Open a TCP connection from inside a namespace; the caller's own thread stays where it is."""
-    result: list[socket.socket | OSError] = []
-
-    def inside() -> None:
-        try:
-            with namespace.path.open() as file:
-                if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), CLONE_NEWNET) != 0:
-                    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(namespace.path))
-            result.append(socket.create_connection((host, port), seconds))
-        except OSError as error:
-            result.append(error)
-
-    thread = threading.Thread(target=inside)
-    thread.start()
-    thread.join()
-    if isinstance(result[0], OSError):
-        raise result[0]
-    return result[0]
-
-
 class _Connection(http.client.HTTPSConnection):
     """HTTPS whose socket is made in a namespace."""
 
     def __init__(self, namespace: Namespace, host: str, port: int, context: ssl.SSLContext) -> None:
-        super().__init__(host, port, context=context, timeout=30)
+        super().__init__(host, port, context=context, timeout=TIMEOUT)
         self._namespace, self._tls = namespace, context
 
     def connect(self) -> None:
         """Open the connection."""
-        raw = connect(self._namespace, self.host, self.port)
-        raw.settimeout(30)
+        raw = self._namespace.open_socket(socket.AF_INET, socket.SOCK_STREAM)
+        raw.settimeout(TIMEOUT)
+        raw.connect((self.host, self.port))
         self.sock = self._tls.wrap_socket(raw, server_hostname=self.host)
 
 
@@ -94,7 +72,12 @@ class Client:
         return cls(layout.namespace("cp"), layout.kubeconfig)
 
     def request(
-        self, method: str, path: str, body: Json | None = None, kind: str = "application/json", **query: str
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        kind: str = "application/json",
+        query: Mapping[str, str] | None = None,
     ) -> Json:
         """Send a request and return the answer's JSON; ApiError when the server refuses, OSError when it is away."""
         target = f"{path}?{urlencode(query)}" if query else path
@@ -108,7 +91,7 @@ class Client:
 
     def get(self, path: str, **query: str) -> Json:
         """Read an object or a list."""
-        return self.request("GET", path, **query)
+        return self.request("GET", path, query=query)
 
     def find(self, path: str) -> Json | None:
         """Read an object; None when there is none."""
@@ -127,7 +110,7 @@ class Client:
     def is_ready(self) -> bool:
         """Tell whether the server answers and calls itself ready."""
         with contextlib.suppress(OSError, http.client.HTTPException, ApiError):
-            return self.get("/readyz")["message"] == "ok"
+            return bool(self.get("/readyz")["message"] == "ok")
         return False
 
     def close(self) -> None:

@@ -1,9 +1,9 @@
 """Control groups of a lab's nodes: a child group of ours for each node, and none left behind.
 
-With version 1 a node gets a child, in every hierarchy, of the group that we run in ourselves. With version 2 controllers
-cannot be handed to a child of a group that has processes, so systemd is asked for a scope with delegation where it runs,
-and elsewhere (in a container) the group is made below the visible root. Commands are started through `Group.argv`, and
-the node's init, in a cgroup namespace of its own, then sees its group as the root.
+With version 1 a node gets a child, in every hierarchy, of the group that we run in ourselves. With version 2 no child
+of a group that has processes can have controllers, so systemd is asked for a scope with delegation where it runs, and
+elsewhere (in a container) the group is made below the visible root. Commands are started through `Group.argv`, and the
+node's init, in a cgroup namespace of its own, then sees its group as the root.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ MOUNT = Path("/sys/fs/cgroup")
 SYSTEMD = Path("/run/systemd/system")
 NEEDED = frozenset({"cpu", "memory", "pids"})
 """Controllers without which kubelet does not manage pods."""
+_PREFIX = "exalb-lab"
 _JOIN = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ > "$1/cgroup.procs"; shift; n=$((n-1)); done; exec "$@"'
 
 
@@ -27,7 +28,7 @@ class CgroupError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One node's group: a directory in each hierarchy. `scope` is the name of the systemd unit that holds it, if any."""
+    """One node's group: a directory in each hierarchy. `scope` is the systemd unit that holds it, if any."""
 
     directories: tuple[Path, ...]
     scope: str | None = None
@@ -64,12 +65,22 @@ class Group:
 
 def group(lab: str, node: str) -> Group:
     """Return the group for a node, not made yet; CgroupError when this machine offers no way."""
-    name = f"exalb-lab-{lab}-{node}"
+    name = f"{_PREFIX}-{lab}-{node}"
     if (MOUNT / "cgroup.controllers").exists():
         if SYSTEMD.exists():
             return Group((MOUNT / "system.slice" / f"{name}.scope",), scope=name)
         return Group((_root_for_children(MOUNT) / name,))
     return Group(tuple(MOUNT / hierarchy / path / name for hierarchy, path in _own_groups()))
+
+
+def leftovers(lab: str, node: str = "") -> list[Group]:
+    """Find the groups of a lab, or of one node of it, by their names alone: whoever made them, and from wherever."""
+    wanted, found = f"{_PREFIX}-{lab}-{node}", []
+    for path, names, _ in os.walk(MOUNT):
+        ours = [name for name in names if (name.removesuffix(".scope") == wanted if node else name.startswith(wanted))]
+        found += [Group((Path(path) / name,)) for name in ours]
+        names[:] = [name for name in names if not name.startswith(_PREFIX)]
+    return found
 
 
 def _own_groups() -> list[tuple[str, str]]:
@@ -94,7 +105,7 @@ def _root_for_children(root: Path) -> Path:
     offered = (root / "cgroup.controllers").read_text().split()
     if missing := NEEDED - set(offered):
         raise CgroupError(f"{root} offers no controller {', '.join(sorted(missing))}: the lab's nodes need them")
-    if NEEDED <= set((root / "cgroup.subtree_control").read_text().split()):
+    if set((root / "cgroup.subtree_control").read_text().split()) >= NEEDED:
         return root
     if (root / "cgroup.type").exists():  # which the machine's own root has not
         aside = root / "init"

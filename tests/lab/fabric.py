@@ -48,9 +48,9 @@ def default_route(namespace: Namespace, *gateways: Interface) -> None:
 def pod_routes(namespace: Namespace, numbers: list[int] | range) -> None:
     """Reach the pods of nodes directly through them, as a cluster's network plugin would arrange."""
     for number in numbers:
-        via = layout.on_fabric(layout.NODES[number - 1])
-        for pods, hop in zip(layout.pods(number), via, strict=True):
-            namespace.route(pods, hop.ip)
+        (pods4, pods6), (via4, via6) = layout.pods(number), layout.on_fabric(layout.NODES[number - 1])
+        namespace.route(pods4, via4.ip)
+        namespace.route(pods6, via6.ip)
 
 
 def _outside(lab: Layout, router: Namespace) -> None:

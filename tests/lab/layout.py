@@ -18,11 +18,10 @@ from ipaddress import (
 )
 from pathlib import Path
 
+from tests.lab import network
 from tests.lab.network import Namespace
 
 DEFAULT_NAME = "exalb"
-STATES = Path("/run/exalb-lab")
-"""A directory here for each lab: configuration, keys, logs, sockets."""
 STORES = Path("/var/lib/exalb-lab")
 """A directory here for each lab: what is large, such as the nodes' images."""
 
@@ -52,8 +51,8 @@ class Layout:
 
     @property
     def state(self) -> Path:
-        """The directory of everything small."""
-        return STATES / self.name
+        """The directory of everything small: configuration, keys, logs, sockets."""
+        return network.STATE / self.name
 
     @property
     def store(self) -> Path:
@@ -74,6 +73,11 @@ class Layout:
     def reaper(self) -> Path:
         """The identity of the process that clears the lab away when its owner is gone."""
         return self.state / "reaper.pid"
+
+    @property
+    def owner(self) -> Path:
+        """The identity of the process that the lab belongs to."""
+        return self.state / "owner.pid"
 
     def log(self, name: str) -> Path:
         """Return where a process writes what it has to say."""
@@ -108,7 +112,7 @@ def first(network: IPv4Network | IPv6Network) -> IPv4Address | IPv6Address:
 
 
 def _pair(four: IPv4Network, six: IPv6Network, host: int) -> tuple[IPv4Interface, IPv6Interface]:
-    """Number hosts alike in both families: .11 and ::11, read as they are written."""
+    """Give a host number in both families; the digits read alike: .11 and ::11."""
     a = ip_interface(f"{four.network_address + host}/{four.prefixlen}")
     b = ip_interface(f"{six.network_address}{host}/{six.prefixlen}")
     assert isinstance(a, IPv4Interface)

@@ -1,9 +1,8 @@
-"""A node of the lab's cluster: the real containerd, kubelet and kube-proxy, in namespaces and a control group of its own.
+"""A node of the lab's cluster: the real containerd, kubelet and kube-proxy, in namespaces of its own.
 
 A node is a name in a lab; what it knows stands in the lab's state directory, so any process can make the value again.
 """
 
-import contextlib
 import json
 import os
 import signal
@@ -20,13 +19,14 @@ from tests.lab.layout import Layout
 from tests.lab.nodeinit import Spec
 from tests.lab.pki import Authority
 
+
 class NodeError(RuntimeError):
     """A node did not start; the text has the end of the log that says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Node `number` (1, 2, …) of a lab; it is called n1, n2, …"""
+    """Node `number` (1, 2, …) of a lab; they are called n1, n2 and so on."""
 
     layout: Layout
     number: int
@@ -74,14 +74,13 @@ class Node:
         )
 
     def start(self) -> None:
-        """Switch the node on and return when its init runs; containers of an earlier life are started anew by kubelet."""
+        """Switch the node on and return when its init runs; kubelet starts anew what ran in an earlier life."""
         (self.layout.store / self.name).mkdir(parents=True, exist_ok=True)
         self._pidfile.unlink(missing_ok=True)
         group = cgroups.group(self.layout.name, self.name)
-        (self._directory / "cgroups").write_text("\n".join(map(str, group.directories)))
         group.create()
         flags = ["--mount", "--uts", "--ipc", "--pid", "--cgroup", "--fork", "--kill-child", "--propagation=private"]
-        init = [sys.executable, "-I", "-S", Path(__file__).with_name("nodeinit.py"), self._spec]
+        init: list[str | Path] = [sys.executable, "-I", "-S", Path(__file__).with_name("nodeinit.py"), self._spec]
         log = self.layout.log(f"{self.name}-init")
         with log.open("a") as output:
             process = subprocess.Popen(
@@ -104,11 +103,8 @@ class Node:
         """Take the node's power away: every process of it is gone when this returns, what was written stays."""
         if pid := self.pid:
             os.kill(pid, signal.SIGKILL)
-        for directory in (self._directory / "cgroups").read_text().split("\n"):
-            cgroups.Group((Path(directory),)).remove()
-        for pid in self.layout.namespace(self.name).pids():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        for group in cgroups.leftovers(self.layout.name, self.name):
+            group.remove()
         wait.until(f"node {self.name} ends", lambda: self.pid is None, seconds=10, every=0.01)
 
     def restart(self) -> None:
@@ -124,11 +120,12 @@ class Node:
 
     def run(self, argv: Sequence[str | Path], **kw: Any) -> subprocess.CompletedProcess[str]:
         """Run a command inside the node to its end; CalledProcessError when it fails, unless `check=False`."""
-        kw = {"check": True, "capture_output": True, "text": True, "stdin": subprocess.DEVNULL} | kw
-        return subprocess.run(self.argv(argv), **kw)
+        check = kw.pop("check", True)
+        kw = {"capture_output": True, "text": True, "stdin": subprocess.DEVNULL} | kw
+        return subprocess.run(self.argv(argv), check=check, **kw)
 
     def signal(self, service: str, number: signal.Signals) -> None:
-        """Send a signal to `containerd`, `kubelet` or `kube-proxy`; one that ends is started again by the node's init."""
+        """Send a signal to `containerd`, `kubelet` or `kube-proxy`; init starts again what ends."""
         self.run(["sh", "-c", f"kill -{int(number)} $(cat /run/lab/{service}.pid)"])
 
     def load(self, archive: Path) -> None:
@@ -136,10 +133,13 @@ class Node:
         with archive.open("rb") as file:
             self.run(["ctr", "--namespace=k8s.io", "images", "import", "-"], stdin=file)
 
-    @property
-    def has_containerd(self) -> bool:
-        """Whether the node's containerd answers."""
-        return self.pid is not None and self.run(["ctr", "version"], check=False).returncode == 0
+    def wait_containerd(self, seconds: float = 30) -> None:
+        """Return when the node's containerd answers."""
+
+        def answers() -> bool:
+            return self.run(["ctr", "version"], check=False).returncode == 0
+
+        wait.until(f"containerd of {self.name} answers", answers, seconds=seconds)
 
     @property
     def _directory(self) -> Path:

@@ -86,7 +86,10 @@ def _cni(number: int) -> dict[str, Any]:
     ranges = [[{"subnet": str(network)}] for network in layout.pods(number)]
     everywhere = [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]
     ipam = {"type": "host-local", "ranges": ranges, "routes": everywhere}
-    plugins = [{"type": "ptp", "ipMasq": False, "ipam": ipam}, {"type": "portmap", "capabilities": {"portMappings": True}}]
+    plugins = [
+        {"type": "ptp", "ipMasq": False, "ipam": ipam},
+        {"type": "portmap", "capabilities": {"portMappings": True}},
+    ]
     return {"cniVersion": "0.4.0", "name": "lab", "plugins": plugins}
 
 

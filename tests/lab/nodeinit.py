@@ -54,7 +54,7 @@ class Spec:
 
 
 def mount(source: str | Path, target: str | Path, kind: str = "none", flags: int = 0, data: str = "") -> None:
-    """Call mount(2); OSError names the target."""
+    """Do what the system call mount does; OSError names the target."""
     arguments = [os.fsencode(os.fspath(text)) for text in (source, target, kind)]
     if _libc.mount(*arguments, flags, data.encode()) != 0:
         number = ctypes.get_errno()
@@ -102,7 +102,7 @@ def file_system(path: Path) -> int:
 
 
 def lay_out_kernel() -> None:
-    """Give the node its own views of processes, network devices and control groups, and guard the machine's settings."""
+    """Give the node its own views of processes, devices and control groups, and guard the machine's settings."""
     hierarchies = own_hierarchies()
     mount("proc", "/proc", "proc", NOSUID | NODEV | NOEXEC)
     mount("sysfs", "/sys", "sysfs", NOSUID | NODEV | NOEXEC)

@@ -63,7 +63,7 @@ class Authority:
         if names:
             extensions.append(f"subjectAltName={','.join(names)}")
         added = [word for extension in extensions for word in ("-addext", extension)]
-        signer = ["-CA", self.cert, "-CAkey", self.key]
+        signer: list[str | Path] = ["-CA", self.cert, "-CAkey", self.key]
         _openssl("req", "-x509", *_CURVE, *signer, "-subj", subject, *added, "-keyout", made.key, "-out", made.cert)
         return made
 

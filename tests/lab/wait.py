@@ -7,12 +7,12 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class TooLate(AssertionError):
+class TooLateError(AssertionError):
     """What was waited for did not happen in time; the text says what, how long, and what was there instead."""
 
 
 def until(what: str, condition: Callable[[], T], *, seconds: float = 30, every: float = 0.05) -> T:
-    """Return the condition's first true value; TooLate after `seconds`.
+    """Return the condition's first true value; TooLateError after `seconds`.
 
     An AssertionError of the condition counts as "not yet", and its text is shown if the time runs out.
     """
@@ -25,5 +25,5 @@ def until(what: str, condition: Callable[[], T], *, seconds: float = 30, every: 
         except AssertionError as error:
             last = error
         if time.monotonic() > deadline:
-            raise TooLate(f"waited {seconds:g} s until {what}; last seen: {last}")
+            raise TooLateError(f"waited {seconds:g} s until {what}; last seen: {last}")
         time.sleep(every)

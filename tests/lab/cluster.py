@@ -1,0 +1,229 @@
+"""A whole lab: control plane, nodes, router and client, brought up and cleared away by one class.
+
+A `Lab` is a name: any process can make the value again and use a lab that another one brought up.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from ipaddress import IPv4Address
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.lab import api, binaries, fabric, images, layout, packages, reaper, sweep, wait, wrappers
+from tests.lab.api import Json
+from tests.lab.controlplane import ControlPlane
+from tests.lab.layout import Layout
+from tests.lab.narration import Narration
+from tests.lab.network import Namespace
+from tests.lab.node import Node
+from tests.lab.routers.frr import Frr
+from tests.lab.routers.router import Neighbor
+
+Manifest = str | Json | Sequence[Json]
+"""YAML of one or several objects, or the objects themselves."""
+ESTIMATE = "about ten seconds; the first time ever about fifteen minutes, for Kubernetes' programs and images are made"
+
+
+class CommandError(RuntimeError):
+    """kubectl or helm failed; the text is the command and what it said."""
+
+
+class LabBusyError(RuntimeError):
+    """The lab belongs to another run that is still there."""
+
+
+class Lab:
+    """A lab by its name, there or not."""
+
+    def __init__(self, name: str | None = None, narration: Narration | None = None) -> None:
+        self.layout = Layout(name or layout.default_name())
+        self.narration = narration or Narration.quiet()
+
+    @property
+    def name(self) -> str:
+        """The name that all of the lab carries."""
+        return self.layout.name
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the lab was brought up whole and its API server answers."""
+        return self._facts_file.exists() and self.layout.namespace(fabric.CONTROL_PLANE).exists and self.api.is_ready()
+
+    @cached_property
+    def api(self) -> api.Client:
+        """The API server, as its administrator."""
+        return api.Client.of(self.layout)
+
+    @property
+    def control_plane(self) -> ControlPlane:
+        """The control plane."""
+        return ControlPlane(self.layout, self.programs)
+
+    @property
+    def programs(self) -> Path:
+        """The directory of Kubernetes' programs that this lab runs."""
+        return Path(self._facts["programs"])
+
+    @property
+    def nodes(self) -> list[Node]:
+        """The nodes, on or off."""
+        return [Node(self.layout, number) for number in range(1, self._facts["nodes"] + 1)]
+
+    def node(self, name: str) -> Node:
+        """Return the node called `name` (n1, n2, …); KeyError when the lab has none of that name."""
+        return {node.name: node for node in self.nodes}[name]
+
+    @property
+    def router(self) -> Frr:
+        """The router of the lab, between the nodes and the client."""
+        return Frr(self.layout.namespace(fabric.ROUTER), layout.ROUTER_AS, IPv4Address("10.77.0.100"))
+
+    @property
+    def client(self) -> Namespace:
+        """A host outside, behind the router."""
+        return self.layout.namespace(fabric.CLIENT)
+
+    def up(self, nodes: int = 2, *, owner: int | None = None) -> None:
+        """Bring the lab up, in place of what a dead run left of it. It ends with the process `owner`, else with ours.
+
+        Raises LabBusyError when the lab belongs to somebody else who lives. Whatever fails, nothing stays behind.
+        """
+        say = self.narration.say
+        with self.narration.step("system packages, Kubernetes' programs, images"):
+            packages.ensure(say)
+            programs = binaries.kube(say)
+            archives = images.archives(say) if nodes else []
+        with sweep.alone(self.layout):
+            if (busy := reaper.owner(self.layout)) and busy.pid != os.getpid():
+                raise LabBusyError(
+                    f"lab {self.name} belongs to process {busy.pid}, which still runs; choose another name"
+                )
+            self.layout.log("x").parent.mkdir(exist_ok=True)
+            reaper.start(self.layout, owner or os.getpid())
+            try:
+                sweep.clear(self.layout, keep=(self.layout.owner, self.layout.reaper, self.layout.log("x").parent))
+                self._build(nodes, programs, archives)
+            except BaseException:
+                self._clear()
+                raise
+
+    def stay(self) -> None:
+        """Let the lab live on when the process that brought it up ends."""
+        reaper.release(self.layout)
+
+    def down(self) -> None:
+        """Clear the lab away, whatever there is of it: nothing of its name is left when this returns."""
+        with sweep.alone(self.layout):
+            self._clear()
+
+    def kubectl(self, *arguments: str, given: str | None = None, check: bool = True) -> str:
+        """Run kubectl as the administrator and return what it printed; CommandError with its own words if it fails."""
+        return self._command("kubectl", arguments, given, check)
+
+    def helm(self, *arguments: str, given: str | None = None, check: bool = True) -> str:
+        """Run Helm as the administrator and return what it printed; CommandError with its own words if it fails."""
+        return self._command("helm", arguments, given, check)
+
+    def apply(self, manifest: Manifest) -> str:
+        """`kubectl apply` objects; CommandError has the sentence of the API server when it refuses one."""
+        return self.kubectl("apply", "--filename=-", given=_yaml(manifest))
+
+    def delete(self, manifest: Manifest) -> str:
+        """`kubectl delete` objects and wait until they are gone."""
+        return self.kubectl("delete", "--ignore-not-found", "--filename=-", given=_yaml(manifest))
+
+    def environment(self) -> Mapping[str, str]:
+        """Return what a process that is to use the lab's cluster needs in its environment."""
+        return {**os.environ, "KUBECONFIG": str(self.layout.kubeconfig), "EXALB_LAB": self.name}
+
+    def load(self, archives: Sequence[Path]) -> None:
+        """Put the images of docker archives on every node."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(_load, self.nodes, repeat(archives)))
+
+    def wait_nodes(self, seconds: float = 60) -> None:
+        """Return when every node is Ready."""
+        names = {node.name for node in self.nodes}
+
+        def ready() -> bool:
+            found = {item["metadata"]["name"]: item for item in self.api.items("/api/v1/nodes")}
+            late = [name for name in sorted(names) if not is_true(found.get(name), "Ready")]
+            assert not late, f"nodes {late} are not Ready"
+            return True
+
+        wait.until("every node is Ready", ready, seconds=seconds)
+
+    def _build(self, nodes: int, programs: Path, archives: Sequence[Path]) -> None:
+        self.layout.store.mkdir(parents=True, exist_ok=True)
+        self._facts_file.write_text(json.dumps({"programs": str(programs), "nodes": nodes}))
+        with self.narration.step("network: a switch, a router, a client outside"):
+            fabric.build(self.layout, nodes)
+        with self.narration.step(f"control plane and {nodes} nodes: starting"):
+            authority = self.control_plane.configure()
+            self.control_plane.start_all()
+            for node in self.nodes:
+                node.configure(authority, programs)
+                node.start()
+            wrappers.write(self.layout, programs, self.router)
+        with self.narration.step("router: FRR"):
+            self.router.start(*(Neighbor(network, layout.NODE_AS) for network in (layout.FABRIC4, layout.FABRIC6)))
+        with self.narration.step("images: onto every node"):
+            for node in self.nodes:
+                node.wait_containerd()
+            self.load(archives)
+        with self.narration.step("control plane: ready"):
+            self.control_plane.wait_ready()
+        with self.narration.step("nodes: Ready"):
+            self.wait_nodes()
+
+    def _clear(self) -> None:
+        self.__dict__.pop("api", None)
+        reaper.release(self.layout)
+        sweep.clear(self.layout)
+
+    def _command(self, program: str, arguments: Sequence[str], given: str | None, check: bool) -> str:
+        namespace = self.layout.namespace(fabric.CONTROL_PLANE)
+        done = namespace.run(
+            [self.programs / program, *arguments],
+            check=False,
+            env=self.environment(),
+            input=given or "",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if not check else subprocess.PIPE,
+        )
+        if check and done.returncode:
+            raise CommandError(f"{program} {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout
+
+    @property
+    def _facts_file(self) -> Path:
+        return self.layout.state / "lab.json"
+
+    @property
+    def _facts(self) -> dict[str, Any]:
+        facts: dict[str, Any] = json.loads(self._facts_file.read_text())
+        return facts
+
+
+def is_true(thing: Json | None, condition: str) -> bool:
+    """Tell whether an object is there and has a condition of that type with status True."""
+    conditions = (thing or {}).get("status", {}).get("conditions", [])
+    return any(found["type"] == condition and found["status"] == "True" for found in conditions)
+
+
+def _load(node: Node, archives: Sequence[Path]) -> None:
+    for archive in archives:
+        node.load(archive)
+
+
+def _yaml(manifest: Manifest) -> str:
+    if isinstance(manifest, str):
+        return manifest
+    return yaml.safe_dump_all([manifest] if isinstance(manifest, Mapping) else manifest)

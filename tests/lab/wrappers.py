@@ -1,0 +1,31 @@
+"""Commands for a person who looks around in a lab: small scripts that enter the right namespace."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.lab import fabric
+from tests.lab.layout import Layout
+from tests.lab.network import Namespace
+from tests.lab.routers.router import Router
+
+
+def write(lab: Layout, programs: Path, router: Router) -> None:
+    """Write `kubectl`, `helm`, `vtysh`, `curl` and `lab-shell` into the lab's bin directory."""
+    lab.bin.mkdir(exist_ok=True)
+    control, client = lab.namespace(fabric.CONTROL_PLANE), lab.namespace(fabric.CLIENT)
+    cluster = ["env", f"KUBECONFIG={lab.kubeconfig}"]
+    for program in ("kubectl", "helm"):
+        _script(lab.bin / program, control, [*cluster, programs / program])
+    _script(lab.bin / "vtysh", router.namespace, router.look.split())
+    _script(lab.bin / "curl", client, ["curl"])
+    inside = [*cluster, f"EXALB_LAB={lab.name}", f"PATH={lab.bin}:{_PATH}", "bash"]
+    _script(lab.bin / "lab-shell", control, inside)
+
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def _script(path: Path, namespace: Namespace, command: Sequence[str | Path]) -> None:
+    path.write_text(f'#!/bin/sh\nexec {shlex.join(namespace.argv(command))} "$@"\n')
+    path.chmod(0o755)
