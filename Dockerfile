@@ -49,5 +49,5 @@ USER 65532:65532
 WORKDIR /
 ENTRYPOINT ["exalb"]
 
-FROM runtime
+FROM runtime AS exalb
 COPY --from=code / /

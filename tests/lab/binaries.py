@@ -55,18 +55,19 @@ def kube(say: Say, given: str | None = None, store: Path | None = None) -> Path:
         return _unpacked(archive, builds, say)
     absent = ", ".join(program for program in PROGRAMS if program not in present)
     raise BinariesError(
-        f"EXALB_LAB_KUBE names {source}, which lacks {absent} and holds no ready build for {_machine()} (*.zst): "
+        f"EXALB_LAB_KUBE names {source}, which lacks {absent} and holds no ready build for {machine()} (*.zst): "
         "put the programs there, or unset it to build them."
     )
 
 
-def _machine() -> str:
-    machine = platform.machine()
-    return "linux-" + {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
+def machine() -> str:
+    """Return what builds for this machine are called, such as `linux-amd64`."""
+    name = platform.machine()
+    return "linux-" + {"x86_64": "amd64", "aarch64": "arm64"}.get(name, name)
 
 
 def _ready_build(directory: Path) -> Path | None:
-    builds = sorted(directory.glob(f"kube-*-{_machine()}.zst"))
+    builds = sorted(directory.glob(f"kube-*-{machine()}.zst"))
     return builds[-1] if builds else None
 
 
@@ -103,7 +104,7 @@ def _published_digest(archive: Path) -> str:
 
 
 def _built(builds: Path, say: Say) -> Path:
-    directory, work = builds / gobuild.key(_machine()), builds / "building"
+    directory, work = builds / gobuild.key(machine()), builds / "building"
     with cache.lock(work, say):
         if not _sound(directory):
             with cache.making(directory) as made:
@@ -122,7 +123,7 @@ def _finish(made: Path) -> None:
     try:
         subprocess.run([made / "kubectl", "version", "--client"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise BinariesError(f"This build of Kubernetes does not run on this machine ({_machine()}): {error}") from None
+        raise BinariesError(f"This build of Kubernetes does not run on this machine ({machine()}): {error}") from None
     (made / "SHA256").write_text(cache.digest(file))
 
 

@@ -23,8 +23,8 @@ KEPT = 14 * 24 * 3600
 """Seconds after which an archive that nobody used is removed."""
 
 _ECHO = CHECKOUT / "tests" / "lab" / "echo.py"
-_DESCRIPTION = ("Dockerfile", ".dockerignore", "requirements")
-_CODE = ("LICENSE", "README.md", "pyproject.toml", "operator", "bgp")
+DESCRIPTION = ("Dockerfile", ".dockerignore", "requirements")
+CODE = ("LICENSE", "README.md", "pyproject.toml", "operator", "bgp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def archives(say: Say, checkout: Path = CHECKOUT) -> list[Archive]:
 
 def runtime_image(say: Say, checkout: Path = CHECKOUT) -> Archive:
     """Return ExaLB's image without its code: the Dockerfile's stage `runtime`, with all its layers."""
-    key = _digest(checkout, _DESCRIPTION)
+    key = _digest(checkout, DESCRIPTION)
     archive = Archive(_directory() / f"runtime-{key}.tar", f"{REPOSITORY}/runtime:{key}")
     if not _present(archive.path):
         say("building the image of ExaLB's packages, about a minute")
@@ -60,7 +60,7 @@ def exalb_image(say: Say, checkout: Path = CHECKOUT) -> Archive:
     It is what the last stage of the Dockerfile says: the stage `code` over the stage `runtime`.
     """
     below = runtime_image(say, checkout)
-    key = _digest(checkout, (*_DESCRIPTION, *_CODE))
+    key = _digest(checkout, (*DESCRIPTION, *CODE))
     archive = Archive(_directory() / f"exalb-{key}.tar", f"{REPOSITORY}/exalb:{key}")
     if not _present(archive.path):
         with buildah.storage(_storage(), say) as images, tempfile.TemporaryDirectory(dir=_directory()) as scratch:

@@ -120,7 +120,7 @@ def _install(missing: Sequence[Package], say: Say) -> None:
     say(f"installing from Debian, about a minute: {' '.join(names)}")
     log, env = cache.root() / "apt.log", {"DEBIAN_FRONTEND": "noninteractive"}
     apt = ("apt-get", "--quiet", "--yes", "-o", "DPkg::Lock::Timeout=600")
-    with _no_service_starts():
+    with no_service_starts():
         progress.run([*apt, "update"], say=say, what="apt-get update", log=log, env=env)
         argv = [*apt, "install", "--no-install-recommends", *names]
         progress.run(argv, say=say, what="apt-get install", log=log, env=env)
@@ -130,7 +130,7 @@ def _install(missing: Sequence[Package], say: Say) -> None:
 
 
 @contextmanager
-def _no_service_starts() -> Iterator[None]:
+def no_service_starts(policy: Path = POLICY) -> Iterator[None]:
     """Forbid packages to start services, as long as this process lives: a leftover of a killed run takes itself away.
 
     A policy that the machine already has stays in force as it is.
@@ -139,13 +139,13 @@ def _no_service_starts() -> Iterator[None]:
     started = Path(stat).read_text().rpartition(")")[2].split()[19]
     script = f"#!/bin/sh\ncase $(cat {stat} 2>/dev/null) in *' {started} '*) exit 101;; esac\nrm -f \"$0\"\nexit 0\n"
     try:
-        with POLICY.open("x") as file:
+        with policy.open("x") as file:
             file.write(script)
-            POLICY.chmod(0o755)
+            policy.chmod(0o755)
     except FileExistsError:
         yield
         return
     try:
         yield
     finally:
-        POLICY.unlink(missing_ok=True)
+        policy.unlink(missing_ok=True)
