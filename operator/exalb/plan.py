@@ -1,0 +1,75 @@
+"""`exalb plan`: reads manifests and prints what ExaLB would do with them, without a cluster."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.table import Table
+
+from exalb.manifests import UnreadableError, picture, read
+from exalb.planning import plan, to_json
+
+
+def run(paths: Sequence[str], namespace: str, output: Literal["text", "json"]) -> int:
+    """Print the plan for the manifests in `paths`; return 0 good, 1 something refused or invalid, 2 unreadable."""
+    try:
+        cluster, malformed = picture(read(paths), namespace)
+    except UnreadableError as error:
+        print(f"exalb plan: {error}", file=sys.stderr)  # noqa: T201 - a command speaks to a terminal
+        return 2
+    planned = plan(cluster, malformed)
+    if output == "json":
+        json.dump(to_json(planned), sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        _tell(to_json(planned))
+    return 0 if planned.is_good else 1
+
+
+def _tell(planned: dict[str, Any]) -> None:
+    console = Console(soft_wrap=True, highlight=False)
+    services = _table("Services", "SERVICE", "ADDRESSES", "POOL", "REASON")
+    for one in planned["services"]:
+        why = f"{one['reason']}: {one['message']}" if one["reason"] else ""
+        name = f"{one['namespace']}/{one['name']}"
+        services.add_row(name, " ".join(one["addresses"]) or "<none>", one["pool"] or "", why)
+    console.print(services)
+    for node in planned["nodes"]:
+        for session in node["sessions"]:
+            console.print(_session(node["name"], session))
+        if not node["sessions"]:
+            console.print(f"node {node['name']}: no sessions")
+    for one in planned["invalid"]:
+        console.print(f"[red]invalid[/red] {one['kind']} {one['name']} {one['field']}: {one['message']}", markup=True)
+
+
+def _session(node: str, session: dict[str, Any]) -> Table:
+    title = (
+        f"node {node} (AS{session['localASN']}) → {session['peer']} {session['peerAddress']} (AS{session['peerASN']})"
+    )
+    table = _table(title, "PREFIX", "NEXT HOP", "ATTRIBUTES", "FOR")
+    for route in session["routes"]:
+        table.add_row(route["prefix"], route["nextHop"], _attributes(route), " ".join(route["services"]))
+    for one in session["withheld"]:
+        table.add_row(one["prefix"], "withheld", f"{one['reason']}: {one['message']}", one["service"])
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _attributes(route: dict[str, Any]) -> str:
+    parts = [
+        f"{name}={route[key]}" for key, name in (("localPref", "local-pref"), ("med", "med")) if route[key] is not None
+    ]
+    if route["asPathPrepend"]:
+        parts.append(f"prepend={route['asPathPrepend']}")
+    parts += route["communities"]
+    parts += [f"large:{community}" for community in route["largeCommunities"]]
+    return " ".join(parts + route["extendedCommunities"])
