@@ -130,15 +130,15 @@ class ApiServer:
         """Read one object."""
         return await self._send("GET", path, {})
 
-    async def post(self, path: str, body: Json) -> Json:
+    async def post(self, path: str, body: Mapping[str, Any]) -> Json:
         """Create an object; return it as it now is."""
         return await self._write("POST", path, body, "application/json")
 
-    async def patch(self, path: str, body: Json, media_type: str) -> Json:
+    async def patch(self, path: str, body: Mapping[str, Any], media_type: str) -> Json:
         """Change an object; return it as it now is."""
         return await self._write("PATCH", path, body, media_type)
 
-    async def _write(self, method: str, path: str, body: Json, media_type: str) -> Json:
+    async def _write(self, method: str, path: str, body: Mapping[str, Any], media_type: str) -> Json:
         settled = asyncio.get_running_loop().time() + WRITE_SECONDS
         try:
             return await self._send(method, path, {"timeout": f"{WRITE_SECONDS:g}s"}, body, media_type)
@@ -148,7 +148,12 @@ class ApiServer:
             raise AmbiguousError(str(error), settled) from error
 
     async def _send(
-        self, method: str, path: str, query: Mapping[str, str], body: Json | None = None, media_type: str | None = None
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Mapping[str, Any] | None = None,
+        media_type: str | None = None,
     ) -> Json:
         what = f"{method} {path}"
         timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS if body else 60.0, sock_connect=CONNECT_SECONDS)

@@ -22,7 +22,7 @@ from exalb.events import EventPoster
 from exalb.kinds import ADVERTISEMENT, NAMESPACE, NODE, PEER, POOL, SECRET, SERVICE, SPEAKER
 from exalb.loop import reconcile
 from exalb.reflector import Reflector
-from exalb.report import controller_changes
+from exalb.report import ControllerReporter
 from exalb.settings import ControllerSettings
 from exalb.store import Store
 from exalb.telemetry import Telemetry, gauge
@@ -55,7 +55,7 @@ class Controller:
         self._writer = Writer(
             api, self._store, self._events, may_write=self._election.may_write, count=self.telemetry.count_write
         )
-        self._allocator = Allocator()
+        self._allocator, self._reporter = Allocator(), ControllerReporter()
         self._allocation: Allocation | None = None
 
     async def run(self) -> None:
@@ -71,7 +71,7 @@ class Controller:
         """Decide and write, as long as this controller leads."""
         await self._store.synced.wait()
         await self._see_what_the_last_leader_did()
-        self._allocator = Allocator()
+        self._allocator, self._reporter = Allocator(), ControllerReporter()
         try:
             await reconcile(self._store, self._round, self.telemetry.observe_round)
         finally:
@@ -92,7 +92,7 @@ class Controller:
 
     async def _round(self, cluster: Cluster) -> None:
         self._allocation = self._allocator.allocate(cluster)
-        await self._writer.carry_out(controller_changes(cluster, self._allocation, now()))
+        await self._writer.carry_out(self._reporter.changes(cluster, self._allocation, now()))
 
     def _unready(self) -> list[str]:
         return [f"not listed yet: {kind}" for kind in sorted(self._store.missing())]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import structlog
 
 from exalb.apiserver import ApiError, ApiServer, Json
-from exalb.report import EventNote
+from exalb.writes import EventNote
 
 log = structlog.get_logger(__name__)
 

@@ -40,6 +40,10 @@ def configure(level: Level, form: Format) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("kopf", "aiohttp.access", "asyncio"):
-        # kopf and aiohttp say a line for each event and each request.
-        logging.getLogger(noisy).setLevel(max(root.level, logging.WARNING))
+    # kopf says a line for each event, and that it leaves signals alone in a thread, where it shall.
+    for noisy, least in (
+        ("kopf", logging.WARNING),
+        ("kopf._core.reactor.running", logging.ERROR),
+        ("asyncio", logging.WARNING),
+    ):
+        logging.getLogger(noisy).setLevel(max(root.level, least))

@@ -5,7 +5,8 @@ writes ends, the store knows what became of each: it has the answer, or what was
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from typing import Any
 
 import structlog
 
@@ -24,8 +25,8 @@ from exalb.backoff import Backoff
 from exalb.events import EventPoster
 from exalb.kinds import BY_NAME, Kind
 from exalb.pacing import Pace
-from exalb.report import Changes, EventNote, StatusWrite
 from exalb.store import Store
+from exalb.writes import Changes, EventNote, ObjectKey, StatusWrite
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +78,7 @@ class Writer:
     async def _work(
         self,
         queue: Iterator[StatusWrite],
-        notes: Mapping[Hashable, list[EventNote]],
+        notes: Mapping[ObjectKey | None, list[EventNote]],
         failures: list[UnavailableError],
     ) -> None:
         for write in queue:
@@ -120,7 +121,7 @@ class Writer:
         self._store.fold(kind, answer)
         return True
 
-    async def _create(self, kind: Kind, body: Json) -> None:
+    async def _create(self, kind: Kind, body: Mapping[str, Any]) -> None:
         try:
             await self._send(self._api.post(kind.collection(), body))
         except ConflictError:
@@ -169,13 +170,13 @@ async def _settle(call: Coroutine[None, None, Json]) -> Json:
         raise
 
 
-def _key(write: StatusWrite) -> tuple[str, str | None, str]:
-    return write.kind, write.namespace, write.name
+def _key(write: StatusWrite) -> ObjectKey:
+    return ObjectKey(write.kind, write.namespace, write.name)
 
 
-def _by_write(notes: Iterable[EventNote]) -> dict[Hashable, list[EventNote]]:
+def _by_write(notes: Iterable[EventNote]) -> dict[ObjectKey | None, list[EventNote]]:
     """Group the events by the write that has to succeed first; None is no write."""
-    found: dict[Hashable, list[EventNote]] = {}
+    found: dict[ObjectKey | None, list[EventNote]] = {}
     for note in notes:
         found.setdefault(note.after, []).append(note)
     return found

@@ -1,0 +1,104 @@
+"""Each program is granted what it does, and nothing more: the chart's roles on a real API server."""
+
+import json
+from collections.abc import Iterable
+
+import pytest
+
+from exalb import controller, speaker
+from exalb.kinds import FOREIGN, SECRET, Kind
+from exalb.resources.common import GROUP
+from tests.cluster.chart import NAMESPACE, rendered
+from tests.lab.cluster import Lab
+
+Right = tuple[str, str, str, str]
+"""API group, resource, name (* is any), verb."""
+
+OURS = ("ipaddresspools", "bgppeers", "bgpadvertisements")
+KINDS = {"controller": controller.KINDS, "speaker": speaker.KINDS}
+EVERYWHERE: dict[str, set[Right]] = {
+    "controller": {
+        ("", "services", "*", "get"),  # to see what became of a doubtful write
+        ("", "services/status", "*", "patch"),
+        ("events.k8s.io", "events", "*", "create"),
+        *((GROUP, resource, "*", "get") for resource in OURS),
+        *((GROUP, f"{resource}/status", "*", "patch") for resource in OURS),
+    },
+    "speaker": {
+        (GROUP, "bgpspeakers", "*", "get"),
+        (GROUP, "bgpspeakers", "*", "create"),
+        (GROUP, "bgpspeakers/status", "*", "patch"),
+        ("events.k8s.io", "events", "*", "create"),
+    },
+}
+"""What the programs do beside following the kinds that they decide from, in every namespace."""
+AT_HOME: dict[str, set[Right]] = {
+    "controller": {
+        ("coordination.k8s.io", "leases", "*", "create"),
+        ("coordination.k8s.io", "leases", controller.LEASE_NAME, "get"),
+        ("coordination.k8s.io", "leases", controller.LEASE_NAME, "patch"),
+    },
+    "speaker": set(),
+}
+"""The same, in ExaLB's own namespace alone."""
+
+
+@pytest.fixture(scope="module")
+def installed(cluster: Lab) -> Lab:
+    """Return a cluster with the chart's roles and accounts in force."""
+    cluster.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}])
+    cluster.apply(
+        rendered(cluster, kinds={"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"})
+    )
+    return cluster
+
+
+@pytest.mark.parametrize("program", KINDS)
+def test_nothing_more_than_needed_is_granted_elsewhere(installed: Lab, program: str) -> None:
+    followed = follows(kind for kind in KINDS[program] if kind is not SECRET)
+    assert rights(installed, program, "default") == EVERYWHERE[program] | followed
+
+
+@pytest.mark.parametrize("program", KINDS)
+def test_nothing_more_than_needed_is_granted_at_home(installed: Lab, program: str) -> None:
+    assert rights(installed, program, NAMESPACE) == EVERYWHERE[program] | AT_HOME[program] | follows(KINDS[program])
+
+
+def follows(kinds: Iterable[Kind]) -> set[Right]:
+    """Return what it takes to keep a store of `kinds` up to date."""
+    return {(group(kind), kind.plural, "*", verb) for kind in kinds for verb in ("list", "watch")}
+
+
+def group(kind: Kind) -> str:
+    """Return the API group of a kind; the core group is empty."""
+    return kind.prefix.removeprefix("/apis/").rpartition("/")[0] if kind.prefix.startswith("/apis/") else ""
+
+
+def rights(lab: Lab, program: str, namespace: str) -> set[Right]:
+    """Ask the API server what a program's account may do, beyond what any account may."""
+    account = granted(lab, f"system:serviceaccount:{NAMESPACE}:exalb-{program}", namespace)
+    return account - granted(lab, f"system:serviceaccount:{NAMESPACE}:nobody", namespace)
+
+
+def granted(lab: Lab, user: str, namespace: str) -> set[Right]:
+    """Ask the API server what a user may do in a namespace."""
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": namespace},
+    }
+    command = ["create", f"--as={user}", "--validate=false", "--output=json", "--filename=-"]
+    answer = json.loads(lab.kubectl(*command, given=json.dumps(review)))
+    assert not answer["status"]["incomplete"]
+    return {
+        (api_group, resource, name, verb)
+        for rule in answer["status"]["resourceRules"]
+        for api_group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for name in rule.get("resourceNames", ["*"])
+        for verb in rule["verbs"]
+    }
+
+
+def test_the_table_knows_where_every_kind_is() -> None:
+    assert {group(kind) for kind in FOREIGN} == {"", "discovery.k8s.io"}
