@@ -16,9 +16,10 @@ from typing import Any
 
 import yaml
 
-from tests.lab import api, binaries, fabric, images, layout, packages, reaper, sweep, wait, wrappers
+from tests.lab import api, binaries, fabric, images, layout, packages, reaper, seeds, sweep, wait, wrappers
 from tests.lab.api import Json
 from tests.lab.controlplane import ControlPlane
+from tests.lab.images import Archive
 from tests.lab.layout import Layout
 from tests.lab.narration import Narration
 from tests.lab.network import Namespace
@@ -100,6 +101,8 @@ class Lab:
             packages.ensure(say)
             programs = binaries.kube(say)
             archives = images.archives(say) if nodes else []
+            if archives:
+                seeds.seed(archives[0], say)
         with sweep.alone(self.layout):
             if (busy := reaper.owner(self.layout)) and busy.pid != os.getpid():
                 raise LabBusyError(
@@ -143,8 +146,8 @@ class Lab:
         """Return what a process that is to use the lab's cluster needs in its environment."""
         return {**os.environ, "KUBECONFIG": str(self.layout.kubeconfig), "EXALB_LAB": self.name}
 
-    def load(self, archives: Sequence[Path]) -> None:
-        """Put the images of docker archives on every node."""
+    def load(self, archives: Sequence[Archive]) -> None:
+        """Put images on every node."""
         with ThreadPoolExecutor() as pool:
             list(pool.map(_load, self.nodes, repeat(archives)))
 
@@ -160,7 +163,7 @@ class Lab:
 
         wait.until("every node is Ready", ready, seconds=seconds)
 
-    def _build(self, nodes: int, programs: Path, archives: Sequence[Path]) -> None:
+    def _build(self, nodes: int, programs: Path, archives: Sequence[Archive]) -> None:
         self.layout.store.mkdir(parents=True, exist_ok=True)
         self._facts_file.write_text(json.dumps({"programs": str(programs), "nodes": nodes}))
         with self.narration.step("network: a switch, a router, a client outside"):
@@ -169,7 +172,7 @@ class Lab:
             authority = self.control_plane.configure()
             self.control_plane.start_all()
             for node in self.nodes:
-                node.configure(authority, programs)
+                node.configure(authority, programs, seeds.seed(archives[0], self.narration.say))
                 node.start()
             wrappers.write(self.layout, programs, self.router)
         with self.narration.step("router: FRR"):
@@ -177,7 +180,7 @@ class Lab:
         with self.narration.step("images: onto every node"):
             for node in self.nodes:
                 node.wait_containerd()
-            self.load(archives)
+            self.load(archives[1:])
         with self.narration.step("control plane: ready"):
             self.control_plane.wait_ready()
         with self.narration.step("nodes: Ready"):
@@ -218,9 +221,9 @@ def is_true(thing: Json | None, condition: str) -> bool:
     return any(found["type"] == condition and found["status"] == "True" for found in conditions)
 
 
-def _load(node: Node, archives: Sequence[Path]) -> None:
+def _load(node: Node, archives: Sequence[Archive]) -> None:
     for archive in archives:
-        node.load(archive)
+        node.load(archive.path)
 
 
 def _yaml(manifest: Manifest) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab import api, layout, wait
+from tests.lab import api, daemon, layout, wait
+from tests.lab.daemon import Identity
 from tests.lab.layout import Layout
 from tests.lab.network import Namespace
 from tests.lab.nodeconfig import API_PORT, api_url
@@ -54,17 +55,8 @@ class ControlPlane:
 
     def start(self, program: str) -> None:
         """Start one of the four programs; it runs on when we end."""
-        log = self.layout.log(program)
-        with log.open("a") as output:
-            process = self.namespace.popen(
-                [self.programs / program, *self._arguments(program)],
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                cwd=self.layout.state,
-                env={**os.environ, "EXALB_LAB": self.layout.name},
-            )
-        self._pidfile(program).write_text(str(process.pid))
+        argv = self.namespace.argv([self.programs / program, *self._arguments(program)])
+        daemon.start(argv, identity=self._identity(program), log=self.layout.log(program), lab=self.layout.name)
 
     def start_all(self) -> None:
         """Start all four; the later ones wait for the earlier by themselves, so that all of them load at once."""
@@ -77,31 +69,21 @@ class ControlPlane:
 
         def ready() -> bool:
             for program in ("etcd", "kube-apiserver"):
-                if not self._runs(program):
+                if Identity.read(self._identity(program)) is None:
                     log = self.layout.log(program)
-                    raise ControlPlaneError(f"{program} ended; the end of {log}:\n{log.read_text()[-2000:]}")
+                    raise ControlPlaneError(f"{program} ended; the end of {log}:\n{daemon.tail(log)}")
             return client.is_ready()
 
         wait.until("the API server is ready", ready, seconds=seconds)
 
     def stop(self, program: str) -> None:
         """Kill one program and return when it is gone."""
-        pid = int(self._pidfile(program).read_text())
-        if self._runs(program):
-            os.kill(pid, signal.SIGKILL)
-        wait.until(f"{program} ends", lambda: not self._runs(program), seconds=10, every=0.01)
+        identity = self._identity(program)
+        if running := Identity.read(identity):
+            os.kill(running.pid, signal.SIGKILL)
+        wait.until(f"{program} ends", lambda: Identity.read(identity) is None, seconds=10, every=0.01)
 
-    def _runs(self, program: str) -> bool:
-        """Tell whether the program runs; a process of another boot or another lab with the same pid does not count."""
-        pid = self._pidfile(program).read_text()
-        try:
-            subprocess_state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except (FileNotFoundError, ProcessLookupError):
-            return False
-        return subprocess_state not in "ZX" and program.encode() in command
-
-    def _pidfile(self, program: str) -> Path:
+    def _identity(self, program: str) -> Path:
         return self.layout.state / f"{program}.pid"
 
     def _kubeconfig(self, program: str) -> Path:

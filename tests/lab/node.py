@@ -14,8 +14,9 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any
 
-from tests.lab import cgroups, layout, nodeconfig, wait
-from tests.lab.layout import Layout
+from tests.lab import cgroups, daemon, nodeconfig, seeds, wait
+from tests.lab.daemon import Identity
+from tests.lab.layout import NODES, Layout, on_fabric
 from tests.lab.nodeinit import Spec
 from tests.lab.pki import Authority
 
@@ -39,7 +40,7 @@ class Node:
     @property
     def addresses(self) -> tuple[IPv4Address, IPv6Address]:
         """The node's own addresses, on the fabric."""
-        four, six = layout.on_fabric(layout.NODES[self.number - 1])
+        four, six = on_fabric(NODES[self.number - 1])
         return four.ip, six.ip
 
     @property
@@ -52,8 +53,9 @@ class Node:
             return None
         return pid if os.fsencode(self._spec) in command.split(b"\0") else None
 
-    def configure(self, authority: Authority, programs: Path) -> None:
-        """Write all that the node needs to start, but make no process."""
+    def configure(self, authority: Authority, programs: Path, seed: Path) -> None:
+        """Write all that the node needs to start, `seed` as its store of images, but make no process."""
+        seeds.plant(seed, self.layout.store / self.name / "var/lib/containerd")
         etc = self._directory / "etc"
         nodeconfig.write(etc, self.name, self.number, authority)
         services = nodeconfig.services(self.name, self.addresses)
@@ -75,26 +77,18 @@ class Node:
 
     def start(self) -> None:
         """Switch the node on and return when its init runs; kubelet starts anew what ran in an earlier life."""
-        (self.layout.store / self.name).mkdir(parents=True, exist_ok=True)
         self._pidfile.unlink(missing_ok=True)
         group = cgroups.group(self.layout.name, self.name)
         group.create()
         flags = ["--mount", "--uts", "--ipc", "--pid", "--cgroup", "--fork", "--kill-child", "--propagation=private"]
         init: list[str | Path] = [sys.executable, "-I", "-S", Path(__file__).with_name("nodeinit.py"), self._spec]
-        log = self.layout.log(f"{self.name}-init")
-        with log.open("a") as output:
-            process = subprocess.Popen(
-                group.argv(self.layout.namespace(self.name).argv(["unshare", *flags, *init])),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                env={**os.environ, "EXALB_LAB": self.layout.name},
-            )
+        argv = group.argv(self.layout.namespace(self.name).argv(["unshare", *flags, *init]))
+        log, identity = self.layout.log(f"{self.name}-init"), self._directory / "unshare.pid"
+        daemon.start(argv, identity=identity, log=log, lab=self.layout.name)
 
         def started() -> bool:
-            if process.poll() is not None:
-                raise NodeError(f"node {self.name} ended at once; {log} says:\n{log.read_text()[-2000:]}")
+            if Identity.read(identity) is None:
+                raise NodeError(f"node {self.name} ended at once; the end of {log}:\n{daemon.tail(log)}")
             return self.pid is not None
 
         wait.until(f"node {self.name} starts", started, seconds=10, every=0.01)
@@ -129,7 +123,7 @@ class Node:
         self.run(["sh", "-c", f"kill -{int(number)} $(cat /run/lab/{service}.pid)"])
 
     def load(self, archive: Path) -> None:
-        """Put the images of a docker archive on the node; containerd must answer."""
+        """Put the images of an archive on the node; containerd must answer."""
         with archive.open("rb") as file:
             self.run(["ctr", "--namespace=k8s.io", "images", "import", "-"], stdin=file)
 

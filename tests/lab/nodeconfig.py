@@ -9,10 +9,9 @@ from typing import Any
 import yaml
 
 from tests.lab import layout, packages
+from tests.lab.images import PAUSE
 from tests.lab.pki import Authority
 
-PAUSE = "lab.exalb.io/pause:1"
-"""Image of the container that holds a pod's namespaces."""
 API_PORT = 6443
 _KUBELET = "/etc/kubernetes/kubelet.conf"
 _PROXY = "/etc/kubernetes/kube-proxy.conf"

@@ -80,8 +80,12 @@ def main(path: str) -> NoReturn:
 def lay_out_disk(spec: Spec) -> None:
     """Give the node a /var, /etc and /run of its own."""
     store = Path(spec.store)
-    if file_system(store) == OVERLAY_MAGIC:  # in a container: neither we nor containerd could put an overlay on it
-        mount("tmpfs", store, "tmpfs", data="mode=755")
+    if file_system(store) == OVERLAY_MAGIC:  # in a container, where no other overlay can stand on it
+        memory = store / "memory"
+        memory.mkdir(exist_ok=True)
+        mount("tmpfs", memory, "tmpfs", data="mode=755")
+        shutil.copytree(store / "var", memory / "var", symlinks=True)
+        store = memory
     for name in ("etc", "work", "var/lib/kubelet", "var/lib/containerd", "var/lib/cni", "var/log/pods", "var/tmp"):
         (store / name).mkdir(parents=True, exist_ok=True)
     if not (store / "var/run").is_symlink():

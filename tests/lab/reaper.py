@@ -8,46 +8,12 @@ import contextlib
 import os
 import select
 import signal
-import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab import sweep
+from tests.lab import daemon, sweep
+from tests.lab.daemon import Identity
 from tests.lab.layout import Layout
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """A process that cannot be taken for another with the same pid, on this boot or the next."""
-
-    pid: int
-    started: str
-    boot: str
-
-    @classmethod
-    def of(cls, pid: int) -> "Identity | None":
-        """Return the identity of a running process; None when there is none."""
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            return None
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return None if fields[0] in "ZX" else cls(pid, fields[19], boot)
-
-    @classmethod
-    def read(cls, path: Path) -> "Identity | None":
-        """Return what `write` wrote, if that process still runs."""
-        try:
-            pid, started, boot = path.read_text().split()
-        except (FileNotFoundError, ValueError):
-            return None
-        claimed = cls(int(pid), started, boot)
-        return claimed if cls.of(claimed.pid) == claimed else None
-
-    def write(self, path: Path) -> None:
-        """Write the identity down."""
-        path.write_text(f"{self.pid} {self.started} {self.boot}\n")
 
 
 def owner(lab: Layout) -> Identity | None:
@@ -62,19 +28,9 @@ def start(lab: Layout, pid: int) -> None:
         raise ProcessLookupError(f"process {pid} is not there to own lab {lab.name}")
     identity.write(lab.owner)
     log = lab.log("reaper")
-    with log.open("a") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.lab.reaper", lab.name, str(pid)],
-            cwd=Path(__file__).parents[2],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    started = Identity.of(process.pid)
-    if started is None:
-        raise ChildProcessError(f"the lab's reaper ended at once; see {log}")
-    started.write(lab.reaper)
+    argv = [sys.executable, "-m", "tests.lab.reaper", lab.name, str(pid)]
+    if daemon.start(argv, identity=lab.reaper, log=log, lab=lab.name, directory=Path(__file__).parents[2]) is None:
+        raise ChildProcessError(f"the lab's reaper ended at once; the end of {log}:\n{daemon.tail(log)}")
 
 
 def release(lab: Layout) -> None:
@@ -82,8 +38,6 @@ def release(lab: Layout) -> None:
     if reaper := Identity.read(lab.reaper):
         with contextlib.suppress(ProcessLookupError):
             os.kill(reaper.pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(reaper.pid, 0)
     for path in (lab.reaper, lab.owner):
         path.unlink(missing_ok=True)
 

@@ -1,0 +1,77 @@
+"""Processes that run on when whoever started them ends, and that are known again by their pid files."""
+
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.lab import wait
+
+_NOTE_PID = 'echo $$ > "$1.new" && mv "$1.new" "$1" && shift && exec "$@"'
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A process that cannot be taken for another with the same pid, on this boot or the next."""
+
+    pid: int
+    started: str
+    boot: str
+
+    @classmethod
+    def of(cls, pid: int) -> "Identity | None":
+        """Return the identity of a running process; None when there is none."""
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return None if fields[0] in "ZX" else cls(pid, fields[19], boot)
+
+    @classmethod
+    def read(cls, path: Path) -> "Identity | None":
+        """Return what `write` wrote, if that process still runs."""
+        try:
+            pid, started, boot = path.read_text().split()
+        except (FileNotFoundError, ValueError):
+            return None
+        claimed = cls(int(pid), started, boot)
+        return claimed if cls.of(claimed.pid) == claimed else None
+
+    def write(self, path: Path) -> None:
+        """Write the identity down."""
+        path.write_text(f"{self.pid} {self.started} {self.boot}\n")
+
+
+def start(
+    argv: Sequence[str | Path], *, identity: Path, log: Path, lab: str, directory: Path | None = None
+) -> Identity | None:
+    """Start a process in a session of its own, with its output in `log` and its identity written to `identity`.
+
+    It has the lab's name in its environment. Returns None when it ended before it could be looked at.
+    """
+    pidfile = identity.with_suffix(".starting")
+    pidfile.unlink(missing_ok=True)
+    with log.open("a") as output:
+        subprocess.run(
+            ["setsid", "--fork", "sh", "-c", _NOTE_PID, "sh", pidfile, *argv],
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=directory,
+            env={**os.environ, "EXALB_LAB": lab},
+        )
+    wait.until(f"{argv[0]} starts", pidfile.exists, seconds=10, every=0.002)
+    started = Identity.of(int(pidfile.read_text()))
+    pidfile.unlink()
+    if started is not None:
+        started.write(identity)
+    return started
+
+
+def tail(log: Path) -> str:
+    """Return the end of a log, indented, for a message."""
+    lines = log.read_text(errors="replace").splitlines()[-15:]
+    return "\n".join(f"    {line}" for line in lines)
