@@ -3,22 +3,78 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LAB := $(BIN)/python -m tests.lab
+NAME ?= exalb
+WORKERS ?= 3
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.ready: requirements/dev.txt pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
-	$(BIN)/pip install --quiet --no-build-isolation --no-deps -e .
+	@echo "Making the virtual environment $(VENV) (half a minute, once)"
+	@$(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq python3-venv; } || { \
+	  echo "Needs Python 3.11 or later with venv: apt-get install python3-venv, or make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --no-index -e .
 	@touch $@
 
 .PHONY: venv
 venv: $(VENV)/.ready ## Make the virtual environment, with pinned packages
 
+.PHONY: lab
+lab: $(VENV)/.ready ## Bring up a small datacentre with ExaLB in it, show the main job, and stay up (NAME=exalb)
+	@$(LAB) up --demo --name $(NAME)
+
+.PHONY: lab-reload
+lab-reload: $(VENV)/.ready ## Bring a changed checkout into the running lab
+	@$(LAB) reload --name $(NAME)
+
+.PHONY: lab-shell
+lab-shell: $(VENV)/.ready ## A shell with kubectl, helm, vtysh and curl of the running lab
+	@$(LAB) shell --name $(NAME)
+
+.PHONY: lab-down
+lab-down: $(VENV)/.ready ## Remove every trace of the lab
+	@$(LAB) down --name $(NAME)
+
+.PHONY: check
+check: $(VENV)/.ready ## Format, lint, types and layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: test
+test: check ## All tests, from the pure to the real (root; the lab's parts are installed or named)
+	@$(BIN)/python -m tests.lab prepare
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report term:skip-covered tests
+
+.PHONY: quick
+quick: $(VENV)/.ready ## Tests that need neither root nor network namespaces
+	$(BIN)/python -m pytest tests/house tests/unit tests/laws tests/golden
+
+.PHONY: hunt
+hunt: $(VENV)/.ready ## The laws with fresh seeds, to find new counter-examples
+	HYPOTHESIS_PROFILE=hunt $(BIN)/python -m pytest tests/laws
+
+.PHONY: bench
+bench: $(VENV)/.ready ## Measure in a lab of its own; prints a table and JSON
+	@$(BIN)/python -m tests.bench
+
+.PHONY: format
+format: $(VENV)/.ready ## Format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: crds
+crds: $(VENV)/.ready ## Write the custom resource definitions from their models
+	$(BIN)/python -m exalb.crd crds charts/exalb/files/crds
+
 .PHONY: lock
 lock: ## Pin the packages of pyproject.toml with hashes (needs uv)
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 pyproject.toml -o requirements/runtime.txt
-	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --group pyproject.toml:build -o requirements/build.txt
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --group dev pyproject.toml -o requirements/dev.txt
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --group build pyproject.toml -o requirements/build.txt
