@@ -187,7 +187,8 @@ class Lab:
             self.wait_nodes()
 
     def _clear(self) -> None:
-        self.__dict__.pop("api", None)
+        if client := self.__dict__.pop("api", None):
+            client.close()
         reaper.release(self.layout)
         sweep.clear(self.layout)
 

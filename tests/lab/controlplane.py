@@ -1,5 +1,6 @@
 """The control plane: etcd, kube-apiserver, kube-controller-manager and kube-scheduler in one network namespace."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Sequence
@@ -74,7 +75,8 @@ class ControlPlane:
                     raise ControlPlaneError(f"{program} ended; the end of {log}:\n{daemon.tail(log)}")
             return client.is_ready()
 
-        wait.until("the API server is ready", ready, seconds=seconds)
+        with contextlib.closing(client):
+            wait.until("the API server is ready", ready, seconds=seconds)
 
     def stop(self, program: str) -> None:
         """Kill one program and return when it is gone."""

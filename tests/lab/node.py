@@ -22,7 +22,7 @@ from tests.lab.pki import Authority
 
 
 class NodeError(RuntimeError):
-    """A node did not start; the text has the end of the log that says why."""
+    """A node did not start, or a command in it failed; the text has what it said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +113,14 @@ class Node:
         return ["nsenter", f"--target={pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--", *map(str, argv)]
 
     def run(self, argv: Sequence[str | Path], **kw: Any) -> subprocess.CompletedProcess[str]:
-        """Run a command inside the node to its end; CalledProcessError when it fails, unless `check=False`."""
+        """Run a command inside the node to its end; NodeError with its words when it fails, unless `check=False`."""
         check = kw.pop("check", True)
-        kw = {"capture_output": True, "text": True, "stdin": subprocess.DEVNULL} | kw
-        return subprocess.run(self.argv(argv), check=check, **kw)
+        kw = {"capture_output": True, "stdin": subprocess.DEVNULL} | kw
+        done = subprocess.run(self.argv(argv), check=False, text=True, **kw)
+        if check and done.returncode:
+            said = (done.stderr or done.stdout or "").strip()
+            raise NodeError(f"in {self.name}: {' '.join(map(str, argv))}: exit {done.returncode}: {said}")
+        return done
 
     def signal(self, service: str, number: signal.Signals) -> None:
         """Send a signal to `containerd`, `kubelet` or `kube-proxy`; init starts again what ends."""

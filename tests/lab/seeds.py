@@ -38,7 +38,7 @@ def seed(archive: Archive, say: Say) -> Path:
 def plant(store: Path, target: Path) -> None:
     """Copy a store to a new directory; files are shared where the file system allows, but never a database."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    links = ["cp", "--archive", "--link", "--no-target-directory", store, target]
+    links: list[str | Path] = ["cp", "--archive", "--link", "--no-target-directory", store, target]
     if subprocess.run(links, check=False, capture_output=True).returncode:
         shutil.rmtree(target, ignore_errors=True)
         subprocess.run(["cp", "--archive", "--no-target-directory", store, target], check=True, capture_output=True)
