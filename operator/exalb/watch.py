@@ -28,6 +28,8 @@ from exalb.store import Store, version_number
 log = structlog.get_logger(__name__)
 
 FOLLOWED = (POOL, PEER, ADVERTISEMENT)
+CLOSE_SECONDS = 0.1
+"""Time for the connections that kopf leaves to close, before their loop ends."""
 STOP_SECONDS = 10.0
 """kopf is given this long to end."""
 
@@ -107,13 +109,12 @@ class _Operator:
         self._stop = lambda: _call(loop, stop.set)
         if self._stopping.is_set():
             return
-        await kopf.operator(
-            registry=self._registry(),
-            settings=_settings(),
-            standalone=True,
-            clusterwide=True,
-            stop_flag=stop,
-        )
+        try:
+            await kopf.operator(
+                registry=self._registry(), settings=_settings(), standalone=True, clusterwide=True, stop_flag=stop
+            )
+        finally:
+            await asyncio.sleep(CLOSE_SECONDS)
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()

@@ -80,9 +80,11 @@ class Gate:
             self._relays.discard(task)
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        made = self._namespace.open_socket(socket.AF_INET, socket.SOCK_STREAM)
-        made.setblocking(False)
-        await self._loop.sock_connect(made, self._target)
+        with contextlib.ExitStack() as unless_connected:
+            made = unless_connected.enter_context(self._namespace.open_socket(socket.AF_INET, socket.SOCK_STREAM))
+            made.setblocking(False)
+            await self._loop.sock_connect(made, self._target)
+            unless_connected.pop_all()
         far_reader, far_writer = await asyncio.open_connection(sock=made)
         try:
             async with asyncio.TaskGroup() as tasks:

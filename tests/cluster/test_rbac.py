@@ -1,14 +1,14 @@
 """Each program is granted what it does, and nothing more: the chart's roles on a real API server."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pytest
 
 from exalb import controller, speaker
 from exalb.kinds import FOREIGN, SECRET, Kind
 from exalb.resources.common import GROUP
-from tests.cluster.chart import NAMESPACE, rendered
+from tests.cluster.chart import NAMESPACE, in_force
 from tests.lab.cluster import Lab
 
 Right = tuple[str, str, str, str]
@@ -44,13 +44,10 @@ AT_HOME: dict[str, set[Right]] = {
 
 
 @pytest.fixture(scope="module")
-def installed(cluster: Lab) -> Lab:
+def installed(cluster: Lab) -> Iterator[Lab]:
     """Return a cluster with the chart's roles and accounts in force."""
-    cluster.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}])
-    cluster.apply(
-        rendered(cluster, kinds={"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"})
-    )
-    return cluster
+    with in_force(cluster, {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}):
+        yield cluster
 
 
 @pytest.mark.parametrize("program", KINDS)

@@ -43,10 +43,12 @@ class _Connection(http.client.HTTPSConnection):
 
     def connect(self) -> None:
         """Open the connection."""
-        raw = self._namespace.open_socket(socket.AF_INET, socket.SOCK_STREAM)
-        raw.settimeout(TIMEOUT)
-        raw.connect((self.host, self.port))
-        self.sock = self._tls.wrap_socket(raw, server_hostname=self.host)
+        with contextlib.ExitStack() as unless_connected:
+            raw = unless_connected.enter_context(self._namespace.open_socket(socket.AF_INET, socket.SOCK_STREAM))
+            raw.settimeout(TIMEOUT)
+            raw.connect((self.host, self.port))
+            self.sock = self._tls.wrap_socket(raw, server_hostname=self.host)
+            unless_connected.pop_all()
 
 
 class Client:

@@ -1,0 +1,142 @@
+"""The chart, rendered by the real Helm and taken by a real API server."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from exalb.crd import RESOURCES, definition
+from exalb.settings import ControllerSettings, EngineSettings, Settings, SpeakerSettings
+from tests.cluster.chart import CHART, NAMESPACE
+from tests.golden.compare import assert_golden
+from tests.lab.cluster import CommandError, Lab
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "chart"
+EVERYTHING = GOLDEN / "everything.values.yaml"
+SETTINGS: dict[str, type[Settings]] = {
+    "controller": ControllerSettings,
+    "speaker": SpeakerSettings,
+    "bgp": EngineSettings,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("default", "--set=crds.install=false"), ("everything", f"--values={EVERYTHING}")],
+    ids=["default", "everything"],
+)
+def test_rendering(cluster: Lab, name: str, values: str) -> None:
+    assert_golden(GOLDEN / f"{name}.yaml", render(cluster, values))
+
+
+def test_everything_is_set_in_the_rendering_of_everything() -> None:
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    changed = yaml.safe_load(EVERYTHING.read_text())
+    assert not same("", values, changed)
+
+
+def test_definitions_are_rendered_as_they_are_written(cluster: Lab) -> None:
+    written = {definition(one)["metadata"]["name"]: definition(one)["spec"] for one in RESOURCES}
+    objects = kinds(render(cluster, "--show-only=templates/crds.yaml"), "CustomResourceDefinition")
+    assert {one["metadata"]["name"]: one["spec"] for one in objects} == written
+    assert all(one["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"} for one in objects)
+
+
+def test_definitions_can_be_let_go(cluster: Lab) -> None:
+    objects = kinds(render(cluster, "--set=crds.keep=false"), "CustomResourceDefinition")
+    assert len(objects) == len(RESOURCES)
+    assert not [one for one in objects if "annotations" in one["metadata"]]
+
+
+def test_lint_finds_nothing(cluster: Lab) -> None:
+    assert "1 chart(s) linted, 0 chart(s) failed" in cluster.helm("lint", "--strict", str(CHART))
+
+
+@pytest.mark.parametrize("values", ["--set=log.level=info", f"--values={EVERYTHING}"], ids=["default", "everything"])
+def test_the_api_server_takes_every_object(cluster: Lab, values: str) -> None:
+    cluster.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}])
+    rendered = render(cluster, values)
+    command = ["apply", "--dry-run=server", "--server-side", "--force-conflicts", "--filename=-"]
+    told = cluster.kubectl(*command, given=rendered)
+    assert told.count("(server dry run)") == len([one for one in yaml.safe_load_all(rendered) if one])
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("controller.replicas=0", "at '/controller/replicas': minimum: got 0, want 1"),
+        ("speaker.port=70000", "at '/speaker/port': maximum"),
+        ("speaker.listen=Everywhere", "at '/speaker/listen': value must be one of 'NodeIP', 'Localhost'"),
+        ("speaker.replicas=2", "at '/speaker': additional properties 'replicas' not allowed"),
+        ("image.digest=latest", "at '/image/digest': 'latest' does not match pattern"),
+        ("speaker.maxUnavailable=0", "at '/speaker/maxUnavailable': minimum"),
+    ],
+)
+def test_wrong_values_are_refused(cluster: Lab, setting: str, sentence: str) -> None:
+    with pytest.raises(CommandError) as refused:
+        render(cluster, f"--set={setting}")
+    assert sentence in str(refused.value)
+
+
+def test_old_clusters_are_refused(cluster: Lab) -> None:
+    with pytest.raises(CommandError, match=r"chart requires kubeVersion: >=1\.31\.0-0 which is incompatible"):
+        render(cluster, "--kube-version=1.30.9")
+
+
+def test_containers_set_what_their_programs_read(cluster: Lab) -> None:
+    seen = set()
+    for container in containers(cluster):
+        known = {f"EXALB_{name.upper()}" for name in SETTINGS[container["name"]].model_fields}
+        told = {variable["name"] for variable in container["env"] if variable["name"].startswith("EXALB_")}
+        assert told <= known
+        assert container["args"] == [container["name"]]
+        seen.add(container["name"])
+    assert seen == set(SETTINGS)
+
+
+def test_containers_have_no_privilege(cluster: Lab) -> None:
+    for container in containers(cluster):
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+
+
+def test_the_engine_is_given_no_token(cluster: Lab) -> None:
+    (engine,) = (container for container in containers(cluster) if container["name"] == "bgp")
+    assert [mount["mountPath"] for mount in engine["volumeMounts"]] == ["/run/exalb"]
+
+
+def test_programs_are_called_as_the_chart_calls_them() -> None:
+    told = subprocess.run([sys.executable, "-m", "exalb", "--help"], check=True, capture_output=True, text=True).stdout
+    assert all(program in told for program in SETTINGS)
+
+
+def render(lab: Lab, *arguments: str) -> str:
+    """Return what `helm install` would send."""
+    return lab.helm("template", "exalb", str(CHART), f"--namespace={NAMESPACE}", *arguments)
+
+
+def kinds(text: str, kind: str) -> list[dict[str, Any]]:
+    """Return the objects of one kind."""
+    return [one for one in yaml.safe_load_all(text) if one and one["kind"] == kind]
+
+
+def containers(lab: Lab) -> list[dict[str, Any]]:
+    """Return every container of the chart."""
+    text = render(lab)
+    workloads = [*kinds(text, "Deployment"), *kinds(text, "DaemonSet")]
+    return [container for one in workloads for container in one["spec"]["template"]["spec"]["containers"]]
+
+
+def same(path: str, values: Any, changed: Any) -> list[str]:
+    """Return the paths of values that are not changed."""
+    if isinstance(values, dict) and values:
+        return [
+            found for key, value in values.items() for found in same(f"{path}.{key}", value, (changed or {}).get(key))
+        ]
+    return [path] if changed is None or changed == values else []
