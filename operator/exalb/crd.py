@@ -135,6 +135,7 @@ RESOURCES = (
             Column("Sessions", ".status.summary"),
             Column("Prefixes", ".status.prefixes", "integer"),
             Column("Withheld", ".status.withheld", "integer"),
+            *READY,
             AGE,
         ),
     ),

@@ -1,0 +1,1 @@
+"""Texts as they must come out, kept in files."""
