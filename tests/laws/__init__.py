@@ -1,0 +1,1 @@
+"""Laws: what holds for everything that hypothesis can think of."""
