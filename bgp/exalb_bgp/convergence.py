@@ -107,10 +107,8 @@ class Adjacency:
         self.close()
         self.held, self.flight, self.families = {}, {}, frozenset()
 
-    def adopt(self, wire: dict[Prefix, Attributes], negotiated: Negotiated, complete: bool) -> None:
+    def adopt(self, wire: dict[Prefix, Attributes], complete: bool) -> None:
         """Take up a session that was up before: what it carries, and whether its End-of-RIB was sent."""
-        self.forget()
-        self.negotiate(negotiated)
         self.established, self.wire = True, wire
         self._judge(dict.fromkeys((*self.desired, *wire)))
         if complete and self._complete:

@@ -98,21 +98,20 @@ class Engine:
         """Take up an engine that was running before: the states of its sessions and what it holds for them."""
         found = {snapshot.peer: snapshot for snapshot in snapshots}
         for address, adjacency in self._adjacencies.items():
-            snapshot = found.get(address)
             old = self._statuses[address]
-            if snapshot is None:
-                adjacency.forget()
+            adjacency.forget()
+            if address not in found:
                 self._statuses[address] = replace(words.started(adjacency.session), last_error=old.last_error)
-            elif snapshot.state is State.ESTABLISHED and snapshot.local_address is not None:
-                agreed = Negotiated(
-                    address, snapshot.local_address, snapshot.families, adjacency.session.extended_next_hop
-                )
-                adjacency.adopt(held.get(address, {}), agreed, snapshot.updates_sent > 0)
-                self._statuses[address] = words.adopted(adjacency.session, snapshot, old.since or now)
+                continue
+            snapshot, table = found[address], held.get(address, {})
+            if snapshot.local_address is not None:
+                extended = adjacency.session.extended_next_hop
+                adjacency.negotiate(Negotiated(address, snapshot.local_address, snapshot.families, extended))
+            if snapshot.state is State.ESTABLISHED:
+                adjacency.adopt(table, snapshot.updates_sent > 0)
             else:
-                adjacency.forget()
-                adjacency.held = held.get(address, {})
-                self._statuses[address] = words.adopted(adjacency.session, snapshot, old.since or now)
+                adjacency.held = table
+            self._statuses[address] = words.adopted(adjacency.session, snapshot, old.since or now)
 
     def steps(self) -> Iterator[Step]:
         """Yield what shall be done next, for every peer; what is yielded counts as under way."""

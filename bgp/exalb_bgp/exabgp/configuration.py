@@ -18,6 +18,14 @@ def write(settings: EngineSettings, text: str) -> None:
     settings.configuration.with_suffix(".new").replace(settings.configuration)
 
 
+def current(settings: EngineSettings) -> str:
+    """Return the configuration that is there, or nothing. Raises OSError."""
+    try:
+        return settings.configuration.read_text("ascii")
+    except FileNotFoundError:
+        return ""
+
+
 def create(settings: EngineSettings) -> None:
     """Write a configuration without peers, unless there is one already. Raises OSError."""
     fresh = settings.configuration.with_suffix(".empty")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import pwd
 import signal
@@ -21,17 +22,35 @@ _PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds between a death and the next start, for each quick death in a row."""
 _HELPERLESS = 5.0
 """Seconds without a helper after which ExaBGP, which then talks to nobody, is started anew."""
+_PR_SET_PDEATHSIG = 1
+"""From the kernel's linux/prctl.h."""
 _STOP = 5.0
 """Seconds that ExaBGP has to end before it is killed."""
 
 
 async def supervise(settings: EngineSettings) -> None:
-    """Keep ExaBGP running until cancelled; then end it so that graceful restart keeps its routes in force.
+    """Keep ExaBGP running until SIGTERM, SIGINT or cancellation; end it so that its routes stay where that is agreed.
 
-    Raises PermissionError where ExaBGP could not run as this user.
+    Graceful restart (RFC 4724) then keeps the routes in force. Raises PermissionError where ExaBGP could not run as
+    this user.
     """
     _check_user()
     configuration.create(settings)
+    loop, runs = asyncio.get_running_loop(), asyncio.ensure_future(_keep(settings))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, runs.cancel)
+    try:
+        await asyncio.wait([runs])
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+        runs.cancel()
+        await asyncio.wait([runs])
+    if not runs.cancelled():
+        runs.result()
+
+
+async def _keep(settings: EngineSettings) -> None:
     deaths = 0
     while True:
         began = monotonic()
@@ -60,7 +79,7 @@ async def _run(settings: EngineSettings) -> int:
         str(settings.configuration),
         stdin=asyncio.subprocess.DEVNULL,
         env=_environment(settings),
-        start_new_session=True,
+        preexec_fn=_die_with_parent,
     )
     _LOG.info("exabgp_started", pid=process.pid)
     watch = asyncio.create_task(_watch(process))
@@ -69,6 +88,12 @@ async def _run(settings: EngineSettings) -> int:
     finally:
         watch.cancel()
         await _end(process)
+
+
+def _die_with_parent() -> None:
+    """Have the kernel end ExaBGP when the supervisor is killed: two of them would claim the same sessions."""
+    os.setpgrp()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _environment(settings: EngineSettings) -> dict[str, str]:

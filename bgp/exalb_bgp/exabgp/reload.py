@@ -80,13 +80,17 @@ class Reloader:
 
     async def _write(self, sessions: list[Session]) -> bool:
         """Write the configuration; return False, and note the culprits, where ExaBGP would not take it."""
+        text = config.render(sessions, self._settings.helper)
+        if text == configuration.current(self._settings):
+            self._written = config.stamps(sessions)
+            return True
         if not await configuration.accepts(self._settings, sessions):
             for session in sessions:
                 if not await configuration.accepts(self._settings, [session]):
                     self.invalid.update(config.stamps([session]).values())
                     _LOG.error("session_refused", peer=str(session.peer_address))
             return False
-        configuration.write(self._settings, config.render(sessions, self._settings.helper))
+        configuration.write(self._settings, text)
         self._written = config.stamps(sessions)
         return True
 
