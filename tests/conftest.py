@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+pytest_plugins = ("tests.lab.fixtures",)
 EVERYTHING_RUNS = os.environ.get("CI") == "true"
 """On a machine that is set up for all tests, a skip hides something."""
 

@@ -121,6 +121,11 @@ class Lab:
         """Let the lab live on when the process that brought it up ends."""
         reaper.release(self.layout)
 
+    def close(self) -> None:
+        """Close our connection to the API server; the next use opens another."""
+        if client := self.__dict__.pop("api", None):
+            client.close()
+
     def down(self) -> None:
         """Clear the lab away, whatever there is of it: nothing of its name is left when this returns."""
         with sweep.alone(self.layout):
@@ -187,8 +192,7 @@ class Lab:
             self.wait_nodes()
 
     def _clear(self) -> None:
-        if client := self.__dict__.pop("api", None):
-            client.close()
+        self.close()
         reaper.release(self.layout)
         sweep.clear(self.layout)
 

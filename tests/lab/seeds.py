@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.lab import cache, wait
+from tests.lab import cache, oci, wait
 from tests.lab.cache import Say
 from tests.lab.images import Archive
 
@@ -21,7 +21,7 @@ KEPT = 2
 def seed(archive: Archive, say: Say) -> Path:
     """Return a store that holds the image, made if need be."""
     containerd = subprocess.run(["containerd", "--version"], check=True, capture_output=True).stdout
-    key = hashlib.sha256(archive.path.name.encode() + containerd).hexdigest()[:12]
+    key = hashlib.sha256(repr(oci.read_archive(archive.path)).encode() + containerd).hexdigest()[:12]
     store = cache.root() / "seeds" / key
     with cache.lock(store.parent / "all", say):
         if not store.exists():

@@ -1,0 +1,174 @@
+"""The lab from the command line: `python -m tests.lab up|reload|demo|shell|status|env|down [--name NAME]`."""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from rich.console import Console
+
+from tests.lab import demo, exalb, layout, sweep
+from tests.lab.binaries import BinariesError
+from tests.lab.cgroups import CgroupError
+from tests.lab.cluster import ESTIMATE, CommandError, Lab, LabBusyError
+from tests.lab.controlplane import ControlPlaneError
+from tests.lab.narration import Narration
+from tests.lab.network import NetworkError
+from tests.lab.node import NodeError
+from tests.lab.packages import PackagesError
+from tests.lab.progress import CommandError as ToolError
+from tests.lab.routers.router import RouterError
+from tests.lab.wait import TooLateError
+
+EXPECTED = (
+    BinariesError,
+    CgroupError,
+    CommandError,
+    ControlPlaneError,
+    LabBusyError,
+    PackagesError,
+    NetworkError,
+    NodeError,
+    RouterError,
+    TooLateError,
+    ToolError,
+)
+"""What a person is told in a sentence; anything else is our mistake and shows its traceback."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
+    parser.add_argument("--name", default=layout.default_name(), help="which lab (default: EXALB_LAB, else exalb)")
+    parser.add_argument("--nodes", type=int, default=2, help="how many nodes a new lab has (default: 2)")
+    parser.add_argument("--no-demo", action="store_true", help="bring the lab up without the demo")
+    commands: dict[str, Callable[[Lab, argparse.Namespace], int]] = {
+        "up": _up,
+        "reload": _reload,
+        "demo": _demo,
+        "shell": _shell,
+        "status": _status,
+        "env": _env,
+        "down": _down,
+    }
+    parser.add_argument("command", choices=commands)
+    options = parser.parse_args(arguments)
+    console = Console(stderr=options.command == "env")
+    lab = Lab(options.name, Narration(console))
+    if os.geteuid() != 0:
+        console.print("The lab is made of network namespaces and control groups: run it as root (sudo).")
+        return 1
+    try:
+        return commands[options.command](lab, options)
+    except EXPECTED as error:
+        console.print(f"\n[bold red]It failed.[/bold red] {type(error).__name__}:", highlight=False)
+        console.print(str(error), markup=False, highlight=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print("\nInterrupted: nothing of what was begun stays.")
+        return 130
+
+
+def _up(lab: Lab, options: argparse.Namespace) -> int:
+    begun = time.monotonic()
+    if lab.is_up:
+        lab.narration.say(f"lab {lab.name} is up already; bringing ExaLB's code up to date")
+        exalb.reload(lab) if exalb.is_installed(lab) else exalb.install(lab)
+    else:
+        lab.narration.title(f"Lab {lab.name}: {ESTIMATE}")
+        lab.up(options.nodes)
+        try:
+            exalb.install(lab)
+            lab.stay()
+        except BaseException:
+            lab.down()
+            raise
+    lab.narration.say(f"the lab stands after {time.monotonic() - begun:.0f} s")
+    if not options.no_demo:
+        demo.run(lab)
+    _guide(lab)
+    return 0
+
+
+def _reload(lab: Lab, _: argparse.Namespace) -> int:
+    if _is_down(lab):
+        return 1
+    begun = time.monotonic()
+    image = exalb.reload(lab)
+    lab.narration.say(f"{image.reference} runs on every node after {time.monotonic() - begun:.1f} s")
+    return 0
+
+
+def _demo(lab: Lab, _: argparse.Namespace) -> int:
+    if _is_down(lab):
+        return 1
+    demo.run(lab)
+    return 0
+
+
+def _shell(lab: Lab, _: argparse.Namespace) -> int:
+    if _is_down(lab):
+        return 1
+    _guide(lab)
+    return subprocess.run([lab.layout.bin / "lab-shell"], check=False).returncode
+
+
+def _status(lab: Lab, _: argparse.Namespace) -> int:
+    if _is_down(lab):
+        return 1
+    lab.narration.typed("kubectl get nodes,pods --all-namespaces --output=wide")
+    lab.narration.answered(lab.kubectl("get", "nodes,pods", "--all-namespaces", "--output=wide"))
+    lab.narration.typed("vtysh -c 'show bgp summary'")
+    lab.narration.answered(lab.router.vtysh("show bgp summary"))
+    _guide(lab)
+    return 0
+
+
+def _env(lab: Lab, _: argparse.Namespace) -> int:
+    if _is_down(lab):
+        return 1
+    sys.stdout.write(f'export EXALB_LAB={lab.name} PATH="{lab.layout.bin}:$PATH"\n')
+    return 0
+
+
+def _down(lab: Lab, _: argparse.Namespace) -> int:
+    with lab.narration.step(f"clearing lab {lab.name} away"):
+        lab.down()
+    left = sweep.traces(lab.layout)
+    for trace in left:
+        lab.narration.say(f"still there: {trace}")
+    return 1 if left else 0
+
+
+def _is_down(lab: Lab) -> bool:
+    if lab.is_up:
+        return False
+    lab.narration.say(f"lab {lab.name} is not up: bring it up with `make lab`")
+    return True
+
+
+def _guide(lab: Lab) -> None:
+    """Say how to look around and how to end it."""
+    narration, other = lab.narration, "" if lab.name == layout.DEFAULT_NAME else f" EXALB_LAB={lab.name}"
+    narration.title(f"Lab {lab.name} is up. Look around:")
+    commands = {
+        "kubectl get nodes,services,ipaddresspools,bgppeers,bgpspeakers": "the cluster",
+        'vtysh -c "show ip route bgp"': "the router in front of it",
+        f"curl http://{layout.first(layout.POOL4)}/": "a host outside, behind the router",
+        "helm list --all-namespaces": "what is installed",
+    }
+    for command, meaning in commands.items():
+        narration.console.print(f"  {lab.layout.bin}/[bold]{command}[/bold]  [dim]# {meaning}[/dim]", highlight=False)
+    targets = {
+        f"make lab-shell{other}": "a shell where these are in the PATH",
+        f"make lab-reload{other}": "after a change of the code",
+        f"make lab-down{other}": "end it, without a trace",
+    }
+    for command, meaning in targets.items():
+        narration.console.print(f"  [bold]{command}[/bold]  [dim]# {meaning}[/dim]", highlight=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

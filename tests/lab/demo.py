@@ -1,0 +1,180 @@
+"""The demo: two deployments, two Services of type LoadBalancer, their routes on the router, answers to a host outside.
+
+Told step by step: what is typed, what comes back, what the router shows. Each step is checked, so that the demo is a test
+as well.
+"""
+
+import shlex
+from functools import partial
+from ipaddress import IPv4Address, IPv6Address, ip_network
+from typing import Any
+
+import yaml
+
+from tests.lab import layout, wait
+from tests.lab.api import Json
+from tests.lab.cluster import Lab
+from tests.lab.images import ECHO_HNAME, ECHO_IP
+
+SERVICES = {"echo-hname": ECHO_HNAME, "echo-ip": ECHO_IP}
+REPLICAS = 2
+CURLS = 8
+"""How often each address is asked at once to see both pods answer."""
+POOL_NAME = "demo"
+FIRST_ADDRESS = "--output=jsonpath={.status.loadBalancer.ingress[0].ip}"
+POOL = {
+    "apiVersion": "exalb.io/v1beta1",
+    "kind": "IPAddressPool",
+    "metadata": {"name": POOL_NAME},
+    "spec": {"addresses": [str(layout.POOL4), str(layout.POOL6)]},
+}
+PEERS = [
+    {
+        "apiVersion": "exalb.io/v1beta1",
+        "kind": "BGPPeer",
+        "metadata": {"name": f"router-ipv{interface.version}"},
+        "spec": {
+            "myASN": layout.NODE_AS,
+            "peerASN": layout.ROUTER_AS,
+            "peerAddress": str(interface.ip),
+            "families": [f"IPv{interface.version}"],
+        },
+    }
+    for interface in layout.on_fabric(layout.ROUTER)
+]
+
+
+def run(lab: Lab, pool: dict[str, Any] = POOL) -> None:
+    """Play the whole demo; TooLateError says which step did not come about."""
+    demo = Demo(lab)
+    demo.prepare(pool)
+    demo.deploy()
+    addresses = demo.expose()
+    demo.show_routes(addresses)
+    demo.ask(addresses)
+    demo.delete(addresses)
+
+
+class Demo:
+    """The steps; each types what a person would type, tells what came back and checks it."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._say = lab.narration
+
+    def prepare(self, pool: dict[str, Any]) -> None:
+        """Apply a pool and peers, and see every node's session come up."""
+        self._say.title("1. Which addresses there are, and which router is to know of them")
+        manifest = yaml.safe_dump_all([pool, *PEERS], sort_keys=False)
+        self._say.typed("kubectl apply -f - <<END")
+        self._say.answered(manifest)
+        self._say.answered(self._lab.apply(manifest))
+        wanted = {address for node in self._lab.nodes for address in node.addresses}
+        with self._say.step("every node's BGP sessions come up"):
+            wait.until(f"FRR has sessions with {wanted}", lambda: wanted <= self._established(), seconds=60)
+        self._router("show bgp summary")
+
+    def deploy(self) -> None:
+        """Create the deployments and scale them."""
+        self._say.title("2. Two deployments of two pods: one tells its host name, one the address that it sees")
+        for name, image in SERVICES.items():
+            self._kubectl(f"create deployment {name} --image={image}")
+        for name in SERVICES:
+            self._kubectl(f"scale deployment {name} --replicas={REPLICAS}")
+        for name in SERVICES:
+            self._kubectl(f"rollout status deployment {name} --timeout=90s")
+
+    def expose(self) -> dict[str, IPv4Address]:
+        """Create the Services and return their addresses."""
+        self._say.title("3. Two Services of type LoadBalancer: each gets an address from the pool")
+        for name in SERVICES:
+            self._kubectl(f"expose deployment {name} --type=LoadBalancer --port=80")
+        with self._say.step("the addresses are given"):
+            for name in SERVICES:
+                wait.until(f"Service {name} has an address", partial(self._address, name))
+        addresses = {name: IPv4Address(self._kubectl(f"get service {name} {FIRST_ADDRESS}")) for name in SERVICES}
+        assert len(set(addresses.values())) == len(SERVICES), f"an address was given twice: {addresses}"
+        return addresses
+
+    def show_routes(self, addresses: dict[str, IPv4Address]) -> None:
+        """See the route of each address on the router, by way of every node."""
+        self._say.title("4. The router has learned a route to each address from every node")
+        nodes = frozenset(node.addresses[0] for node in self._lab.nodes)
+        prefixes = [ip_network(address) for address in addresses.values()]
+        with self._say.step("the routes are in the router's kernel"):
+            wait.until(
+                f"the router reaches {prefixes} by {sorted(nodes)}",
+                lambda: all(self._lab.router.kernel_routes().get(prefix) == nodes for prefix in prefixes),
+                seconds=15,
+            )
+        self._router("show ip route bgp")
+
+    def ask(self, addresses: dict[str, IPv4Address]) -> None:
+        """Ask each address from outside until both pods of each have answered."""
+        self._say.title("5. A host outside, behind the router, asks each address several times")
+        with self._say.step("a first answer from each"):
+            for address in addresses.values():
+                wait.until(f"{address} answers", partial(self._curl, address), seconds=15)
+        for name, address in addresses.items():
+            for _ in range(CURLS):
+                self._say.answered(self._told_curl(address))
+            pods = {item["metadata"]["name"] for item in self._pods(name)}
+            wait.until(f"the pods {sorted(pods)} answered", partial(self._all_answered, pods, address), every=0.2)
+        self._kubectl("logs --selector=app=echo-ip --prefix --tail=2")
+
+    def delete(self, addresses: dict[str, IPv4Address]) -> None:
+        """Delete everything that was created, and see addresses and routes go."""
+        self._say.title("6. The Services go: their addresses are free again, their routes are gone")
+        self._kubectl(f"delete service {' '.join(SERVICES)}")
+        self._kubectl(f"delete deployment {' '.join(SERVICES)}")
+        prefixes = {ip_network(address) for address in addresses.values()}
+        with self._say.step("the router has forgotten the routes"):
+            wait.until(
+                f"the router has no route to {prefixes}",
+                lambda: not prefixes & (self._lab.router.kernel_routes().keys() | self._lab.router.prefixes().keys()),
+            )
+        self._router("show ip route bgp")
+        with self._say.step("the addresses are free"):
+            wait.until("the pool has no address in use", self._is_pool_free)
+        self._kubectl("get ipaddresspools")
+
+    def _is_pool_free(self) -> bool:
+        pool = self._lab.api.get(f"/apis/exalb.io/v1beta1/ipaddresspools/{POOL_NAME}")
+        status = pool.get("status", {}).get("ipv4", {})
+        assert status.get("assigned") == 0, f"status {status}"
+        return True
+
+    def _established(self) -> set[IPv4Address | IPv6Address]:
+        return {address for address, peering in self._lab.router.peerings().items() if peering.established}
+
+    def _address(self, service: str) -> str:
+        return self._lab.kubectl("get", "service", service, FIRST_ADDRESS)
+
+    def _pods(self, deployment: str) -> list[Json]:
+        return self._lab.api.items("/api/v1/namespaces/default/pods", labelSelector=f"app={deployment}")
+
+    def _all_answered(self, pods: set[str], address: IPv4Address) -> bool:
+        self._curl(address)
+        silent = [pod for pod in pods if " 200" not in self._lab.kubectl("logs", pod)]
+        assert not silent, f"no answer yet from {silent}"
+        return True
+
+    def _curl(self, address: IPv4Address) -> str:
+        done = self._lab.client.run(["curl", "--silent", "--max-time", "2", f"http://{address}/"], check=False)
+        return done.stdout.strip()
+
+    def _told_curl(self, address: IPv4Address) -> str:
+        self._say.typed(f"curl http://{address}/")
+        answer = self._curl(address)
+        assert answer, f"{address} does not answer"
+        return answer
+
+    def _kubectl(self, command: str) -> str:
+        self._say.typed(f"kubectl {command}")
+        answer = self._lab.kubectl(*shlex.split(command))
+        self._say.answered(answer)
+        return answer
+
+    def _router(self, command: str) -> None:
+        self._say.typed(f'vtysh -c "{command}"')
+        self._say.answered(self._lab.router.vtysh(command))

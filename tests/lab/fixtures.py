@@ -1,0 +1,98 @@
+"""Labs for tests: one of each kind for a whole run of pytest, shared by all its processes and gone when it ends.
+
+A lab's name tells the run's main process, which owns it: were that killed, the lab's reaper clears it away.
+"""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab import exalb, reaper, sweep
+from tests.lab.cluster import Lab
+from tests.lab.layout import Layout
+
+APISERVER, WHOLE = "a", "s"
+"""First letters of the names: a control plane without nodes; a whole lab."""
+
+
+@pytest.fixture(scope="session")
+def apiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Return a lab that is a control plane alone."""
+    lab = Lab(_name(APISERVER))
+    with _one_at_a_time(tmp_path_factory):
+        if not lab.is_up:
+            _require_root()
+            lab.up(nodes=0, owner=_main_process())
+    yield lab
+    lab.close()
+
+
+@pytest.fixture(scope="session")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Return a whole lab with two nodes, where ExaLB need not be."""
+    lab = Lab(_name(WHOLE))
+    with _one_at_a_time(tmp_path_factory):
+        if not lab.is_up:
+            _require_root()
+            lab.up(owner=_main_process())
+    yield lab
+    lab.close()
+
+
+@pytest.fixture(scope="session")
+def lab(nodes: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """Return a whole lab with ExaLB on its two nodes."""
+    with _one_at_a_time(tmp_path_factory):
+        if not exalb.is_installed(nodes):
+            exalb.install(nodes)
+    return nodes
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Clear away labs whose owners are dead, such as those of runs before the machine's last start."""
+    if not _is_worker(session.config) and os.geteuid() == 0:
+        for name in sweep.names():
+            left = Layout(name)
+            if left.owner.exists() and reaper.owner(left) is None:
+                with sweep.alone(left):
+                    sweep.clear(left)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Clear the labs of this run away."""
+    if not _is_worker(config):
+        for letter in (APISERVER, WHOLE):
+            lab = Lab(_name(letter))
+            if lab.layout.state.exists():
+                lab.down()
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def _main_process() -> int:
+    """Return the process that outlives all workers of the run, which are its children."""
+    return os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+
+
+def _name(letter: str) -> str:
+    return f"{letter}{_main_process():x}"
+
+
+def _require_root() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("a lab is made of network namespaces and control groups: run the tests as root")
+
+
+@contextlib.contextmanager
+def _one_at_a_time(factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let one process of the run in; the others wait until it is out."""
+    base = factory.getbasetemp()
+    directory = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with (directory / "labs.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

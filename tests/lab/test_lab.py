@@ -1,0 +1,88 @@
+"""The lab itself: two stand side by side, and nothing of one is left, however it ended."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.lab import network, sweep, wait
+from tests.lab.cluster import Lab
+from tests.lab.images import CHECKOUT, ECHO_HNAME
+from tests.lab.layout import Layout
+
+HOLDER = """
+import signal, sys
+from tests.lab.cluster import Lab
+Lab(sys.argv[1]).up(1)
+print("up", flush=True)
+signal.pause()
+"""
+
+
+def _settings() -> str:
+    """Read settings of the whole machine that a node's programs would like to change."""
+    names = ("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops", "net/ipv4/ip_forward")
+    return " ".join((Path("/proc/sys") / name).read_text().strip() for name in names)
+
+
+def _mounts(name: str) -> list[str]:
+    return [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f"/{name}" in line]
+
+
+def test_pods_answer_a_client_behind_the_router_and_two_labs_do_not_meet(nodes: Lab) -> None:
+    """Equal addresses in two labs lead to the pods of the lab one is in."""
+    before = _settings()
+    other = Lab(f"{nodes.name}x")
+    other.up(1)
+    try:
+        for each in (nodes, other):
+            each.kubectl("create", "namespace", "side")
+            each.kubectl("--namespace=side", "create", "deployment", "echo", f"--image={ECHO_HNAME}")
+        for each in (nodes, other):
+            each.kubectl("--namespace=side", "rollout", "status", "deployment/echo", "--timeout=60s")
+            [pod] = each.api.items("/api/v1/namespaces/side/pods")
+            for address in pod["status"]["podIPs"]:
+                host = address["ip"] if "." in address["ip"] else f"[{address['ip']}]"
+                answer = each.client.run(["curl", "--silent", "--max-time", "5", f"http://{host}/"]).stdout
+                assert answer.strip() == pod["metadata"]["name"]
+    finally:
+        other.down()
+        nodes.kubectl("delete", "namespace", "side", "--ignore-not-found", "--wait=false")
+    assert sweep.traces(other.layout) == []
+    assert _mounts(other.name) == []
+    assert _settings() == before
+    assert nodes.is_up
+
+
+def test_a_killed_run_leaves_nothing(nodes: Lab) -> None:
+    """A lab's owner gets kill -9: the reaper clears the lab away."""
+    name = f"{nodes.name}k"
+    with subprocess.Popen([sys.executable, "-c", HOLDER, name], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout
+        assert run.stdout.readline() == "up\n"
+        run.send_signal(signal.SIGKILL)
+    wait.until("nothing is left of the lab", lambda: not sweep.traces(Layout(name)), seconds=30, every=0.2)
+
+
+def test_a_half_made_lab_is_cleared_away(nodes: Lab) -> None:
+    """What is found by its name alone goes: a namespace with a process in it, files, and no record of either."""
+    name = f"{nodes.name}h"
+    namespace = network.Namespace.create(name, "n1")
+    with namespace.popen(["sleep", "600"], env={**os.environ, "EXALB_LAB": name}) as process:
+        assert any("sleep" in trace for trace in sweep.traces(Layout(name)))
+        Lab(name).down()
+        assert process.wait() == -signal.SIGKILL
+    assert sweep.traces(Layout(name)) == []
+
+
+def test_a_node_comes_back_after_a_loss_of_power(nodes: Lab) -> None:
+    """A killed node keeps its disk: it is Ready again with the images it had."""
+    node = nodes.node("n2")
+    images = set(node.run(["ctr", "--namespace=k8s.io", "images", "list", "--quiet"]).stdout.split())
+    node.kill()
+    assert node.pid is None
+    node.start()
+    node.wait_containerd()
+    nodes.wait_nodes()
+    assert images <= set(node.run(["ctr", "--namespace=k8s.io", "images", "list", "--quiet"]).stdout.split())
