@@ -9,7 +9,7 @@ import structlog
 from exalb.apiserver import ApiError, ApiServer, GoneError, Json
 from exalb.backoff import Backoff
 from exalb.kinds import Kind
-from exalb.store import Listing, Store, version_number
+from exalb.store import Store, version_number
 
 log = structlog.get_logger(__name__)
 
@@ -57,13 +57,11 @@ class Reflector:
     async def refresh(self) -> str:
         """List all objects now, and return the list's resourceVersion; safe beside a running watch."""
         async with self._listing:
-            listing: Listing | None = None
+            listing, version = self._store.listing(self._kind), ""
             async for page in self._api.list(self._path, self._query):
-                listing = listing or self._store.listing(self._kind, version_number(page.resource_version))
-                listing.add(page.items)
                 version = page.resource_version
-            if listing:
-                listing.finish()
+                listing.add(page.items, version_number(version))
+            listing.finish()
             return version
 
     async def _watch(self, since: str, backoff: Backoff) -> None:

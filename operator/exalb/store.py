@@ -36,6 +36,8 @@ class _Table:
         """Without objects that do not matter."""
         self.floor = -1
         """The resourceVersion of the last list."""
+        self.listing: Listing | None = None
+        """A list that is on its way."""
         self.picture: Mapping[Any, Any] | None = None
         """An immutable copy of `values`; None when it is out of date."""
 
@@ -99,18 +101,25 @@ class Store:
 
     def remove(self, kind: Kind, raw: Json) -> None:
         """Forget an object that was deleted in a watch; `raw` is its last state."""
-        table, key = self._tables[kind.name], kind.key(raw)
-        if table.versions.get(key, _version(raw) + 1) <= _version(raw):
+        table, key, version = self._tables[kind.name], kind.key(raw), _version(raw)
+        if table.listing:
+            table.listing.buried[key] = version
+        if table.versions.get(key, version + 1) <= version:
             self._drop(kind, table, key)
 
-    def listing(self, kind: Kind, version: int) -> "Listing":
-        """Begin to take a list of the whole kind, made at the resourceVersion `version`; one at a time for a kind."""
+    def listing(self, kind: Kind) -> "Listing":
+        """Begin to take a list of the whole kind; call it before the server is asked. One at a time for a kind."""
+        listing = Listing(self, kind)
+        self._tables[kind.name].listing = listing
+        return listing
+
+    def believe(self, kind: Kind, version: int) -> None:
+        """Note that the server is at `version`, even where that is before what it said earlier."""
         table = self._tables[kind.name]
         if version < table.floor:
             log.warning("the API server went back in time, and is believed", kind=kind.name)
             table.versions = dict.fromkeys(table.versions, -1)
             table.floor = -1
-        return Listing(self, kind, version)
 
     def sweep(self, kind: Kind, listed: Collection[Hashable], version: int) -> None:
         """Forget what a list of the whole kind at `version` does not hold."""
@@ -118,6 +127,7 @@ class Store:
         for key in [key for key, at in table.versions.items() if key not in listed and at <= version]:
             self._drop(kind, table, key)
         table.floor = version
+        table.listing = None
         self._unlisted.discard(kind.name)
         if not self._unlisted and not self.synced.is_set():
             self.synced.set()
@@ -168,21 +178,33 @@ class Store:
 
 
 class Listing:
-    """A list of a whole kind on its way into a store, page by page, so that no more than a page is held unparsed."""
+    """A list of a whole kind on its way into a store, page by page, so that no more than a page is held unparsed.
 
-    def __init__(self, store: Store, kind: Kind, version: int) -> None:
-        self._store, self._kind, self._version = store, kind, version
+    A watch that runs beside it may have told of a deletion that the list, older than that, does not know of.
+    """
+
+    def __init__(self, store: Store, kind: Kind) -> None:
+        self._store, self._kind = store, kind
         self._keys: set[Hashable] = set()
+        self._version: int | None = None
+        self.buried: dict[Hashable, int] = {}
+        """Versions at which objects were deleted since the list began."""
 
-    def add(self, raws: Iterable[Json]) -> None:
-        """Take some of the objects."""
+    def add(self, raws: Iterable[Json], version: int) -> None:
+        """Take some of the objects of the list, which shows the moment `version`."""
+        if self._version is None:
+            self._store.believe(self._kind, version)
+            self._version = version
         for raw in raws:
-            self._store.put(self._kind, raw)
-            self._keys.add(self._kind.key(raw))
+            key = self._kind.key(raw)
+            if self.buried.get(key, -1) < _version(raw):
+                self._store.put(self._kind, raw)
+                self._keys.add(key)
 
     def finish(self) -> None:
         """Note that this was all of them: what else the store has is gone."""
-        self._store.sweep(self._kind, self._keys, self._version)
+        if self._version is not None:
+            self._store.sweep(self._kind, self._keys, self._version)
 
 
 def version_number(text: str) -> int:

@@ -147,8 +147,9 @@ class _Operator:
         return response
 
     def _take_list(self, kind: Kind, answer: Json) -> None:
-        listing = self._store.listing(kind, version_number(answer["metadata"]["resourceVersion"]))
-        listing.add(answer["items"])
+        # kopf watches only after it has listed, so that nothing was told meanwhile.
+        listing = self._store.listing(kind)
+        listing.add(answer["items"], version_number(answer["metadata"]["resourceVersion"]))
         listing.finish()
 
     def _hand_over(self, call: Callable[..., object], *arguments: object) -> None:

@@ -8,8 +8,8 @@ from exalb.store import Store
 
 
 def listed(store: Store, kind: Kind, version: int, *raws: dict[str, Any]) -> None:
-    listing = store.listing(kind, version)
-    listing.add(raws)
+    listing = store.listing(kind)
+    listing.add(raws, version)
     listing.finish()
 
 
