@@ -6,7 +6,8 @@ FROM docker.io/library/debian:12-slim AS system
 ENV LANG=C.UTF-8
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends python3 \
- && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log \
+ && apt-get clean \
+ && rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log \
  && echo 'exalb:x:65532:' >> /etc/group \
  && echo 'exalb:x:65532:65532::/nonexistent:/usr/sbin/nologin' >> /etc/passwd
 
@@ -17,11 +18,14 @@ RUN python3 -m venv /tools \
  && /tools/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /src/requirements/build.txt
 
 # Byte code is compiled here and never checked against its source again: the image is read-only where it runs.
+# The kubernetes client reads kubeconfig files, which a pod has none of; left out, it saves 126 MB here, and in memory
+# the 19 MB that kopf spends on it when it finds it.
 FROM tools AS packages
 COPY requirements/runtime.txt /src/requirements/
 RUN python3 -m venv --without-pip /opt/exalb \
  && /tools/bin/pip --python /opt/exalb/bin/python install --no-cache-dir --disable-pip-version-check --no-compile \
       --only-binary :all: --require-hashes -r /src/requirements/runtime.txt \
+ && /tools/bin/pip --python /opt/exalb/bin/python uninstall --yes kubernetes \
  && /opt/exalb/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/exalb/lib
 
 FROM tools AS wheel

@@ -45,7 +45,7 @@ def runtime_image(say: Say, checkout: Path = CHECKOUT) -> Archive:
     key = _digest(checkout, DESCRIPTION)
     archive = Archive(_directory() / f"runtime-{key}.tar", f"{REPOSITORY}/runtime:{key}")
     if not _present(archive.path):
-        say("building the image of ExaLB's packages, about a minute")
+        say("building the image of ExaLB's packages: a minute or two, once")
         with buildah.storage(_storage(), say) as images, tempfile.TemporaryDirectory(dir=_directory()) as scratch:
             images.build(checkout, "runtime", "building ExaLB's packages")
             image, files = images.image("runtime", Path(scratch))

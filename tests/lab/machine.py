@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-_CERTIFICATES = Path("/etc/ssl/certs")
+_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+_TRUSTED = "/run/trusted.pem"
+"""Where a build finds the authorities that the machine trusts: not /etc/ssl, which a package of Debian fills itself."""
 _DEBIAN_KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _APT_SETTING = re.compile(r'^Acquire::(?:\w+::)*(?:Proxy|Check-|Verify-|CAInfo)\S* ".+";$', re.IGNORECASE)
 _PIP_SETTING = re.compile(r"^[^=]*\.([a-z-]+)='(.*)'$")
@@ -55,14 +57,13 @@ def pip_settings() -> dict[str, str]:
 
 def mounts(directory: Path) -> list[str]:
     """Write the settings into `directory`; return what to mount, as `SOURCE:TARGET:ro`."""
-    pip = pip_settings()
+    pip, apt = pip_settings(), apt_settings()
+    trusted = Path(pip.pop("cert", _CERTIFICATES))
+    places = {path: str(path) for value in pip.values() if value.startswith("/") and (path := Path(value)).exists()}
+    if trusted.exists():
+        places[trusted] = pip["cert"] = _TRUSTED
+        apt += f'Acquire::https::CAInfo "{_TRUSTED}";\n'
     (directory / "pip.conf").write_text("".join(["[global]\n", *(f"{key} = {value}\n" for key, value in pip.items())]))
-    (directory / "apt.conf").write_text(apt_settings())
-    named = {Path(value) for value in pip.values() if value.startswith("/")}
-    outside = {path for path in named if path.exists() and not path.is_relative_to(_CERTIFICATES)}
-    places = {
-        directory / "pip.conf": "/etc/pip.conf",
-        directory / "apt.conf": "/etc/apt/apt.conf.d/99machine",
-        **{path: str(path) for path in (_CERTIFICATES, *sorted(outside)) if path.exists()},
-    }
+    (directory / "apt.conf").write_text(apt)
+    places |= {directory / "pip.conf": "/etc/pip.conf", directory / "apt.conf": "/etc/apt/apt.conf.d/99machine"}
     return [f"{source}:{target}:ro" for source, target in places.items()]
