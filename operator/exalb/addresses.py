@@ -7,6 +7,17 @@ from exalb_bgp.rib import Address, Prefix
 from exalb_bgp.session import Family
 
 
+def parse_address(text: str) -> Address:
+    """Read one address; raise ValueError with a sentence for people. No zones: an address has one value."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not an IP address: write it like 203.0.113.1 or 2001:db8::1") from None
+    if isinstance(address, IPv6Address) and (address.scope_id is not None or address.ipv4_mapped):
+        raise ValueError(f"{text!r} is not an IP address: write it without zone or embedded IPv4 address")
+    return address
+
+
 def family_of(address: Address) -> Family:
     """Tell the address family of an address."""
     return Family.IPV4 if address.version == 4 else Family.IPV6
@@ -126,9 +137,6 @@ _A_CIDR, _A_RANGE = "a CIDR such as 198.51.100.0/24", "a range such as 198.51.10
 
 def _address(text: str, whole: str) -> Address:
     try:
-        address = ip_address(text)
-    except ValueError:
-        raise ValueError(f"{whole!r} is neither {_A_CIDR} nor {_A_RANGE}: {text!r} is not an IP address") from None
-    if isinstance(address, IPv6Address) and (address.scope_id is not None or address.ipv4_mapped):
-        raise ValueError(f"{whole!r} is neither {_A_CIDR} nor {_A_RANGE}: write it without zone or embedded address")
-    return address
+        return parse_address(text)
+    except ValueError as error:
+        raise ValueError(f"{whole!r} is neither {_A_CIDR} nor {_A_RANGE}: {error}") from None

@@ -111,7 +111,12 @@ def merge(parts: list[Contribution], peer: PeerInForce, next_hop: Address | None
         as_path_prepend=_value([opinion.as_path_prepend for opinion in settled]) or 0,
         communities=tuple(sorted(one for one in communities if isinstance(one, Community))),
         large_communities=tuple(sorted(one for one in communities if isinstance(one, LargeCommunity))),
-        extended_communities=tuple(sorted((one for one in communities if isinstance(one, ExtendedCommunity)), key=str)),
+        extended_communities=tuple(
+            sorted(
+                (one for one in communities if isinstance(one, ExtendedCommunity)),
+                key=lambda one: (one.kind.value, one.asn, one.value),
+            )
+        ),
     )
     return Route(attributes, tuple(sorted({str(part.presence.service.key) for part in parts})))
 

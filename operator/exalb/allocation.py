@@ -106,23 +106,27 @@ class Allocator:
 
     def _enter(self, service: Service, cluster: Cluster) -> tuple[Address, ...]:
         if not cluster.is_ours(service):
-            for address in service.held:
-                self._ledger.block(service.key, address)
+            for address in _blocked_by(service):
+                self._ledger.block(service, address)
             return service.held
         labels = labels_of(cluster.namespaces, service.key.namespace)
-        for index, address in enumerate(service.held):
-            refusal = _foreign_family(service, index)
-            refusal = refusal or may_have(service, address, self._ledger.pools.find(address), labels)
+        wanted = {VERSIONS[family] for family in service.families}
+        for address in service.held:
+            refusal = may_have(service, address, self._ledger.pools.find(address), labels)
+            if refusal is None and address.version not in wanted:
+                message = f"{service.key} has no use for {address}: see its ipFamilies"
+                refusal = Refusal(Reason.FAMILY_NOT_WANTED, message)
+            if refusal is None:
+                wanted.remove(address.version)
             self._ledger.claim(service, address, refusal)
         return service.held
 
     def _strike_out(self, service: Service, cluster: Cluster) -> tuple[Address, ...]:
-        ours = cluster.is_ours(service)
-        for address in dict.fromkeys(service.held):
-            if ours:
+        if cluster.is_ours(service):
+            for address in service.held:
                 self._ledger.unclaim(service.key, address)
-                self._ledger.lost.pop((service.key, address), None)
-            else:
+        else:
+            for address in _blocked_by(service):
                 self._ledger.unblock(service.key, address)
         return service.held
 
@@ -167,14 +171,9 @@ def labels_of(namespaces: Mapping[str, Namespace], name: str) -> Mapping[str, st
     return namespace.labels if namespace else {"kubernetes.io/metadata.name": name}
 
 
-def _foreign_family(service: Service, index: int) -> Refusal | None:
-    """Refuse a held address of a family that the Service does not have, or has an address of already."""
-    address = service.held[index]
-    families = {VERSIONS[family] for family in service.families}
-    earlier = service.held[:index]
-    if address.version in families and all(address.version != other.version for other in earlier):
-        return None
-    return Refusal(Reason.FAMILY_NOT_WANTED, f"{service.key} has no use for {address}: see its ipFamilies")
+def _blocked_by(service: Service) -> tuple[Address, ...]:
+    """Return what a Service that is not ours has: another controller gave it, or we did and have not taken it back."""
+    return service.held if service.is_load_balancer or service.condition else ()
 
 
 def _in_order(service: Service, addresses: list[Address] | tuple[Address, ...]) -> tuple[Address, ...]:

@@ -5,7 +5,7 @@ A Service that cannot have what it asks for keeps what it lawfully holds, and is
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from exalb.addresses import family_of, make_address
 from exalb.cluster import IPFamilyPolicy, Service
@@ -52,8 +52,23 @@ def is_content(service: Service, kept: tuple[Address, ...], pools: PoolTable) ->
     return request.pool is None or all((pool := pools.find(one)) and pool.name == request.pool for one in kept)
 
 
+class _Seeker(NamedTuple):
+    """A Service that something is chosen for."""
+
+    service: Service
+    kept: tuple[Address, ...]
+    """What it lawfully holds."""
+    labels: Mapping[str, str]
+    """Those of its namespace."""
+
+    @property
+    def wants_pair(self) -> bool:
+        """Whether it would rather have two families, and is content with one."""
+        return self.service.policy is IPFamilyPolicy.PREFER_DUAL_STACK
+
+
 class Chooser:
-    """Chooses for one Service after the other against one ledger; what it gives is entered at once."""
+    """Chooses for one Service after the other against one ledger, in which what it gives is entered at once."""
 
     def __init__(self, ledger: Ledger, namespace_labels: Callable[[str], Mapping[str, str]]) -> None:
         self._ledger = ledger
@@ -64,17 +79,17 @@ class Chooser:
 
     def choose(self, service: Service, kept: tuple[Address, ...]) -> Found:
         """Return the addresses that `service` shall have, or why it has no more than `kept`."""
-        request = service.request
+        request, who = service.request, _Seeker(service, kept, self._labels(service.key.namespace))
         if request.problem:
             return request.problem
         if request.addresses:
-            return self._explicit(service, kept)
+            return self._explicit(who, request.addresses)
         if request.pool:
-            return self._named(service, request.pool, kept)
-        return self._automatic(service, kept)
+            return self._named(who, request.pool)
+        return self._automatic(who)
 
-    def _explicit(self, service: Service, kept: tuple[Address, ...]) -> Found:
-        wanted = service.request.addresses
+    def _explicit(self, who: _Seeker, wanted: tuple[Address, ...]) -> Found:
+        service = who.service
         if {family_of(address) for address in wanted} != set(service.families):
             families = " and ".join(_text(family) for family in service.families)
             message = f"{service.key} is {families}, but asks for {_list(wanted)}: ask for one address per family"
@@ -84,69 +99,76 @@ class Chooser:
             if service.request.pool and pool and pool.name != service.request.pool:
                 message = f"{service.key} asks for pool {service.request.pool} and for {address} of pool {pool.name}"
                 return Refusal(Reason.CONTRADICTORY_REQUEST, message)
-            refusal = None if address in kept else self._obtainable(service, address, pool, kept)
+            refusal = None if address in who.kept else self._obtainable(who, address, pool, wanted)
             if refusal:
                 return refusal
         return wanted
 
     def _obtainable(
-        self, service: Service, address: Address, pool: AllocatingPool | None, kept: tuple[Address, ...]
+        self, who: _Seeker, address: Address, pool: AllocatingPool | None, beside: Iterable[Address]
     ) -> Refusal | None:
-        refusal = may_have(service, address, pool, self._labels(service.key.namespace))
-        refusal = refusal or self._ledger.refusal(service, address)
+        """Tell why `address` cannot be had together with those `beside` it, or None."""
+        refusal = may_have(who.service, address, pool, who.labels) or self._ledger.refusal(who.service, address)
         if refusal or pool is None:
             return refusal
-        if pool.pool.spec.disabled:
-            return _disabled(pool)
-        return self._over_quota(service, address, pool, kept)
+        return _disabled(pool) if pool.pool.spec.disabled else self._over_quota(who, pool, beside, address)
 
     def _over_quota(
-        self, service: Service, address: Address | None, pool: AllocatingPool, kept: tuple[Address, ...]
+        self, who: _Seeker, pool: AllocatingPool, beside: Iterable[Address], address: Address | None = None
     ) -> Refusal | None:
-        quota = pool.pool.spec.quota_per_namespace
+        """Tell whether one more (`address`, or any) would be too many for the namespace; what is shared counts once."""
+        quota, namespace = pool.pool.spec.quota_per_namespace, who.service.key.namespace
         if quota is None:
             return None
-        has = self._ledger.has_of_namespace(pool, service.key.namespace)
-        others = sum(1 for one, count in has.items() if count > 1 or one not in kept)
-        if address in has or others < quota:
+        has = self._ledger.has_of_namespace(pool, namespace)
+        others = {one for one in (*who.kept, *beside, address) if one and has.get(one, 0) > (one in who.kept)}
+        only_mine = sum(1 for one in who.kept if one in has and one not in others)
+        then = len(has) - only_mine + sum(1 for one in set(beside) - others - {address} if pool.pool.has(one))
+        if address in others or then < quota:
             return None
-        message = f"namespace {service.key.namespace} has the {quota} addresses of pool {pool.name} that it may have"
+        message = f"namespace {namespace} has the {quota} addresses of pool {pool.name} that it may have"
         return Refusal(Reason.QUOTA_EXCEEDED, message)
 
-    def _named(self, service: Service, name: str, kept: tuple[Address, ...]) -> Found:
-        pool = self._pools.by_name.get(name)
+    def _named(self, who: _Seeker, name: str) -> Found:
+        service, pool = who.service, self._pools.by_name.get(name)
         if pool is None:
             return Refusal(Reason.POOL_NOT_FOUND, f"there is no IPAddressPool {name} in force")
-        if not pool.admits(service, self._labels(service.key.namespace)):
+        if not pool.admits(service, who.labels):
             return Refusal(Reason.POOL_NOT_ALLOWED, f"pool {name} does not serve {service.key}")
-        inside = tuple(address for address in kept if self._pools.find(address) is pool)
-        found = self._from_pool(service, pool, service.families, inside)
-        if isinstance(found, Refusal) and service.policy is IPFamilyPolicy.PREFER_DUAL_STACK:
-            return inside or self._first(self._from_pool(service, pool, (family,)) for family in service.families)
+        inside = tuple(address for address in who.kept if self._pools.find(address) is pool)
+        found = self._from_pool(who, pool, service.families, inside)
+        if isinstance(found, Refusal) and who.wants_pair:
+            return inside or self._first(self._from_pool(who, pool, (family,)) for family in service.families)
         return found
 
-    def _automatic(self, service: Service, kept: tuple[Address, ...]) -> Found:
-        home = self._pools.find(kept[0]) if kept else None
+    def _automatic(self, who: _Seeker) -> Found:
+        families = who.service.families
+        home = self._pools.find(who.kept[0]) if who.kept else None
         if home:
-            completed = self._from_pool(service, home, service.families, kept)
+            completed = self._from_pool(who, home, families, who.kept)
             if not isinstance(completed, Refusal):
                 return completed
-            if service.policy is IPFamilyPolicy.PREFER_DUAL_STACK:
-                return kept
-        candidates = self._candidates(service)
-        found = self._first(self._from_pool(service, pool, service.families) for pool in candidates)
-        if isinstance(found, Refusal) and service.policy is IPFamilyPolicy.PREFER_DUAL_STACK:
-            return self._first(
-                self._from_pool(service, pool, (family,)) for family in service.families for pool in candidates
-            )
+            if who.wants_pair:
+                return who.kept
+        candidates = self._candidates(who)
+        found = self._first(self._from_pool(who, pool, families) for pool in candidates)
+        if isinstance(found, Refusal) and who.wants_pair:
+            return self._first(self._from_pool(who, pool, (family,)) for family in families for pool in candidates)
         if isinstance(found, Refusal) and not candidates:
-            return self._nobody(service)
+            return self._nobody(who.service)
         return found
 
-    def _candidates(self, service: Service) -> list[AllocatingPool]:
-        labels = self._labels(service.key.namespace)
-        admitting = [pool for pool in self._pools.in_order if pool.admits(service, labels)]
-        reserved = [pool for pool in admitting if pool.has_reservation(service.key)]
+    def _candidates(self, who: _Seeker) -> list[AllocatingPool]:
+        """Return the pools to try: those first that hold an address for just this Service, even if not autoAssign."""
+        admitting = [pool for pool in self._pools.in_order if pool.admits(who.service, who.labels)]
+        reserved = [
+            pool
+            for pool in admitting
+            if any(
+                family_of(address) in who.service.families and not self._obtainable(who, address, pool, ())
+                for address in pool.own_reservations(who.service.key)
+            )
+        ]
         return reserved + [pool for pool in admitting if pool.pool.spec.auto_assign and pool not in reserved]
 
     def _nobody(self, service: Service) -> Refusal:
@@ -169,28 +191,29 @@ class Chooser:
         return Refusal(Reason.NO_MATCHING_POOL, "no pool serves this Service")
 
     def _from_pool(
-        self, service: Service, pool: AllocatingPool, families: tuple[Family, ...], have: tuple[Address, ...] = ()
+        self, who: _Seeker, pool: AllocatingPool, families: tuple[Family, ...], have: tuple[Address, ...] = ()
     ) -> Found:
-        """Return one address for each of `families`, all of `pool` but those that the Service has, or the refusal."""
-        chosen: list[Address] = []
+        """Return one address for each of `families`: what the Service has already, the rest of `pool`."""
+        chosen = {family_of(address): address for address in have}
         for family in families:
-            held = next((address for address in have if family_of(address) is family), None)
-            found = held or self._one(service, pool, family)
-            if isinstance(found, Refusal):
-                return found
-            chosen.append(found)
-        return tuple(chosen)
+            if family not in chosen:
+                found = self._one(who, pool, family, tuple(chosen.values()))
+                if isinstance(found, Refusal):
+                    return found
+                chosen[family] = found
+        return tuple(chosen[family] for family in families)
 
-    def _one(self, service: Service, pool: AllocatingPool, family: Family) -> Address | Refusal:
+    def _one(
+        self, who: _Seeker, pool: AllocatingPool, family: Family, beside: tuple[Address, ...]
+    ) -> Address | Refusal:
         if not pool.has_family(family):
             return Refusal(Reason.FAMILY_NOT_AVAILABLE, f"pool {pool.name} has no {_text(family)} addresses")
         if pool.pool.spec.disabled:
             return _disabled(pool)
-        preferred = (*pool.reserved_for(service.key, family), *self._sharable(service, pool, family))
-        for address in preferred:
-            if not self._obtainable(service, address, pool, service.held):
+        for address in (*pool.reserved_for(who.service.key, family), *self._sharable(who.service, pool, family)):
+            if not self._obtainable(who, address, pool, beside):
                 return address
-        over = self._over_quota(service, None, pool, service.held)
+        over = self._over_quota(who, pool, beside)
         return over or self._lowest_free(pool, family) or self._exhausted(pool, family)
 
     def _sharable(self, service: Service, pool: AllocatingPool, family: Family) -> list[Address]:

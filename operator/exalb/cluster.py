@@ -73,7 +73,7 @@ class Request:
     sharing_key: str | None = None
     overrides: AttributeOverrides | None = None
     problem: Refusal | None = None
-    """The wishes cannot be read, or exclude each other; then nothing else of the request counts."""
+    """A wish cannot be read, or two exclude each other; then nothing is chosen, and what is held lawfully stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +194,8 @@ class CustomResource:
     labels: Mapping[str, str]
     status: Mapping[str, Any]
     """The status as it was read, to tell whether ours differs."""
-    invalid: Invalid | None
-    """The spec breaks its schema; then `spec` is None and the object is out of force."""
+    invalid: tuple[Invalid, ...]
+    """Where the spec breaks its schema; then `spec` is None and the object is out of force."""
 
     @property
     def age(self) -> tuple[str, str]:

@@ -59,7 +59,7 @@ class Ledger:
         self.kept: dict[Address, tuple[Service, ...]] = {}
         self.lost: dict[tuple[Key, Address], Refusal] = {}
         """Why a claim is not lawful."""
-        self._blocked: dict[Address, set[Key]] = {}
+        self._blocked: dict[Address, dict[Key, Service]] = {}
         self._sharing: dict[str, Counter[Address]] = {}
         self._claims: dict[Address, dict[Key, tuple[Service, Refusal | None]]] = {}
         self._used: dict[tuple[str, int], set[int]] = {}
@@ -68,6 +68,7 @@ class Ledger:
     def claim(self, service: Service, address: Address, refusal: Refusal | None) -> None:
         """Enter what stands in the status of `service`; `refusal` says why it may not have it in any case."""
         self._claims.setdefault(address, {})[service.key] = (service, refusal)
+        self._mark(address)
 
     def unclaim(self, key: Key, address: Address) -> None:
         """Strike out a claim."""
@@ -75,6 +76,8 @@ class Ledger:
         del claims[key]
         if not claims:
             del self._claims[address]
+        self.lost.pop((key, address), None)
+        self._mark(address)
 
     def settle(self, addresses: Iterable[Address]) -> set[Key]:
         """Work out anew who keeps each of `addresses`: the older first. Return the Services concerned."""
@@ -94,25 +97,33 @@ class Ledger:
         return concerned
 
     def refusal(self, service: Service, address: Address) -> Refusal | None:
-        """Tell why `service` cannot join those that have `address`, or None where it can."""
-        blocked = self._blocked.get(address)
-        if blocked:
-            return Refusal(Reason.ADDRESS_IN_USE, f"{address} is held by {min(blocked)}, which is not ours")
+        """Tell why `service` cannot join those that have `address`, or None where it can.
+
+        Who has the address in its status already gives way to older ones only. Anybody else waits also for those that
+        are about to give it back, so that it never stands in two statuses.
+        """
+        claims = self._claims.get(address, {})
+        stranger = min(self._blocked.get(address, {}).values(), key=lambda other: other.age, default=None)
+        if stranger and (service.key not in claims or stranger.age < service.age):
+            return Refusal(Reason.ADDRESS_IN_USE, f"{address} is held by {stranger.key}, which is not ours")
         for holder in self.kept.get(address, ()):
             if holder.key != service.key:
                 found = sharing_refusal(service, holder, address)
                 if found:
                     return found
+        leaving = min((key for key in claims if (key, address) in self.lost), default=None)
+        if leaving and service.key not in claims:
+            return Refusal(Reason.ADDRESS_IN_USE, f"{address} is still in the status of {leaving}, which loses it")
         return None
 
-    def block(self, key: Key, address: Address) -> None:
+    def block(self, service: Service, address: Address) -> None:
         """Enter that a Service that is not ours (any more) has `address`, so that nobody else gets it."""
-        self._blocked.setdefault(address, set()).add(key)
+        self._blocked.setdefault(address, {})[service.key] = service
         self._mark(address)
 
     def unblock(self, key: Key, address: Address) -> None:
         """Enter that it has gone from that Service."""
-        self._blocked[address].discard(key)
+        del self._blocked[address][key]
         if not self._blocked[address]:
             del self._blocked[address]
         self._mark(address)
@@ -137,7 +148,8 @@ class Ledger:
         pool = self.pools.find(address)
         if pool:
             numbers = self._used.setdefault((pool.name, address.version), set())
-            (numbers.add if address in self.kept or address in self._blocked else numbers.discard)(int(address))
+            is_used = address in self.kept or address in self._blocked or address in self._claims
+            (numbers.add if is_used else numbers.discard)(int(address))
 
     def _count(self, service: Service, address: Address, change: int) -> None:
         pool = self.pools.find(address)

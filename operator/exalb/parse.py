@@ -5,11 +5,11 @@ the Kubernetes API says raises `MalformedError`.
 """
 
 from base64 import b64decode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
-from ipaddress import ip_address
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
+from exalb.addresses import family_of, parse_address
 from exalb.cluster import (
     ConditionState,
     Endpoint,
@@ -51,7 +51,9 @@ def _well_formed(parse: Callable[Arguments, Value]) -> Callable[Arguments, Value
             return parse(*args, **kwargs)
         except MalformedError:
             raise
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
+        except KeyError as error:
+            raise MalformedError(f"is not shaped as the Kubernetes API says: {error} is missing or unknown") from error
+        except (TypeError, ValueError, ArithmeticError, AttributeError) as error:
             raise MalformedError(f"is not shaped as the Kubernetes API says: {error}") from error
 
     return parse_or_say
@@ -60,7 +62,28 @@ def _well_formed(parse: Callable[Arguments, Value]) -> Callable[Arguments, Value
 def key_of(raw: Raw) -> Key:
     """Return namespace and name of a namespaced object."""
     metadata = raw["metadata"]
-    return Key(metadata.get("namespace") or "default", metadata["name"])
+    return Key(text(metadata.get("namespace")) or "default", metadata["name"])
+
+
+def text(value: object) -> str:
+    """Return what must be text; unset is the empty one, as with the API server. Raise MalformedError."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise MalformedError(f"is not shaped as the Kubernetes API says: {value!r} is not text: put it in quotes")
+    return value
+
+
+def text_map(raw: Raw | None) -> dict[str, str]:
+    """Return labels, annotations or a selector. Raise MalformedError."""
+    if not isinstance(raw, Mapping | None):
+        raise MalformedError(f"is not shaped as the Kubernetes API says: {raw!r} is no map of text to text")
+    return {text(key): text(value) for key, value in (raw or {}).items()}
+
+
+def created(metadata: Raw) -> str:
+    """Return when an object was made, as text that sorts by time; objects not made yet come last."""
+    return text(metadata.get("creationTimestamp")) or NOT_YET_CREATED
 
 
 @_well_formed
@@ -72,48 +95,56 @@ def parse_service(raw: Raw) -> Service:
     return Service(
         key=key_of(raw),
         uid=metadata.get("uid", ""),
-        created=metadata.get("creationTimestamp") or NOT_YET_CREATED,
+        created=created(metadata),
         resource_version=metadata.get("resourceVersion", ""),
         generation=metadata.get("generation"),
-        labels=_text_map(metadata.get("labels")),
+        labels=text_map(metadata.get("labels")),
         is_load_balancer=spec.get("type") == "LoadBalancer",
-        load_balancer_class=spec.get("loadBalancerClass") or None,
+        load_balancer_class=text(spec.get("loadBalancerClass")) or None,
         families=_families(spec, policy),
         policy=policy,
         local_traffic=spec.get("externalTrafficPolicy") == "Local",
-        ports=frozenset(Port(port.get("protocol") or "TCP", int(port["port"])) for port in spec.get("ports") or ()),
-        selector=tuple(sorted(_text_map(spec.get("selector")).items())),
-        request=parse_request(_text_map(metadata.get("annotations")), spec.get("loadBalancerIP") or ""),
+        ports=frozenset(_port(port) for port in spec.get("ports") or ()),
+        selector=tuple(sorted(text_map(spec.get("selector")).items())),
+        request=parse_request(text_map(metadata.get("annotations")), text(spec.get("loadBalancerIP"))),
         held=_held(status),
         condition=_condition(status),
     )
 
 
+def _port(raw: Raw) -> Port:
+    number = raw["port"]
+    if not isinstance(number, int):
+        raise MalformedError(f"is not shaped as the Kubernetes API says: {number!r} is not the number of a port")
+    return Port(text(raw.get("protocol")) or "TCP", number)
+
+
 def _families(spec: Raw, policy: IPFamilyPolicy) -> tuple[Family, ...]:
-    given = [_FAMILIES[name] for name in spec.get("ipFamilies") or ()]
+    named = [_FAMILIES[name] for name in spec.get("ipFamilies") or ()]
     cluster_ips = [ip for ip in spec.get("clusterIPs") or [spec.get("clusterIP")] if ip and ip != "None"]
-    if not given:
-        given = [_family(ip_address(ip)) for ip in cluster_ips] or [Family.IPV4]
-    # A Service that has its cluster IPs has the families that the cluster can give; before that, it has what it asks.
-    if not cluster_ips and policy is not IPFamilyPolicy.SINGLE_STACK and len(given) == 1:
-        given.append(Family.IPV6 if given[0] is Family.IPV4 else Family.IPV4)
-    return tuple(given)
-
-
-def _family(address: Address) -> Family:
-    return Family.IPV4 if address.version == 4 else Family.IPV6
-
-
-def _text_map(raw: Raw | None) -> dict[str, str]:
-    pairs = dict(raw or {})
-    if not all(isinstance(value, str) for value in pairs.values()):
-        raise MalformedError("has a label or annotation that is not text: put it in quotes")
-    return pairs
+    found = list(dict.fromkeys([*named, *(family_of(parse_address(text(ip))) for ip in cluster_ips)])) or [Family.IPV4]
+    # A policy of one family takes the second away, as when it is changed to that; a Service that has its cluster IPs
+    # has the families that the cluster can give, and before that what it asks for.
+    if spec.get("ipFamilyPolicy") and policy is IPFamilyPolicy.SINGLE_STACK:
+        return (found[0],)
+    is_open = policy is IPFamilyPolicy.PREFER_DUAL_STACK and not cluster_ips
+    if len(found) == 1 and (is_open or policy is IPFamilyPolicy.REQUIRE_DUAL_STACK):
+        found.append(Family.IPV6 if found[0] is Family.IPV4 else Family.IPV4)
+    return tuple(found)
 
 
 def _held(status: Raw) -> tuple[Address, ...]:
     ingress = (status.get("loadBalancer") or {}).get("ingress") or ()
-    return tuple(dict.fromkeys(ip_address(entry["ip"]) for entry in ingress if entry.get("ip")))
+    return tuple(dict.fromkeys(_addresses(entry.get("ip") for entry in ingress)))
+
+
+def _addresses(texts: Iterable[object]) -> Iterator[Address]:
+    """Read what others wrote into a status; what is no address there leads nowhere and is passed over."""
+    for one in texts:
+        try:
+            yield parse_address(text(one))
+        except ValueError:
+            continue
 
 
 def _condition(status: Raw) -> ConditionState | None:
@@ -132,7 +163,7 @@ def _condition(status: Raw) -> ConditionState | None:
 @_well_formed
 def parse_endpoint_slice(raw: Raw) -> EndpointSlice | None:
     """Read an EndpointSlice (discovery/v1); None where it belongs to no Service."""
-    service = _text_map(raw["metadata"].get("labels")).get(_SERVICE_NAME)
+    service = text_map(raw["metadata"].get("labels")).get(_SERVICE_NAME)
     if not service:
         return None
     key = key_of(raw)
@@ -149,29 +180,37 @@ def _endpoint(raw: Raw) -> Endpoint | None:
     """Apply the API's defaults: `ready` unset is true, `serving` unset is `ready`."""
     addresses = raw.get("addresses") or ()
     conditions = raw.get("conditions") or {}
-    ready = conditions.get("ready")
-    ready = True if ready is None else bool(ready)
-    serving = conditions.get("serving")
-    serving = ready if serving is None else bool(serving)
+    ready = _flag(conditions.get("ready"), default=True)
+    serving = _flag(conditions.get("serving"), default=ready)
     if not addresses or not (ready or serving):
         return None
-    return Endpoint(addresses[0], raw.get("nodeName"), Readiness.READY if ready else Readiness.DRAINING)
+    readiness = Readiness.READY if ready else Readiness.DRAINING
+    return Endpoint(text(addresses[0]), text(raw.get("nodeName")) or None, readiness)
+
+
+def _flag(value: object, *, default: bool) -> bool:
+    if value is None:
+        return default
+    if not isinstance(value, bool):
+        raise MalformedError(f"is not shaped as the Kubernetes API says: {value!r} is neither true nor false")
+    return value
 
 
 @_well_formed
 def parse_node(raw: Raw) -> Node:
     """Read a Node (core/v1)."""
     metadata, status = raw["metadata"], raw.get("status") or {}
-    by_type: dict[str, list[Address]] = {"InternalIP": [], "ExternalIP": []}
-    for entry in status.get("addresses") or ():
-        if entry.get("type") in by_type:
-            by_type[entry["type"]].append(ip_address(entry["address"]))
+    entries = [(entry.get("type"), entry.get("address")) for entry in status.get("addresses") or ()]
+    internal, external = (
+        tuple(_addresses(address for kind, address in entries if kind == wanted))
+        for wanted in ("InternalIP", "ExternalIP")
+    )
     return Node(
         name=metadata["name"],
         uid=metadata.get("uid", ""),
-        labels=_text_map(metadata.get("labels")),
-        addresses=(*by_type["InternalIP"], *by_type["ExternalIP"]),
-        internal=tuple(by_type["InternalIP"]),
+        labels=text_map(metadata.get("labels")),
+        addresses=(*internal, *external),
+        internal=internal,
         network_unavailable=any(
             condition.get("type") == "NetworkUnavailable" and condition.get("status") == "True"
             for condition in status.get("conditions") or ()
@@ -183,7 +222,7 @@ def parse_node(raw: Raw) -> Node:
 def parse_namespace(raw: Raw) -> Namespace:
     """Read a Namespace (core/v1); it carries its name as a label, as the API server sets it."""
     name = raw["metadata"]["name"]
-    return Namespace(name, {"kubernetes.io/metadata.name": name, **_text_map(raw["metadata"].get("labels"))})
+    return Namespace(name, {**text_map(raw["metadata"].get("labels")), "kubernetes.io/metadata.name": name})
 
 
 @_well_formed
@@ -195,6 +234,8 @@ def parse_secret(raw: Raw) -> Secret:
         return Secret(name, None, f"Secret {name} is of type {found}: make it of type kubernetes.io/basic-auth")
     try:
         value = _secret_bytes(raw)
+    except TypeError:
+        return Secret(name, None, f"Secret {name} has a password that is not text: put it in quotes")
     except ValueError:
         return Secret(name, None, f"Secret {name} has a password that is not base64: write it again")
     if not value:
@@ -208,6 +249,11 @@ def parse_secret(raw: Raw) -> Secret:
 
 def _secret_bytes(raw: Raw) -> bytes:
     plain = (raw.get("stringData") or {}).get("password")
+    encoded = (raw.get("data") or {}).get("password")
+    given = encoded if plain is None else plain
+    if not isinstance(given, str | None):
+        raise TypeError("not text")
     if plain is not None:
-        return str(plain).encode()
-    return b64decode((raw.get("data") or {}).get("password") or "", validate=True)
+        return (given or "").encode()
+    # The API server reads over line breaks in base64, which a block of YAML or `base64` itself may bring.
+    return b64decode((given or "").replace("\n", "").replace("\r", ""), validate=True)

@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from exalb.cluster import Advertisement, Peer, Pool, SpeakerReport
-from exalb.parse import NOT_YET_CREATED, Raw
+from exalb.parse import NOT_YET_CREATED, MalformedError, Raw, created, text_map
 from exalb.reasons import Invalid, Reason
 from exalb.resources.advertisement import BGPAdvertisementSpec
+from exalb.resources.common import Model
 from exalb.resources.peer import BGPPeerSpec
 from exalb.resources.pool import IPAddressPoolSpec
 
@@ -17,62 +18,68 @@ Spec = TypeVar("Spec", bound=BaseModel)
 
 def parse_pool(raw: Raw) -> Pool:
     """Read an IPAddressPool; where its spec breaks the schema, the value says so."""
-    spec, invalid = _spec(raw, "IPAddressPool", IPAddressPoolSpec)
-    return Pool(**_common(raw, invalid), spec=spec)
+    return Pool(**_parts(raw, "IPAddressPool", IPAddressPoolSpec))
 
 
 def parse_peer(raw: Raw) -> Peer:
     """Read a BGPPeer; where its spec breaks the schema, the value says so."""
-    spec, invalid = _spec(raw, "BGPPeer", BGPPeerSpec)
-    return Peer(**_common(raw, invalid), spec=spec)
+    return Peer(**_parts(raw, "BGPPeer", BGPPeerSpec))
 
 
 def parse_advertisement(raw: Raw) -> Advertisement:
     """Read a BGPAdvertisement; where its spec breaks the schema, the value says so."""
-    spec, invalid = _spec(raw, "BGPAdvertisement", BGPAdvertisementSpec)
-    return Advertisement(**_common(raw, invalid), spec=spec)
+    return Advertisement(**_parts(raw, "BGPAdvertisement", BGPAdvertisementSpec))
 
 
 def parse_speaker(raw: Raw) -> SpeakerReport:
     """Read a BGPSpeaker, which is all status."""
-    return SpeakerReport(**_common(raw, None))
+    parts = _parts(raw, "BGPSpeaker", Model)
+    del parts["spec"]
+    return SpeakerReport(**parts)
 
 
-def _common(raw: Raw, invalid: Invalid | None) -> dict[str, Any]:
-    metadata = raw["metadata"]
-    labels = metadata.get("labels") or {}
+def _parts(raw: Raw, kind: str, model: type[BaseModel]) -> dict[str, Any]:
+    """Return the fields of a custom resource; one that cannot be read is there all the same, and out of force."""
+    metadata, status = raw["metadata"], raw.get("status")
+    spec, invalid = _spec(raw, kind, model)
+    try:
+        labels, since = text_map(metadata.get("labels")), created(metadata)
+    except MalformedError as error:
+        labels, since, spec = {}, NOT_YET_CREATED, None
+        message = f"its metadata {error}"
+        invalid = (Invalid(kind, metadata["name"], "spec", Reason.INVALID_SPEC, message), *invalid)
     return {
         "name": metadata["name"],
         "uid": metadata.get("uid", ""),
-        "created": metadata.get("creationTimestamp") or NOT_YET_CREATED,
+        "created": since,
         "generation": metadata.get("generation"),
         "resource_version": metadata.get("resourceVersion", ""),
-        "labels": {str(key): str(value) for key, value in labels.items()},
-        "status": raw.get("status") or {},
+        "labels": labels,
+        "status": status if isinstance(status, Mapping) else {},
         "invalid": invalid,
+        "spec": spec,
     }
 
 
-def _spec(raw: Raw, kind: str, model: type[Spec]) -> tuple[Spec | None, Invalid | None]:
-    spec: Mapping[str, Any] | None = raw.get("spec")
+def _spec(raw: Raw, kind: str, model: type[Spec]) -> tuple[Spec | None, tuple[Invalid, ...]]:
+    spec, name = raw.get("spec"), raw["metadata"]["name"]
     try:
-        return model.model_validate({} if spec is None else spec), None
+        return model.model_validate({} if spec is None else spec), ()
     except ValidationError as error:
-        field, message = _first(error)
-        return None, Invalid(kind, raw["metadata"]["name"], field, Reason.INVALID_SPEC, message)
+        mistakes = [(one["loc"], one["msg"]) for one in error.errors(include_url=False, include_input=False)]
+    # A list whose items are refused is too short as well; that is no mistake of its own.
+    inside = {loc[:length] for loc, _ in mistakes for length in range(1, len(loc))}
+    told = [_told(loc, message) for loc, message in mistakes if loc not in inside]
+    return None, tuple(Invalid(kind, name, field, Reason.INVALID_SPEC, message) for field, message in told)
 
 
-def _first(error: ValidationError) -> tuple[str, str]:
-    """Return the field and the sentence of the first mistake, and how many more there are."""
-    details = error.errors(include_url=False, include_input=False)
-    message = details[0]["msg"].removeprefix("Value error, ")
-    parts = [part for part in details[0]["loc"] if isinstance(part, int) or not part.startswith("function-")]
+def _told(loc: tuple[int | str, ...], message: str) -> tuple[str, str]:
+    """Return the field and the sentence of one mistake."""
+    message = message.removeprefix("Value error, ")
     path = "spec"
-    for part in parts:
+    for part in loc:
         path += f"[{part}]" if isinstance(part, int) else f".{part}"
-    if not parts and ": " in message and message.split(": ", 1)[0].isidentifier():
+    if not loc and ": " in message and message.split(": ", 1)[0].isidentifier():
         field, message = message.split(": ", 1)
         path = f"spec.{field}"
-    if len(details) > 1:
-        message += f" (and {len(details) - 1} more)"
     return path, message

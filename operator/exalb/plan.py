@@ -29,7 +29,7 @@ def run(paths: Sequence[str], namespace: str, output: Literal["text", "json"]) -
 
 
 def _tell(planned: dict[str, Any]) -> None:
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200)
     services = _table("Services", "SERVICE", "ADDRESSES", "POOL", "REASON")
     for one in planned["services"]:
         why = f"{one['reason']}: {one['message']}" if one["reason"] else ""
@@ -42,7 +42,8 @@ def _tell(planned: dict[str, Any]) -> None:
         if not node["sessions"]:
             console.print(f"node {node['name']}: no sessions")
     for one in planned["invalid"]:
-        console.print(f"[red]invalid[/red] {one['kind']} {one['name']} {one['field']}: {one['message']}", markup=True)
+        console.print("invalid", style="red", end=" ")
+        console.print(f"{one['kind']} {one['name']} {one['field']}: {one['message']}")
 
 
 def _session(node: str, session: dict[str, Any]) -> Table:

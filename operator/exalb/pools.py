@@ -25,7 +25,8 @@ class AllocatingPool:
     def __post_init__(self) -> None:
         """Index the reservations by address."""
         reserved = {ip_address(entry.address): entry for entry in self.pool.spec.reservations}
-        object.__setattr__(self, "reserved", reserved)
+        inside = {address: entry for address, entry in reserved.items() if self.pool.has(address)}
+        object.__setattr__(self, "reserved", inside)
 
     @property
     def name(self) -> str:
@@ -78,9 +79,9 @@ class AllocatingPool:
         ]
         return [address for _, _, address in sorted(mine)]
 
-    def has_reservation(self, key: Key) -> bool:
-        """Tell whether an address is reserved for just this Service."""
-        return any(entry.service and _is_for(entry, key) for entry in self.reserved.values())
+    def own_reservations(self, key: Key) -> list[Address]:
+        """Return the addresses held for just this Service."""
+        return [address for address, entry in self.reserved.items() if entry.service and _is_for(entry, key)]
 
     def never_free(self) -> frozenset[int]:
         """Return, as numbers, the addresses that are not for everybody: reserved, or a node's."""

@@ -65,6 +65,8 @@ class Reason(Enum):
     """The pool has addresses in common with an earlier pool, and stands aside."""
     POOL_HOLDS_NODE = "PoolHoldsNode"
     """The pool has the address of a node, which is never given away."""
+    RESERVATION_OUTSIDE = "ReservationOutside"
+    """The pool reserves an address that it does not have."""
     AGGREGATE_PARTLY_OUTSIDE = "AggregatePartlyOutside"
     """Some aggregate of the advertisement reaches beyond the addresses of a pool that it selects."""
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason, no secret

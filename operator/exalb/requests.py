@@ -4,10 +4,11 @@ MetalLB's spellings are read beside ours. Where two spellings of one wish differ
 one was meant could move an address.
 """
 
+import re
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address
 from typing import TypeVar
 
+from exalb.addresses import parse_address
 from exalb.cluster import AttributeOverrides, Request
 from exalb.communities import parse_community
 from exalb.reasons import Reason, Refusal
@@ -27,26 +28,16 @@ _METALLB_PREFIXES = ("metallb.io/", "metallb.universe.tf/")
 Value = TypeVar("Value")
 
 
-class _RefusedError(Exception):
-    def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(message)
-        self.refusal = Refusal(reason, message)
-
-
 def parse_request(annotations: Mapping[str, str], load_balancer_ip: str) -> Request:
     """Read the wishes of a Service; where they cannot be read or exclude each other, the request carries a refusal."""
-    try:
-        wishes = _spelled(ADDRESSES, annotations)
-        if load_balancer_ip:
-            wishes.append(("spec.loadBalancerIP", load_balancer_ip))
-        return Request(
-            addresses=_agreed(wishes, _parse_addresses) or (),
-            pool=_agreed(_spelled(POOL, annotations), str.strip),
-            sharing_key=_agreed(_spelled(SHARING_KEY, annotations), str.strip),
-            overrides=_parse_overrides(annotations),
-        )
-    except _RefusedError as error:
-        return Request(problem=error.refusal)
+    wishes = _spelled(ADDRESSES, annotations)
+    if load_balancer_ip:
+        wishes.append(("spec.loadBalancerIP", load_balancer_ip))
+    addresses, no_addresses = _agreed(wishes, _parse_addresses)
+    pool, no_pool = _agreed(_spelled(POOL, annotations), str.strip)
+    sharing_key, no_key = _agreed(_spelled(SHARING_KEY, annotations), str.strip)
+    overrides = _parse_overrides(annotations)
+    return Request(addresses or (), pool, sharing_key, overrides, problem=no_addresses or no_pool or no_key)
 
 
 def _spelled(ours: str, annotations: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -54,28 +45,23 @@ def _spelled(ours: str, annotations: Mapping[str, str]) -> list[tuple[str, str]]
     return [(name, annotations[name]) for name in names if annotations.get(name, "").strip()]
 
 
-def _agreed(wishes: list[tuple[str, str]], parse: Callable[[str], Value]) -> Value | None:
-    """Read one wish in all its spellings, which must mean the same."""
+def _agreed(wishes: list[tuple[str, str]], parse: Callable[[str], Value]) -> tuple[Value | None, Refusal | None]:
+    """Read one wish in all its spellings, which must mean the same; else return why not."""
     values: list[tuple[str, Value]] = []
     for name, text in wishes:
         try:
             values.append((name, parse(text)))
         except ValueError as error:
-            raise _RefusedError(Reason.INVALID_REQUEST, f"{name}: {error}") from None
+            return None, Refusal(Reason.INVALID_REQUEST, f"{name}: {error}")
     for name, value in values[1:]:
         if value != values[0][1]:
             message = f"{values[0][0]} and {name} ask for different things: remove one of them"
-            raise _RefusedError(Reason.CONTRADICTORY_REQUEST, message)
-    return values[0][1] if values else None
+            return None, Refusal(Reason.CONTRADICTORY_REQUEST, message)
+    return (values[0][1] if values else None), None
 
 
 def _parse_addresses(text: str) -> tuple[Address, ...]:
-    found: list[Address] = []
-    for part in text.split(","):
-        try:
-            found.append(ip_address(part.strip()))
-        except ValueError:
-            raise ValueError(f"{part.strip()!r} is not an IP address: write it like 198.51.100.7") from None
+    found = [parse_address(part.strip()) for part in text.split(",")]
     if len({address.version for address in found}) != len(found):
         raise ValueError("at most one address per family can be asked for")
     return tuple(sorted(found, key=lambda address: address.version))
@@ -88,7 +74,8 @@ def _parse_overrides(annotations: Mapping[str, str]) -> AttributeOverrides | Non
         text = annotations.get(COMMUNITIES)
         communities = None
         if text is not None:
-            communities = tuple(_named(COMMUNITIES, part.strip(), parse_community) for part in text.split(",") if part)
+            parts = filter(None, (part.strip() for part in text.split(",")))
+            communities = tuple(_named(COMMUNITIES, part, parse_community) for part in parts)
         return AttributeOverrides(
             communities=communities,
             local_pref=_number(annotations, LOCAL_PREF, 4294967295),
@@ -110,6 +97,6 @@ def _number(annotations: Mapping[str, str], name: str, highest: int) -> int | No
     text = annotations.get(name)
     if text is None:
         return None
-    if not (text.strip().isascii() and text.strip().isdigit() and int(text) <= highest):
+    if not re.fullmatch("[0-9]{1,10}", text.strip()) or int(text) > highest:
         raise ValueError(f"{name}: {text!r} is not a number from 0 to {highest}")
     return int(text)

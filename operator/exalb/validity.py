@@ -32,6 +32,10 @@ class PoolInForce:
     taken_by_nodes: frozenset[Address]
     """Addresses of the pool that nodes have; they are never given away."""
 
+    def has(self, address: Address) -> bool:
+        """Tell whether `address` is one of the pool's."""
+        return any(address in part for part in self.merged)
+
     def covers(self, prefix: Prefix) -> bool:
         """Tell whether every address of `prefix` is the pool's."""
         return any(part.covers(prefix) for part in self.merged)
@@ -89,10 +93,10 @@ EVERYTHING = AdvertisementInForce("", BGPAdvertisementSpec())
 def in_force(cluster: Cluster) -> InForce:
     """Judge every custom resource by the whole cluster."""
     invalid = [
-        resource.invalid
+        mistake
         for kind in (cluster.pools, cluster.peers, cluster.advertisements)
         for resource in kind.values()
-        if resource.invalid
+        for mistake in resource.invalid
     ]
     pools = _pools(cluster.pools.values(), cluster.nodes, invalid)
     peers = _peers(cluster, invalid)
@@ -108,6 +112,7 @@ def in_force(cluster: Cluster) -> InForce:
 def _pools(pools: Iterable[Pool], nodes: Mapping[str, Node], invalid: list[Invalid]) -> list[PoolInForce]:
     standing: list[tuple[AddressRange, str]] = []
     found: list[PoolInForce] = []
+    owners = _owners(nodes)
     for pool in sorted(pools, key=lambda pool: pool.age):
         if pool.spec is None:
             continue
@@ -120,9 +125,30 @@ def _pools(pools: Iterable[Pool], nodes: Mapping[str, Node], invalid: list[Inval
             continue
         for part in pool.spec.ranges:
             insort(standing, (part, pool.name))
-        taken = _node_addresses(pool, nodes, invalid)
-        found.append(PoolInForce(pool.name, pool.labels, pool.spec, merge(pool.spec.ranges), taken))
+        merged = merge(pool.spec.ranges)
+        taken = {address: node for address, node in owners.items() if any(address in part for part in merged)}
+        found.append(PoolInForce(pool.name, pool.labels, pool.spec, merged, frozenset(taken)))
+        invalid.extend(_flaws(found[-1], taken))
     return found
+
+
+def _flaws(pool: PoolInForce, taken: Mapping[Address, str]) -> Iterator[Invalid]:
+    """Yield what is wrong with a pool that is in force all the same."""
+    for address in sorted(taken, key=lambda address: (address.version, int(address))):
+        message = (
+            f"{address} is the address of node {taken[address]}: no Service ever gets it; leave it out of the pool"
+        )
+        yield Invalid("IPAddressPool", pool.name, "spec.addresses", Reason.POOL_HOLDS_NODE, message)
+    for index, reservation in enumerate(pool.spec.reservations):
+        if not pool.has(ip_address(reservation.address)):
+            message = f"{reservation.address} is not an address of the pool: reserve it where it is, or add it here"
+            field = f"spec.reservations[{index}].address"
+            yield Invalid("IPAddressPool", pool.name, field, Reason.RESERVATION_OUTSIDE, message)
+
+
+def _owners(nodes: Mapping[str, Node]) -> dict[Address, str]:
+    """Return whose each address of a node is; of two nodes with one address, the first by name."""
+    return {address: name for name in sorted(nodes, reverse=True) for address in nodes[name].addresses}
 
 
 def _overlap(part: AddressRange, standing: list[tuple[AddressRange, str]]) -> tuple[str, str, str] | None:
@@ -132,20 +158,6 @@ def _overlap(part: AddressRange, standing: list[tuple[AddressRange, str]]) -> tu
         earlier, name = standing[index - 1]
         return str(part), str(earlier), name
     return None
-
-
-def _node_addresses(pool: Pool, nodes: Mapping[str, Node], invalid: list[Invalid]) -> frozenset[Address]:
-    ranges = pool.spec.ranges if pool.spec else ()
-    taken = {
-        address: node.name
-        for node in nodes.values()
-        for address in node.addresses
-        if any(address in part for part in ranges)
-    }
-    for address, node in sorted(taken.items(), key=lambda entry: (entry[0].version, int(entry[0]))):
-        message = f"{address} is the address of node {node}: it is never given to a Service; leave it out of the pool"
-        invalid.append(Invalid("IPAddressPool", pool.name, "spec.addresses", Reason.POOL_HOLDS_NODE, message))
-    return frozenset(taken)
 
 
 def merge(ranges: Iterable[AddressRange]) -> tuple[AddressRange, ...]:
@@ -160,7 +172,7 @@ def merge(ranges: Iterable[AddressRange]) -> tuple[AddressRange, ...]:
 
 
 def _peers(cluster: Cluster, invalid: list[Invalid]) -> list[PeerInForce]:
-    owners = {address: node.name for node in cluster.nodes.values() for address in node.addresses}
+    owners = _owners(cluster.nodes)
     found: list[PeerInForce] = []
     for peer in sorted(cluster.peers.values(), key=lambda peer: peer.age):
         if peer.spec is None:
@@ -247,11 +259,13 @@ def _too_wide(advertisement: Advertisement, spec: BGPAdvertisementSpec, pools: l
     for pool in sorted(pools, key=lambda pool: pool.name):
         if not selects_pool(spec, pool.name, pool.labels):
             continue
+        told: set[int] = set()
         for part in pool.merged:
             field, length = lengths[part.version]
             ends = (ip_network((end, length), strict=False) for end in (part.low, part.high))
             wider = next((end for end in ends if not part.covers(end)), None)
-            if wider:
+            if wider and part.version not in told:
+                told.add(part.version)
                 message = (
                     f"{wider} reaches beyond {part} of pool {pool.name}: addresses whose aggregate does are not told"
                 )

@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 from pydantic.alias_generators import to_camel
 
+from exalb.addresses import parse_address
+
 GROUP = "exalb.io"
 VERSION = "v1beta1"
 
@@ -59,12 +61,7 @@ class Model(BaseModel):
 
 
 def _is_ip(text: str) -> str:
-    try:
-        address = ip_address(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not an IP address: write it like 203.0.113.1 or 2001:db8::1") from None
-    if "%" in text or (address.version == 6 and address.ipv4_mapped):
-        raise ValueError(f"{text!r} is not an IP address: write it without zone or embedded IPv4 address")
+    parse_address(text)
     return text
 
 
