@@ -1,7 +1,6 @@
 """The demo: two deployments, two Services of type LoadBalancer, their routes on the router, answers to a host outside.
 
-Told step by step: what is typed, what comes back, what the router shows. Each step is checked, so that the demo is a test
-as well.
+Told step by step: what is typed, what comes back, what the router shows. Each step is checked, so it is a test as well.
 """
 
 import shlex
@@ -21,12 +20,12 @@ REPLICAS = 2
 CURLS = 8
 """How often each address is asked at once to see both pods answer."""
 POOL_NAME = "demo"
-FIRST_ADDRESS = "--output=jsonpath={.status.loadBalancer.ingress[0].ip}"
+FIRST_ADDRESS = "{.status.loadBalancer.ingress[0].ip}"
 POOL = {
     "apiVersion": "exalb.io/v1beta1",
     "kind": "IPAddressPool",
     "metadata": {"name": POOL_NAME},
-    "spec": {"addresses": [str(layout.POOL4), str(layout.POOL6)]},
+    "spec": {"addresses": [f"{layout.first(layout.POOL4)}-198.51.100.254", str(layout.POOL6)]},
 }
 PEERS = [
     {
@@ -45,7 +44,7 @@ PEERS = [
 
 
 def run(lab: Lab, pool: dict[str, Any] = POOL) -> None:
-    """Play the whole demo; TooLateError says which step did not come about."""
+    """Play the whole demo with Services from `pool`; TooLateError says which step did not come about."""
     demo = Demo(lab)
     demo.prepare(pool)
     demo.deploy()
@@ -92,7 +91,10 @@ class Demo:
         with self._say.step("the addresses are given"):
             for name in SERVICES:
                 wait.until(f"Service {name} has an address", partial(self._address, name))
-        addresses = {name: IPv4Address(self._kubectl(f"get service {name} {FIRST_ADDRESS}")) for name in SERVICES}
+        addresses = {
+            name: IPv4Address(self._kubectl(f"get service {name} --output=jsonpath='{FIRST_ADDRESS}'"))
+            for name in SERVICES
+        }
         assert len(set(addresses.values())) == len(SERVICES), f"an address was given twice: {addresses}"
         return addresses
 
@@ -148,7 +150,7 @@ class Demo:
         return {address for address, peering in self._lab.router.peerings().items() if peering.established}
 
     def _address(self, service: str) -> str:
-        return self._lab.kubectl("get", "service", service, FIRST_ADDRESS)
+        return self._lab.kubectl("get", "service", service, f"--output=jsonpath={FIRST_ADDRESS}")
 
     def _pods(self, deployment: str) -> list[Json]:
         return self._lab.api.items("/api/v1/namespaces/default/pods", labelSelector=f"app={deployment}")

@@ -39,7 +39,7 @@ class Narration:
 
     def answered(self, text: str) -> None:
         """Show what came back."""
-        for line in text.rstrip().splitlines():
+        for line in text.rstrip().splitlines() or ["(nothing)"]:
             self.console.print(f"  {escape(line)}", highlight=False, soft_wrap=True)
 
     @contextlib.contextmanager

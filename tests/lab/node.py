@@ -57,7 +57,7 @@ class Node:
         """Write all that the node needs to start, `seed` as its store of images, but make no process."""
         seeds.plant(seed, self.layout.store / self.name / "var/lib/containerd")
         etc = self._directory / "etc"
-        nodeconfig.write(etc, self.name, self.number, authority)
+        nodeconfig.write(etc, self.name, self.number, self.addresses, authority)
         services = nodeconfig.services(self.name, self.addresses)
         self._spec.write_text(
             json.dumps(

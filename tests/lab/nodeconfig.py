@@ -17,7 +17,9 @@ _KUBELET = "/etc/kubernetes/kubelet.conf"
 _PROXY = "/etc/kubernetes/kube-proxy.conf"
 
 
-def write(etc: Path, name: str, number: int, authority: Authority) -> None:
+def write(
+    etc: Path, name: str, number: int, addresses: Sequence[IPv4Address | IPv6Address], authority: Authority
+) -> None:
     """Write below `etc` what the programs of node `name` read there."""
     (etc / "kubernetes").mkdir(parents=True)
     (etc / "kubernetes/ca.crt").write_bytes(authority.cert.read_bytes())
@@ -28,6 +30,8 @@ def write(etc: Path, name: str, number: int, authority: Authority) -> None:
     (etc / "kubernetes/kubelet.yaml").write_text(yaml.safe_dump(_kubelet_configuration()))
     (etc / "cni/net.d").mkdir(parents=True)
     (etc / "cni/net.d/10-lab.conflist").write_text(json.dumps(_cni(number)))
+    (etc / "hosts").write_text("127.0.0.1 localhost\n::1 localhost\n" + "".join(f"{a} {name}\n" for a in addresses))
+    (etc / "resolv.conf").write_text("# There is no DNS in a lab: without a server, programs are told so at once.\n")
     (etc / "containerd").mkdir()
     (etc / "containerd/config.toml").write_text(_containerd_configuration())
 
