@@ -7,6 +7,7 @@ makes and loads one small archive. Archives are named by the digest of what they
 
 import hashlib
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterable
@@ -21,6 +22,8 @@ REPOSITORY = "lab.exalb.io"
 ECHO_HNAME, ECHO_IP, PAUSE = (f"{REPOSITORY}/{name}:1" for name in ("echo-hname", "echo-ip", "pause"))
 KEPT = 14 * 24 * 3600
 """Seconds after which an archive that nobody used is removed."""
+SCRATCH_KEPT = 24 * 3600
+"""Seconds after which a scratch directory belongs to no living run."""
 
 _ECHO = CHECKOUT / "tests" / "lab" / "echo.py"
 DESCRIPTION = ("Dockerfile", ".dockerignore", "requirements")
@@ -136,6 +139,10 @@ def _write(archive: Archive, image: oci.Image, layers: list[Path] | list[bytes])
 
 
 def _forget_old() -> None:
-    for path in _directory().glob("*.tar"):
-        if time.time() - path.stat().st_mtime > KEPT:
+    """Remove what nobody used for long, and the scratch directories of runs that were killed."""
+    for path in _directory().iterdir():
+        unused = time.time() - path.stat().st_mtime
+        if path.is_dir() and unused > SCRATCH_KEPT:
+            shutil.rmtree(path)
+        elif path.suffix == ".tar" and unused > KEPT:
             path.unlink()

@@ -39,7 +39,7 @@ class Package:
 
 NODES = (
     Package("iproute2", ("ip", "bridge", "tc")),
-    Package("util-linux", ("unshare", "nsenter")),
+    Package("util-linux", ("unshare", "nsenter", "setpriv")),
     Package("procps", ("sysctl",)),
     Package("nftables", ("nft",)),
     Package("conntrack", ("conntrack",)),
@@ -123,7 +123,7 @@ def _install(missing: Sequence[Package], say: Say) -> None:
     with no_service_starts():
         progress.run([*apt, "update"], say=say, what="apt-get update", log=log, env=env)
         argv = [*apt, "install", "--no-install-recommends", *names]
-        progress.run(argv, say=say, what="apt-get install", log=log, env=env)
+        progress.run(argv, say=say, what="apt-get install", log=log, env=env, whole=True)
     services = [service for package in missing for service in package.services]
     if services and shutil.which("systemctl"):
         subprocess.run(["systemctl", "--quiet", "disable", *services], check=False, capture_output=True)

@@ -27,16 +27,20 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     measure: Callable[[int], str] = lambda lines: "",  # noqa: ARG005
+    whole: bool = False,
+    every: float = EVERY,
 ) -> None:
-    """Run a command with all its output in `log`, telling every few seconds how long `what` has been at work.
+    """Run a command with all its output in `log`, telling `every` so many seconds how long `what` has been at work.
 
     `measure` turns the number of lines that the command has printed into a few words on how far it is.
-    `env` is added to our own environment. Raises CommandError when the command ends with anything but 0.
+    `env` is added to our own environment. The command ends with us, whatever ends us, unless it must be run `whole`,
+    because half of it is worse than none. Raises CommandError when the command ends with anything but 0.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
         process = subprocess.Popen(
-            argv,
+            argv if whole else ["setpriv", "--pdeathsig=TERM", *argv],
+            start_new_session=True,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -44,23 +48,23 @@ def run(
             cwd=cwd,
         )
         try:
-            with _telling(say, what, log, measure):
+            with _telling(say, what, log, measure, every):
                 status = process.wait()
         finally:
-            if process.poll() is None:
+            if not whole:
                 process.terminate()
-                process.wait()
+            process.wait()
     if status != 0:
         command = " ".join(str(argument) for argument in argv)
         raise CommandError(f"{what} failed (status {status}): {command}\nThe end of {log}:\n{_tail(log)}")
 
 
 @contextlib.contextmanager
-def _telling(say: Say, what: str, log: Path, measure: Callable[[int], str]) -> Iterator[None]:
+def _telling(say: Say, what: str, log: Path, measure: Callable[[int], str], every: float) -> Iterator[None]:
     done, begun = threading.Event(), time.monotonic()
 
     def tell() -> None:
-        while not done.wait(EVERY):
+        while not done.wait(every):
             lines = log.read_bytes().count(b"\n")
             say(" ".join(f"{what}: {time.monotonic() - begun:.0f} s {measure(lines)}".split()))
 
