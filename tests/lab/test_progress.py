@@ -24,7 +24,7 @@ def test_it_tells_how_far_it_is(tmp_path: Path) -> None:
 
     def say(line: str) -> None:
         if not told:
-            fifo.write_text("enough")
+            fifo.write_text("enough\n")
         told.append(line)
 
     progress.run(
