@@ -11,7 +11,7 @@ from exalb.logs import Format, Level
 
 def _is_listen(text: str) -> str:
     if not re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[0-9A-Za-z_.-]*):[0-9]{1,5}", text):
-        raise ValueError(f"{text!r} is not host:port: write :7480, 127.0.0.1:7480 or [::1]:7480")
+        raise ValueError(f"{text!r} is not host:port: write :9179, 127.0.0.1:9179 or [::1]:9179")
     return text
 
 
@@ -46,7 +46,7 @@ class ClusterSettings(Settings):
     ] = False
     listen: Annotated[
         str, AfterValidator(_is_listen), Field(description="host:port of /healthz, /readyz and /metrics")
-    ] = ":7480"
+    ] = ":9179"
 
 
 class ControllerSettings(ClusterSettings):

@@ -140,6 +140,9 @@ class Store:
         except MalformedError as error:
             log.warning("an object cannot be read, and counts as absent", kind=kind.name, key=str(key), why=str(error))
             value = None
+        except Exception:  # a mistake of ours about one object must not end what the others need
+            log.exception("an object cannot be read, and counts as absent", kind=kind.name, key=str(key))
+            value = None
         old = table.values.get(key)
         if value == old:
             return
