@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LAB := $(BIN)/python -m tests.lab
-NAME ?= exalb
+export EXALB_LAB ?= exalb
 WORKERS ?= 3
 
 .PHONY: help
@@ -25,20 +25,20 @@ $(VENV)/.ready: requirements/dev.txt pyproject.toml
 venv: $(VENV)/.ready ## Make the virtual environment, with pinned packages
 
 .PHONY: lab
-lab: $(VENV)/.ready ## Bring up a small datacentre with ExaLB in it, show the main job, and stay up (NAME=exalb)
-	@$(LAB) up --demo --name $(NAME)
+lab: $(VENV)/.ready ## Bring up a small datacentre with ExaLB in it, show the main job, and stay up (EXALB_LAB=exalb names it)
+	@$(LAB) up
 
 .PHONY: lab-reload
 lab-reload: $(VENV)/.ready ## Bring a changed checkout into the running lab
-	@$(LAB) reload --name $(NAME)
+	@$(LAB) reload
 
 .PHONY: lab-shell
 lab-shell: $(VENV)/.ready ## A shell with kubectl, helm, vtysh and curl of the running lab
-	@$(LAB) shell --name $(NAME)
+	@$(LAB) shell
 
 .PHONY: lab-down
 lab-down: $(VENV)/.ready ## Remove every trace of the lab
-	@$(LAB) down --name $(NAME)
+	@$(LAB) down
 
 .PHONY: check
 check: $(VENV)/.ready ## Format, lint, types and layers
