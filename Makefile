@@ -49,7 +49,6 @@ check: $(VENV)/.ready ## Format, lint, types and layers
 
 .PHONY: test
 test: check ## All tests, from the pure to the real (root; the lab's parts are installed or named)
-	@$(BIN)/python -m tests.lab prepare
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report term:skip-covered tests
 
 .PHONY: quick
