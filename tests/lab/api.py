@@ -46,6 +46,7 @@ class _Connection(http.client.HTTPSConnection):
         with contextlib.ExitStack() as unless_connected:
             raw = unless_connected.enter_context(self._namespace.open_socket(socket.AF_INET, socket.SOCK_STREAM))
             raw.settimeout(TIMEOUT)
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a body follows its head without a pause
             raw.connect((self.host, self.port))
             self.sock = self._tls.wrap_socket(raw, server_hostname=self.host)
             unless_connected.pop_all()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab import api, daemon, layout, wait
+from tests.lab.audit import AuditLog
 from tests.lab.daemon import Identity
 from tests.lab.layout import Layout
 from tests.lab.network import Namespace
@@ -35,11 +36,17 @@ class ControlPlane:
         return self.layout.namespace(ROLE)
 
     @property
+    def audit(self) -> AuditLog:
+        """What was written to the API server, and by whom."""
+        return AuditLog(self.layout.state)
+
+    @property
     def _pki(self) -> Path:
         return self.layout.state / "pki"
 
     def configure(self) -> Authority:
-        """Make the authority, the certificates and the kubeconfig files."""
+        """Make the authority, the certificates, the kubeconfig files and the audit log's policy."""
+        self.audit.configure()
         authority = Authority.create(self._pki)
         address = layout.on_fabric(layout.CONTROL_PLANE)[0].ip
         services = [layout.first(network) for network in (layout.SERVICES4, layout.SERVICES6)]
@@ -143,5 +150,6 @@ class ControlPlane:
             f"--service-cluster-ip-range={layout.SERVICES4},{layout.SERVICES6}",
             "--authorization-mode=Node,RBAC",
             "--enable-admission-plugins=NodeRestriction",
+            *self.audit.options,
             "--allow-privileged",
         ]

@@ -21,7 +21,7 @@ CURLS = 8
 """How often each address is asked at once to see both pods answer."""
 POOL_NAME = "demo"
 FIRST_ADDRESS = "{.status.loadBalancer.ingress[0].ip}"
-POOL = {
+POOL: dict[str, Any] = {
     "apiVersion": "exalb.io/v1beta1",
     "kind": "IPAddressPool",
     "metadata": {"name": POOL_NAME},

@@ -20,12 +20,12 @@ def install(lab: Lab, values: Mapping[str, Any] | None = None) -> None:
     `values` are the chart's. CommandError has Helm's words and what the pods say when it does not become ready.
     """
     with lab.narration.step("ExaLB: helm install"):
-        _helm(lab, ["install", "--create-namespace"], _ready_image(lab), values or {})
+        _helm(lab, ["install", "--create-namespace"], ready_image(lab), values or {})
 
 
 def reload(lab: Lab) -> Archive:
     """Bring the checkout's code as it is now into a lab where ExaLB is installed; returns when it runs."""
-    image = _ready_image(lab)
+    image = ready_image(lab)
     with lab.narration.step("ExaLB: helm upgrade"):
         _helm(lab, ["upgrade", "--reuse-values"], image, {})
     return image
@@ -48,7 +48,8 @@ def _helm(lab: Lab, action: Sequence[str], image: Archive, values: Mapping[str, 
     lab.helm(*words, given=json.dumps(settings))
 
 
-def _ready_image(lab: Lab) -> Archive:
+def ready_image(lab: Lab) -> Archive:
+    """Put the image of the checkout as it is now on every node that lacks it."""
     say = lab.narration.say
     with lab.narration.step("ExaLB: image of the code as it is now"):
         archives = [images.runtime_image(say), images.exalb_image(say)]
