@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 from tests.lab import network, sweep, wait
@@ -30,6 +31,11 @@ def _mounts(name: str) -> list[str]:
     return [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f"/{name}" in line]
 
 
+def _curl(lab: Lab, host: str) -> str:
+    argv = ["curl", "--silent", "--max-time", "2", f"http://{host}/"]
+    return lab.client.run(argv, check=False).stdout.strip()
+
+
 def test_pods_answer_a_client_behind_the_router_and_two_labs_do_not_meet(nodes: Lab) -> None:
     """Equal addresses in two labs lead to the pods of the lab one is in."""
     before = _settings()
@@ -44,8 +50,8 @@ def test_pods_answer_a_client_behind_the_router_and_two_labs_do_not_meet(nodes: 
             [pod] = each.api.items("/api/v1/namespaces/side/pods")
             for address in pod["status"]["podIPs"]:
                 host = address["ip"] if "." in address["ip"] else f"[{address['ip']}]"
-                answer = each.client.run(["curl", "--silent", "--max-time", "5", f"http://{host}/"]).stdout
-                assert answer.strip() == pod["metadata"]["name"]
+                answer = wait.until(f"{host} answers", partial(_curl, each, host))
+                assert answer == pod["metadata"]["name"]
     finally:
         other.down()
         nodes.kubectl("delete", "namespace", "side", "--ignore-not-found", "--wait=false")
@@ -77,12 +83,19 @@ def test_a_half_made_lab_is_cleared_away(nodes: Lab) -> None:
 
 
 def test_a_node_comes_back_after_a_loss_of_power(nodes: Lab) -> None:
-    """A killed node keeps its disk: it is Ready again with the images it had."""
+    """A killed node keeps its disk: its kubelet reports again, and the images are there."""
     node = nodes.node("n2")
     images = set(node.run(["ctr", "--namespace=k8s.io", "images", "list", "--quiet"]).stdout.split())
     node.kill()
     assert node.pid is None
+    last_sign = _sign_of_life(nodes)
     node.start()
-    node.wait_containerd()
+    wait.until("kubelet reports again", lambda: _sign_of_life(nodes) > last_sign)
     nodes.wait_nodes()
     assert images <= set(node.run(["ctr", "--namespace=k8s.io", "images", "list", "--quiet"]).stdout.split())
+
+
+def _sign_of_life(lab: Lab) -> str:
+    """Return when kubelet of n2 last renewed its lease; such times compare as they are written."""
+    lease = lab.api.get("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n2")
+    return str(lease["spec"]["renewTime"])
