@@ -1,6 +1,6 @@
 """Kubernetes objects as a person would write them, and what ExaLB plans with them, in a form that reads at a glance."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -28,9 +28,9 @@ def _object(api: str, kind: str, name: str, **more: Any) -> Object:
 def service(
     name: str = "web",
     *held: str,
-    labels: Strings | None = None,
-    annotations: Strings | None = None,
-    day: int | None = None,
+    labels: Any = None,
+    annotations: Any = None,
+    day: Any = None,
     **spec: Any,
 ) -> Object:
     """Return a Service of type LoadBalancer; `name` may be `namespace/name`, `held` is what its status has."""
@@ -45,26 +45,24 @@ def wants(**annotations: str) -> dict[str, str]:
     return {f"exalb.io/{key.replace('_', '-')}": value for key, value in annotations.items()}
 
 
-def pool(name: str, *addresses: str, labels: Strings | None = None, day: int | None = None, **spec: Any) -> Object:
+def pool(name: str, *addresses: str, labels: Any = None, day: Any = None, **spec: Any) -> Object:
     """Return an IPAddressPool."""
     spec = {"addresses": list(addresses), **spec}
     return _object("exalb.io/v1beta1", "IPAddressPool", name, labels=labels, day=day, spec=spec)
 
 
-def peer(name: str = "tor", labels: Strings | None = None, day: int | None = None, **spec: Any) -> Object:
+def peer(name: str = "tor", labels: Any = None, day: Any = None, **spec: Any) -> Object:
     """Return a BGPPeer: an eBGP neighbour at 203.0.113.1 unless said otherwise."""
     spec = {"myASN": 64512, "peerASN": 64513, "peerAddress": "203.0.113.1", **spec}
     return _object("exalb.io/v1beta1", "BGPPeer", name, labels=labels, day=day, spec=spec)
 
 
-def advertisement(name: str = "all", day: int | None = None, **spec: Any) -> Object:
+def advertisement(name: str = "all", day: Any = None, **spec: Any) -> Object:
     """Return a BGPAdvertisement."""
     return _object("exalb.io/v1beta1", "BGPAdvertisement", name, day=day, spec=spec)
 
 
-def node(
-    name: str = "n1", *internal: str, external: Iterable[str] = (), unavailable: str | None = None, **labels: str
-) -> Object:
+def node(name: str = "n1", *internal: str, external: Any = (), unavailable: Any = None, **labels: str) -> Object:
     """Return a Node; `unavailable` is the status of its condition NetworkUnavailable."""
     addresses = [("InternalIP", one) for one in internal] + [("ExternalIP", one) for one in external]
     status = {
@@ -79,7 +77,7 @@ def namespace(name: str, **labels: str) -> Object:
     return _object("v1", "Namespace", name, labels=labels)
 
 
-def endpoint(address: str = "10.88.1.2", on: str | None = "n1", **conditions: bool | None) -> Object:
+def endpoint(address: str = "10.88.1.2", on: str | None = "n1", **conditions: Any) -> Object:
     """Return one endpoint of an EndpointSlice."""
     return {"addresses": [address], "conditions": conditions, "nodeName": on}
 
@@ -96,9 +94,9 @@ def endpoints(of: str = "web", *entries: Object, family: str = "IPv4", name: str
 
 def secret(
     name: str = "key",
-    password: str | None = "s3cret",  # noqa: S107
+    password: Any = "s3cret",  # noqa: S107
     *,
-    kind: str | None = "kubernetes.io/basic-auth",
+    kind: Any = "kubernetes.io/basic-auth",
     **more: Any,
 ) -> Object:
     """Return a Secret in ExaLB's own namespace."""
@@ -141,3 +139,23 @@ def check(row: Row) -> None:
     assert addresses(*reversed(row.objects)) == dict(row.gets)
     messages = [str(one["message"]) for one in planned(*row.objects)["services"]]
     assert not row.says or any(row.says in message for message in messages), messages
+
+
+def tells(*objects: Object) -> dict[str, list[str]]:
+    """Return what each node tells each peer: `198.51.100.7/32 med=5 64512:1`, or `198.51.100.7/32 NoReadyEndpoints`."""
+    return {
+        f"{one['name']} {session['peer']}": [
+            *(" ".join([route["prefix"], *_attributes(route)]) for route in session["routes"]),
+            *(f"{held['prefix']} {held['reason']}" for held in session["withheld"]),
+        ]
+        for one in planned(*objects)["nodes"]
+        for session in one["sessions"]
+    }
+
+
+def _attributes(route: Object) -> list[str]:
+    said = [f"{key}={route[key]}" for key in ("localPref", "med") if route[key] is not None]
+    said += [f"via={route['nextHop']}"] if route["nextHop"] != "self" else []
+    said += [f"prepend={route['asPathPrepend']}"] if route["asPathPrepend"] else []
+    large = (f"large:{one}" for one in route["largeCommunities"])
+    return [*said, *route["communities"], *large, *route["extendedCommunities"]]

@@ -1,5 +1,7 @@
 """Families: how many addresses a Service gets and in which order, as the API server would default it."""
 
+from typing import Any
+
 import pytest
 
 from tests.unit.objects import Row, check, pool, service, wants
@@ -7,7 +9,7 @@ from tests.unit.objects import Row, check, pool, service, wants
 FOUR, SIX = pool("four", "198.51.100.0/24"), pool("six", "2001:db8:6::/64")
 DUAL = pool("dual", "203.0.113.0/24", "2001:db8::/64")
 PREFER, REQUIRE, SINGLE = ({"ipFamilyPolicy": f"{one}Stack"} for one in ("PreferDual", "RequireDual", "Single"))
-V6_FIRST = {"ipFamilies": ["IPv6", "IPv4"]}
+V6_FIRST: dict[str, Any] = {"ipFamilies": ["IPv6", "IPv4"]}
 IP4, IP6 = "10.96.0.10", "fd00:96::10"
 PAIR, RIAP = "203.0.113.0 2001:db8::", "2001:db8:: 203.0.113.0"
 

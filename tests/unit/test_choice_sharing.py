@@ -12,7 +12,7 @@ LOCAL = {"externalTrafficPolicy": "Local"}
 PAIR = {"ipFamilyPolicy": "RequireDualStack"}
 
 
-def sharer(name: str, *held: str, port: int | tuple[str, int] = 80, key: str = "k", **more: Any) -> Object:
+def sharer(name: str, *held: str, port: Any = 80, key: Any = "k", **more: Any) -> Object:
     """Return a Service with a sharing key and one port."""
     protocol, number = port if isinstance(port, tuple) else ("TCP", port)
     wishes = wants(**({"sharing_key": key} | more.pop("asks", {})))
