@@ -1,0 +1,1 @@
+"""Texts that exalb_bgp exchanges with ExaBGP."""

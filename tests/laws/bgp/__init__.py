@@ -1,0 +1,1 @@
+"""What holds of exalb_bgp for every input."""

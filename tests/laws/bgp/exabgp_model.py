@@ -1,0 +1,184 @@
+"""A model of ExaBGP 5.0 and one router, with ExaBGP's habits that cost routes.
+
+As measured on ExaBGP 5.0.15 and read in its source (rib/outgoing.py, reactor/peer.py):
+- changes wait in buckets of equal attributes, and a flush sends bucket by bucket, not in the order of the commands;
+- an announcement equal to what is held is dropped without a word;
+- the first flush of a session sends no withdrawals; it begins with all that is held;
+- an answer ("done") means taken in, not sent, and comes when the command's turn comes;
+- End-of-RIB waits until nothing else is to be sent.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from exalb_bgp.events import Closed, Completed, Established, Event, Negotiated, Snapshot, Updated
+from exalb_bgp.rib import Attributes, Prefix
+from exalb_bgp.session import Session, State
+from exalb_bgp.steps import Announce, EndOfRib, Replay, Step, Withdraw
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What ExaBGP says to a command."""
+
+    step: Step
+    done: bool
+
+
+Output: TypeAlias = Event | Answer
+Change: TypeAlias = tuple[Prefix, Attributes | None]
+
+
+@dataclass
+class ExaBGPModel:
+    """One process with one neighbor, and the router at the other end."""
+
+    session: Session
+    up: bool = False
+    router: dict[Prefix, Attributes] = field(default_factory=dict)
+    """What the router really has."""
+    held: dict[Prefix, Attributes] = field(default_factory=dict)
+    commands: deque[tuple[Step, list[Change]]] = field(default_factory=deque)
+    output: deque[Output] = field(default_factory=deque)
+    updates: int = 0
+    ends: list[dict[Prefix, Attributes]] = field(default_factory=list)
+    """The router's table at each End-of-RIB."""
+    _buckets: dict[Attributes | None, dict[Prefix, Attributes | None]] = field(default_factory=dict)
+    _flush: deque[Change] = field(default_factory=deque)
+    _flushing: bool = False
+    _first: bool = True
+    _eor: deque[EndOfRib] = field(default_factory=deque)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing would come out of it by itself."""
+        return not (self.commands or self.output or self.sending)
+
+    @property
+    def sending(self) -> bool:
+        """Whether something is to be written to the router, now or when the session is up."""
+        return bool(self._buckets or self._flush or self._flushing or self._eor)
+
+    def take(self, step: Step) -> None:
+        """Read a command; it is done later, change by change."""
+        changes: list[Change] = []
+        if isinstance(step, Announce):
+            changes = [(prefix, step.attributes) for prefix in step.prefixes]
+        elif isinstance(step, Withdraw):
+            changes = [(prefix, None) for prefix in step.prefixes]
+        self.commands.append((step, changes))
+
+    def work(self) -> None:
+        """Do one change of the oldest command, or end that command."""
+        if not self.commands:
+            return
+        step, changes = self.commands[0]
+        if changes:
+            self._put(*changes.pop(0))
+            return
+        self.commands.popleft()
+        if isinstance(step, EndOfRib):
+            self._eor.append(step)
+        if isinstance(step, Replay):
+            self.refresh()
+        self.output.append(Answer(step, True))
+
+    def refresh(self) -> None:
+        """Be asked by the router to send all once more (RFC 2918)."""
+        if self.up and not self._buckets:
+            for change in list(self.held.items()):
+                self._put(*change, force=True)
+
+    def _put(self, prefix: Prefix, attributes: Attributes | None, force: bool = False) -> None:
+        if attributes is not None and self.held.get(prefix) == attributes and not force:
+            return
+        self._buckets.setdefault(attributes, {})[prefix] = attributes
+        if attributes is None:
+            self.held.pop(prefix, None)
+        else:
+            self.held[prefix] = attributes
+
+    def send(self) -> None:
+        """Write one UPDATE to the router, or begin or end a flush."""
+        if not self.up:
+            return
+        if self._flush:
+            self._write(*self._flush.popleft())
+        elif self._flushing:
+            self._flushing, self._first = False, False
+        elif self._buckets:
+            self._begin_flush()
+        elif self._eor:
+            self.ends.append(dict(self.router))
+            self.output.append(Completed(self.session.peer_address, self._eor.popleft().family))
+
+    def _begin_flush(self) -> None:
+        changes = [change for bucket in self._buckets.values() for change in bucket.items()]
+        self._flush = deque(change for change in changes if change[1] is not None or not self._first)
+        self._buckets = {}
+        self._flushing = True
+
+    def _write(self, prefix: Prefix, attributes: Attributes | None) -> None:
+        self.updates += 1
+        if attributes is None:
+            self.router.pop(prefix, None)
+            self.output.append(Updated(self.session.peer_address, withdrawn=(prefix,)))
+        else:
+            self.router[prefix] = attributes
+            self.output.append(Updated(self.session.peer_address, announced=((attributes, (prefix,)),)))
+
+    def open(self) -> None:
+        """Let the session come up; the first flush begins in the same breath."""
+        if self.up:
+            return
+        self.up, self._first, self.updates = True, True, 0
+        self.output.append(self.agreed)
+        self.output.append(Established(self.session.peer_address))
+        for change in list(self.held.items()):
+            self._put(*change, force=True)
+        if self._buckets:
+            self._begin_flush()
+            self.send()
+
+    @property
+    def agreed(self) -> Negotiated:
+        """What both ends settled on."""
+        return Negotiated(self.session.peer_address, self.session.router_id, self.session.families, False)
+
+    def close(self) -> None:
+        """Let the session go down: the router forgets its routes, ExaBGP what it had not sent but not what it holds."""
+        if not self.up:
+            return
+        self.up, self._flushing = False, False
+        self.router.clear()
+        self._flush.clear()
+        self._buckets.clear()
+        self._eor.clear()
+        self.output.append(Closed(self.session.peer_address, "closing connection"))
+
+    def die(self) -> None:
+        """Be killed and started again: the session ends, and nothing is held."""
+        self.close()
+        self.held.clear()
+
+    def forget_driver(self) -> tuple[Snapshot, dict[Prefix, Attributes]]:
+        """Lose the driver: what it asked and was not begun is dropped, what it was told is gone. Tell what is."""
+        self.commands.clear()
+        self.output.clear()
+        state = State.ESTABLISHED if self.up else State.ACTIVE
+        families = self.session.families if self.up else frozenset()
+        local = self.session.router_id if self.up else None
+        snapshot = Snapshot(self.session.peer_address, state, local, families, False, self.updates)
+        return snapshot, dict(self.held)
+
+    def run_dry(self) -> Iterator[Output]:
+        """Go on until nothing comes any more, and yield what came."""
+        while not self.quiet:
+            while self.output:
+                yield self.output.popleft()
+            if not self.up and not self.commands:
+                return
+            self.work()
+            self.send()

@@ -1,0 +1,1 @@
+"""exalb_bgp, piece by piece."""
