@@ -1,0 +1,108 @@
+"""Measure ExaLB in a lab of its own: `python -m tests.bench [--only NAME …] [--quick] [--json FILE] [--keep]`."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+
+from tests.bench import announcements, bulk, first_answer, footprint, report, writes
+from tests.bench.figures import Figure, load_average
+from tests.bench.rig import QUICK, Rig, Sizes
+from tests.lab import exalb
+from tests.lab.cluster import ESTIMATE, Lab
+from tests.lab.narration import Narration
+
+NAME = "bench"
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Something to measure, and what must be there before."""
+
+    run: Callable[[Rig], Iterator[Figure]]
+    others: bool = False
+    """Whether many Services are there already."""
+    installed: bool = True
+
+
+SCENARIOS = {
+    "floor": Scenario(bulk.floor, installed=False),
+    "first-answer": Scenario(first_answer.first_answer, installed=False),
+    "idle": Scenario(footprint.idle),
+    "created": Scenario(announcements.created),
+    "readiness": Scenario(announcements.readiness),
+    "bulk": Scenario(bulk.at_once),
+    "idle-others": Scenario(footprint.idle, others=True),
+    "created-others": Scenario(announcements.created_after_deletion, others=True),
+    "readiness-others": Scenario(announcements.readiness, others=True),
+    "deletion": Scenario(writes.deletion, others=True),
+    "controller-rollout": Scenario(writes.controller_rollout, others=True),
+    "speakers-killed": Scenario(writes.speakers_killed, others=True),
+    "speakers-rollout": Scenario(writes.speakers_rollout, others=True),
+}
+"""In the order in which they need the least of each other's leavings."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=SCENARIOS, default=list(SCENARIOS), help="run these alone")
+    parser.add_argument("--quick", action="store_true", help="few tries and few Services: to see that it works")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    parser.add_argument("--keep", action="store_true", help="use the lab that an earlier --keep left, and leave it")
+    options = parser.parse_args(arguments)
+    console = Console()
+    lab = Lab(NAME, Narration(console))
+    try:
+        _bring_up(lab)
+        if options.keep:
+            lab.stay()
+        figures = _measure(lab, options.only, QUICK if options.quick else Sizes())
+    finally:
+        if not options.keep:
+            lab.down()
+    report.show(console, figures)
+    if options.json:
+        report.write(options.json, figures)
+    return 0
+
+
+def _bring_up(lab: Lab) -> None:
+    if not lab.is_up:
+        lab.narration.title(f"A lab to measure in: {ESTIMATE}")
+        lab.up()
+    elif exalb.is_installed(lab):
+        exalb.reload(lab)
+
+
+def _measure(lab: Lab, names: Sequence[str], sizes: Sizes) -> list[Figure]:
+    figures: list[Figure] = []
+    with Rig(lab, sizes) as rig:
+        for name in names:
+            scenario = SCENARIOS[name]
+            lab.narration.title(f"{name}: {scenario.run.__doc__}")
+            with lab.narration.step("make ready"):
+                _prepare(rig, scenario)
+            before = load_average()
+            with lab.narration.step("measure"):
+                found = list(scenario.run(rig))
+            for figure in found:
+                figures.append(replace(figure, load=(before, load_average())))
+                lab.narration.say(f"{figure.key}: {report.told(figure)} {figure.unit}")
+    return figures
+
+
+def _prepare(rig: Rig, scenario: Scenario) -> None:
+    if not scenario.installed:
+        rig.uninstall()
+        return
+    rig.install()
+    rig.services.fill(rig.sizes.others if scenario.others else 0)
+    rig.settle()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""The figures of a run, for people and for machines."""
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.figures import MEASURES, MILLISECONDS, PERCENT, Figure
+from tests.lab.images import CHECKOUT
+
+
+def show(console: Console, figures: Iterable[Figure]) -> None:
+    """Print the table."""
+    table = Table(title="ExaLB beside MetalLB 0.16.1 (native | default mode)", title_justify="left")
+    for heading in ("measure", "MetalLB", "aim", "ExaLB", "n", "load"):
+        table.add_column(heading, no_wrap=heading in {"ExaLB", "load"})
+    for figure in sorted(figures, key=lambda figure: list(MEASURES).index(figure.key)):
+        measure = MEASURES[figure.key]
+        load = f"{figure.load[0]:.1f} → {figure.load[1]:.1f}"
+        table.add_row(measure.text, measure.metallb, measure.aim, told(figure), str(len(figure.values)), load)
+    console.print(table)
+
+
+def told(figure: Figure) -> str:
+    """Return a figure in a few characters: percentiles of many values, all of few."""
+    if figure.unit == MILLISECONDS:
+        return f"{_short(figure.median)} / {_short(figure.quantile(0.99))}"
+    return ", ".join(_short(value, figure.unit) for value in figure.values)
+
+
+def write(path: Path, figures: Iterable[Figure]) -> None:
+    """Write all of it as JSON."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    found = {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": commit.stdout.strip(),
+        "processors": os.cpu_count(),
+        "kernel": platform.release(),
+        "figures": [_record(figure) for figure in figures],
+    }
+    path.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def _record(figure: Figure) -> dict[str, Any]:
+    measure = MEASURES[figure.key]
+    record = {"measure": figure.key, "text": measure.text, "metallb": measure.metallb, "aim": measure.aim}
+    numbers = {"p50": figure.median, "p99": figure.quantile(0.99), "max": max(figure.values)}
+    return {
+        **record,
+        "unit": figure.unit,
+        "n": len(figure.values),
+        **{name: round(value, 3) for name, value in numbers.items()},
+        "values": [round(value, 3) for value in figure.values],
+        "detail": {name: round(value, 3) for name, value in figure.detail.items()},
+        "load": figure.load,
+    }
+
+
+def _short(value: float, unit: str = "") -> str:
+    if unit == PERCENT:
+        return f"{value:.2f}"
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.1f}"
