@@ -21,7 +21,7 @@ class Reflector:
     """Feeds `store` with the objects of `kind`, of one namespace or all, that the selectors in `query` let through.
 
     What is deleted while no watch runs is found by the next list. Errors end nothing: the store keeps what it has,
-    and the reflector tries again, ever more slowly up to half a minute.
+    and the reflector tries again, ever more slowly up to ten seconds.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Reflector:
 
     async def run(self) -> None:
         """Follow the API server until cancelled."""
-        backoff = Backoff(first=0.2, limit=30.0)
+        backoff = Backoff(first=0.2, limit=10.0)
         while True:
             try:
                 if self._since is None:

@@ -41,7 +41,7 @@ class _Endless:
         delay = 0.2
         while True:
             yield delay
-            delay = min(10.0, 2 * delay)
+            delay = min(5.0, 2 * delay)
 
 
 class KopfFeed:

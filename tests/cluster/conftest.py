@@ -9,12 +9,19 @@ import yaml
 from exalb.apiserver import ApiServer
 from exalb.credentials import Credentials, load_credentials
 from tests.cluster.gate import Gate
+from tests.cluster.programs import Programs
 from tests.cluster.world import World
 from tests.lab import layout
 from tests.lab.cluster import Lab
 from tests.lab.nodeconfig import API_PORT
 
 CRDS = Path(__file__).parents[2] / "crds"
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Keep the tests that make pools and peers, which are the whole cluster's, from running side by side."""
+    if "world" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.xdist_group("world"))
 
 
 @pytest.fixture(scope="session")
@@ -63,3 +70,10 @@ async def api(credentials: Credentials) -> AsyncIterator[ApiServer]:
     """Return our client, by way of the gate."""
     async with ApiServer(credentials) as api:
         yield api
+
+
+@pytest.fixture
+def programs(cluster: Lab, tmp_path: Path) -> Iterator[Programs]:
+    """Return what starts ExaLB's programs; none of them outlives the test."""
+    with Programs(cluster, tmp_path).ended() as programs:
+        yield programs

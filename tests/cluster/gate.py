@@ -27,6 +27,10 @@ class Gate:
         self._relays: set[asyncio.Task[None]] = set()
         self.port = 0
 
+    def lead_to(self, port: int) -> None:
+        """Lead connections that come from now on to another port."""
+        self._target = self._target[0], port
+
     @property
     def url(self) -> str:
         """The API server as seen through the gate."""

@@ -1,7 +1,5 @@
 """A reflector has what the API server has: through changes, gaps, forgotten history and selectors."""
 
-import asyncio
-
 import pytest
 
 from exalb.apiserver import ApiServer, GoneError
@@ -10,6 +8,7 @@ from exalb.kinds import NAMESPACE, SERVICE
 from exalb.reflector import Reflector
 from exalb.store import Store
 from tests.cluster.following import running, seen
+from tests.cluster.fresh import forgetful_server
 from tests.cluster.gate import Gate
 from tests.cluster.world import World
 
@@ -54,14 +53,15 @@ async def test_what_vanished_in_forgotten_history_is_gone(api: ApiServer, world:
         await seen(store, lambda picture: names(picture, world) == {"ghost", "kept"})
         gate.shut()
         world.delete(f"{world.services}/ghost")
-        await asyncio.to_thread(world.forget_history)
-        gate.open()
-        await seen(store, lambda picture: names(picture, world) == {"kept"})
-    # The server says that it forgot in two ways: in the stream of a watch, and as the status of a list's next page.
-    with pytest.raises(GoneError):
-        await anext(aiter(api.watch(SERVICE.collection(), {}, since=version, seconds=5)))
-    with pytest.raises(GoneError):
-        await anext(aiter(api.list(NAMESPACE.collection(), {"continue": page["metadata"]["continue"]})))
+        with forgetful_server(world.cluster) as port:
+            gate.lead_to(port)
+            gate.open()
+            await seen(store, lambda picture: names(picture, world) == {"kept"})
+            # The server says that it forgot in two ways: in the stream of a watch, and as the status of a list.
+            with pytest.raises(GoneError):
+                await anext(aiter(api.watch(SERVICE.collection(), {}, since=version, seconds=5)))
+            with pytest.raises(GoneError):
+                await anext(aiter(api.list(NAMESPACE.collection(), {"continue": page["metadata"]["continue"]})))
 
 
 async def test_a_service_that_is_no_load_balancer_any_more_leaves_the_selection(api: ApiServer, world: World) -> None:

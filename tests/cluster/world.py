@@ -1,20 +1,14 @@
-"""The objects of one test on the API server, and what the server counted."""
+"""The objects of one test on the API server."""
 
-import http.client
-import json
-import re
-import socket
-from itertools import count
+from collections.abc import Mapping
 from typing import Any
 
 from tests.lab import wait
 from tests.lab.api import Json
+from tests.lab.audit import Write
 from tests.lab.cluster import Lab
 
 OURS = "/apis/exalb.io/v1beta1"
-PLURALS = ("ipaddresspools", "bgppeers", "bgpadvertisements", "bgpspeakers")
-PATCHES = re.compile(r'^apiserver_request_total\{(?P<labels>[^}]*verb="PATCH"[^}]*)\} (?P<number>\S+)$', re.MULTILINE)
-_NUMBERS = count(1)
 
 
 class World:
@@ -23,7 +17,9 @@ class World:
     def __init__(self, cluster: Lab) -> None:
         self.cluster = cluster
         self.api = cluster.api
-        self.namespace = f"test-{next(_NUMBERS)}"
+        self.namespace = ""
+        self.made: list[str] = []
+        """Paths of the custom resources, which belong to no namespace."""
 
     def begin(self) -> None:
         """Make the namespace."""
@@ -33,8 +29,9 @@ class World:
         """Remove what the test made."""
         for service in self.api.items(self.services):
             self.delete(f"{self.services}/{service['metadata']['name']}")
-        for plural in PLURALS:
-            self.api.request("DELETE", f"{OURS}/{plural}")
+        for path in self.made:
+            if self.api.find(path):
+                self.delete(path)
         self.delete(f"/api/v1/namespaces/{self.namespace}")
 
     @property
@@ -59,9 +56,10 @@ class World:
         """Make a pool."""
         return self.custom("ipaddresspools", "IPAddressPool", name, {"addresses": list(addresses)})
 
-    def custom(self, plural: str, kind: str, name: str, spec: Json) -> Json:
+    def custom(self, plural: str, kind: str, name: str, spec: Mapping[str, Any]) -> Json:
         """Make a custom resource."""
-        body = {"apiVersion": "exalb.io/v1beta1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+        body = {"apiVersion": "exalb.io/v1beta1", "kind": kind, "metadata": {"name": name}, "spec": dict(spec)}
+        self.made.append(f"{OURS}/{plural}/{name}")
         return self.create(f"{OURS}/{plural}", body)
 
     def addresses(self, name: str) -> list[str]:
@@ -73,34 +71,12 @@ class World:
         """Return a Service's first address, once it has one."""
         return wait.until(f"{name} has an address", lambda: self.addresses(name), seconds=seconds)[0]
 
-    def patches(self) -> dict[str, float]:
-        """Return how many patches the server has done of what ExaLB may write, by resource."""
-        found: dict[str, float] = {}
-        for match in PATCHES.finditer(self.api.get("/metrics")["message"]):
-            labels = dict(re.findall(r'(\w+)="([^"]*)"', match["labels"]))
-            if labels["resource"] in (*PLURALS, "services"):
-                key = labels["resource"]
-                found[key] = found.get(key, 0) + float(match["number"])
-        return found
+    def writes(self, user: str, after: int) -> list[Write]:
+        """Return what `user` wrote since the audit log ended at `after`, its Lease aside."""
+        found = self.cluster.control_plane.audit.writes(after)
+        return [write for write in found if write.user == user and write.resource != "leases"]
 
-    def forget_history(self) -> None:
-        """Let the API server forget all changes up to now, so that nobody can watch from before."""
-        plane = self.cluster.control_plane
-        plane.stop("kube-apiserver")
-        answer = _etcd(self.cluster, "/v3/kv/range", {"key": "AA=="})
-        revision = answer["header"]["revision"]
-        _etcd(self.cluster, "/v3/kv/compaction", {"revision": revision, "physical": True})
-        plane.start("kube-apiserver")
-        self.api.close()
-        plane.wait_ready()
-
-
-def _etcd(cluster: Lab, path: str, body: Json) -> Json:
-    connection = http.client.HTTPConnection("127.0.0.1", 2379)
-    made = cluster.control_plane.namespace.open_socket(socket.AF_INET, socket.SOCK_STREAM)
-    made.connect(("127.0.0.1", 2379))
-    connection.sock = made
-    connection.request("POST", path, json.dumps(body))
-    answer: Json = json.loads(connection.getresponse().read())
-    connection.close()
-    return answer
+    @property
+    def end_of_audit(self) -> int:
+        """Where the audit log ends now."""
+        return self.cluster.control_plane.audit.end
