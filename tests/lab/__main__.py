@@ -14,6 +14,7 @@ from tests.lab.binaries import BinariesError
 from tests.lab.cgroups import CgroupError
 from tests.lab.cluster import ESTIMATE, CommandError, Lab, LabBusyError
 from tests.lab.controlplane import ControlPlaneError
+from tests.lab.images import ECHO_HNAME
 from tests.lab.narration import Narration
 from tests.lab.network import NetworkError
 from tests.lab.node import NodeError
@@ -63,8 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return commands[options.command](lab, options)
     except EXPECTED as error:
-        console.print(f"\n[bold red]It failed.[/bold red] {type(error).__name__}:", highlight=False)
-        console.print(str(error), markup=False, highlight=False)
+        console.print(f"\n[bold red]It failed.[/bold red] {type(error).__name__}:", highlight=False, soft_wrap=True)
+        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         console.print("\nInterrupted: nothing of what was begun stays.")
@@ -156,18 +157,19 @@ def _guide(lab: Lab) -> None:
     commands = {
         "kubectl get nodes,services,ipaddresspools,bgppeers,bgpspeakers": "the cluster",
         'vtysh -c "show ip route bgp"': "the router in front of it",
-        f"curl http://{layout.first(layout.POOL4)}/": "a host outside, behind the router",
-        "helm list --all-namespaces": "what is installed",
+        f"kubectl create deployment web --image={ECHO_HNAME}": "a server of your own",
+        "kubectl expose deployment web --type=LoadBalancer --port=80": "its address and its routes",
+        f"curl http://{layout.first(layout.POOL4)}/": "asked by a host outside, behind the router",
     }
     for command, meaning in commands.items():
-        narration.console.print(f"  {lab.layout.bin}/[bold]{command}[/bold]  [dim]# {meaning}[/dim]", highlight=False)
+        narration.hint(f"{lab.layout.bin}/{command}", meaning)
     targets = {
         f"make lab-shell{other}": "a shell where these are in the PATH",
         f"make lab-reload{other}": "after a change of the code",
         f"make lab-down{other}": "end it, without a trace",
     }
     for command, meaning in targets.items():
-        narration.console.print(f"  [bold]{command}[/bold]  [dim]# {meaning}[/dim]", highlight=False)
+        narration.hint(command, meaning)
 
 
 if __name__ == "__main__":

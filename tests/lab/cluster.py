@@ -149,7 +149,7 @@ class Lab:
 
     def environment(self) -> Mapping[str, str]:
         """Return what a process that is to use the lab's cluster needs in its environment."""
-        return {**os.environ, "KUBECONFIG": str(self.layout.kubeconfig), "EXALB_LAB": self.name}
+        return {**os.environ, **self.layout.environment}
 
     def load(self, archives: Sequence[Archive]) -> None:
         """Put images on every node."""

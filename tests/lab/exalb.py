@@ -2,16 +2,19 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from tests.lab import images
+from tests.lab import images, wait
 from tests.lab.cluster import Lab
 from tests.lab.images import CHECKOUT, Archive
 from tests.lab.node import Node
 
 RELEASE, NAMESPACE = "exalb", "exalb-system"
 CHART = CHECKOUT / "charts" / "exalb"
-SECONDS = "40s"
+WORKLOADS = ("deployments/exalb-controller", "daemonsets/exalb-speaker")
+SPEAKER = "app.kubernetes.io/component=speaker"
+SECONDS = "120s"
 
 
 def install(lab: Lab, values: Mapping[str, Any] | None = None) -> None:
@@ -20,14 +23,23 @@ def install(lab: Lab, values: Mapping[str, Any] | None = None) -> None:
     `values` are the chart's. CommandError has Helm's words and what the pods say when it does not become ready.
     """
     with lab.narration.step("ExaLB: helm install"):
-        _helm(lab, ["install", "--create-namespace"], ready_image(lab), values or {})
+        _helm(lab, ["install", "--create-namespace", "--wait", f"--timeout={SECONDS}"], ready_image(lab), values or {})
 
 
 def reload(lab: Lab) -> Archive:
-    """Bring the checkout's code as it is now into a lab where ExaLB is installed; returns when it runs."""
+    """Bring the checkout's code as it is now into a lab where ExaLB is installed; returns when it runs.
+
+    All pods go at once: whoever changes the code waits for it, and not for a rollout that spares the traffic.
+    """
     image = ready_image(lab)
-    with lab.narration.step("ExaLB: helm upgrade"):
+    with lab.narration.step("ExaLB: helm upgrade, all pods at once"):
         _helm(lab, ["upgrade", "--reuse-values"], image, {})
+        wait.until("the new image is in force", partial(_is_observed, lab), seconds=10)
+        here = f"--namespace={NAMESPACE}"
+        if old := _of_other_images(lab, image):
+            lab.kubectl("delete", *old, here, "--wait=false", "--ignore-not-found")
+        for workload in WORKLOADS:
+            lab.kubectl("rollout", "status", workload, here, f"--timeout={SECONDS}")
     return image
 
 
@@ -41,10 +53,25 @@ def uninstall(lab: Lab) -> None:
     lab.helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--wait")
 
 
+def _is_observed(lab: Lab) -> bool:
+    """Tell whether Kubernetes' controllers have seen the newest change of ours; pods are made by it from then on."""
+    found = [lab.api.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/{workload}") for workload in WORKLOADS]
+    return all(item["status"].get("observedGeneration") == item["metadata"]["generation"] for item in found)
+
+
+def _of_other_images(lab: Lab, image: Archive) -> list[str]:
+    """Name the speaker's pods and the controller's replica sets (which would make their pods again) of other images."""
+    pods = lab.api.items(f"/api/v1/namespaces/{NAMESPACE}/pods", labelSelector=SPEAKER)
+    sets = lab.api.items(f"/apis/apps/v1/namespaces/{NAMESPACE}/replicasets")
+    specs = {f"pod/{pod['metadata']['name']}": pod["spec"] for pod in pods}
+    specs |= {f"replicaset/{found['metadata']['name']}": found["spec"]["template"]["spec"] for found in sets}
+    return [name for name, spec in specs.items() if any(c["image"] != image.reference for c in spec["containers"])]
+
+
 def _helm(lab: Lab, action: Sequence[str], image: Archive, values: Mapping[str, Any]) -> None:
     repository, _, tag = image.reference.rpartition(":")
     settings = {**values, "image": {**values.get("image", {}), "repository": repository, "tag": tag}}
-    words = [*action, RELEASE, str(CHART), "--namespace", NAMESPACE, "--values=-", "--wait", f"--timeout={SECONDS}"]
+    words = [*action, RELEASE, str(CHART), "--namespace", NAMESPACE, "--values=-"]
     lab.helm(*words, given=json.dumps(settings))
 
 

@@ -79,6 +79,13 @@ class Layout:
         """The identity of the process that the lab belongs to."""
         return self.state / "owner.pid"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What kubectl and Helm need; what they keep on disk goes with the lab, for labs have equal addresses."""
+        caches = ("KUBECACHEDIR", "HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME")
+        kept = {name: str(self.state / "kubectl") for name in caches}
+        return {"KUBECONFIG": str(self.kubeconfig), "EXALB_LAB": self.name, **kept}
+
     def log(self, name: str) -> Path:
         """Return where a process writes what it has to say."""
         return self.state / "logs" / f"{name}.log"

@@ -25,11 +25,11 @@ class Narration:
 
     def say(self, text: str) -> None:
         """Tell a detail of the step at hand."""
-        self.console.print(f"   [dim]{escape(text)}[/dim]", highlight=False)
+        self.console.print(f"   [dim]{escape(text)}[/dim]", highlight=False, soft_wrap=True)
 
     def title(self, text: str) -> None:
         """Begin a chapter."""
-        self.console.print(f"\n[bold cyan]{escape(text)}[/bold cyan]", highlight=False)
+        self.console.print(f"\n[bold cyan]{escape(text)}[/bold cyan]", highlight=False, soft_wrap=True)
 
     def typed(self, command: str) -> None:
         """Show a command as a person would type it."""
@@ -41,6 +41,11 @@ class Narration:
         """Show what came back."""
         for line in text.rstrip().splitlines() or ["(nothing)"]:
             self.console.print(f"  {escape(line)}", highlight=False, soft_wrap=True)
+
+    def hint(self, command: str, meaning: str) -> None:
+        """Offer a command, with what it is for."""
+        line = f"  [bold]{escape(command)}[/bold]  [dim]# {escape(meaning)}[/dim]"
+        self.console.print(line, highlight=False, soft_wrap=True)
 
     @contextlib.contextmanager
     def step(self, text: str) -> Iterator[None]:

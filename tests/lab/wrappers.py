@@ -14,12 +14,12 @@ def write(lab: Layout, programs: Path, router: Router) -> None:
     """Write `kubectl`, `helm`, `vtysh`, `curl` and `lab-shell` into the lab's bin directory."""
     lab.bin.mkdir(exist_ok=True)
     control, client = lab.namespace(fabric.CONTROL_PLANE), lab.namespace(fabric.CLIENT)
-    cluster = ["env", f"KUBECONFIG={lab.kubeconfig}"]
+    cluster = ["env", *(f"{name}={value}" for name, value in lab.environment.items())]
     for program in ("kubectl", "helm"):
         _script(lab.bin / program, control, [*cluster, programs / program])
     _script(lab.bin / "vtysh", router.namespace, router.look.split())
     _script(lab.bin / "curl", client, ["curl"])
-    inside = [*cluster, f"EXALB_LAB={lab.name}", f"PATH={lab.bin}:{_PATH}", "bash"]
+    inside = [*cluster, f"PATH={lab.bin}:{_PATH}", "bash"]
     _script(lab.bin / "lab-shell", control, inside)
 
 
