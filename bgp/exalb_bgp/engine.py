@@ -111,7 +111,7 @@ class Engine:
                 adjacency.adopt(table, snapshot.updates_sent > 0)
             else:
                 adjacency.held = table
-            self._statuses[address] = words.adopted(adjacency.session, snapshot, old.since or now)
+            self._statuses[address] = words.adopted(adjacency.session, snapshot, old.since, now)
 
     def steps(self) -> Iterator[Step]:
         """Yield what shall be done next, for every peer; what is yielded counts as under way."""

@@ -1,6 +1,7 @@
 """What an engine tells of its sessions, one value for each kind of news. Peers are known by their address."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeAlias
 
 from exalb_bgp.rib import Address, Attributes, Prefix
@@ -90,3 +91,5 @@ class Snapshot:
     graceful_restart: bool
     updates_sent: int
     """UPDATE messages of this session, End-of-RIB included."""
+    lasted: timedelta = timedelta()
+    """How long it has been Established, in whole seconds."""

@@ -35,13 +35,13 @@ def observe(status: SessionStatus, session: Session, event: Event, now: datetime
             return status
 
 
-def adopted(session: Session, snapshot: Snapshot, since: datetime | None) -> SessionStatus:
-    """Return the status of a session that was there before the driver; `since` is None when it is not known."""
+def adopted(session: Session, snapshot: Snapshot, since: datetime | None, now: datetime) -> SessionStatus:
+    """Return the status of a session that was there before the driver; down it is `since` then, or since now."""
     if snapshot.state is not State.ESTABLISHED:
-        return replace(started(session), state=_shown(snapshot.state), since=since)
+        return replace(started(session), state=_shown(snapshot.state), since=since or now)
     return SessionStatus(
         state=State.ESTABLISHED,
-        since=since,
+        since=now - snapshot.lasted,
         families=snapshot.families,
         graceful_restart=snapshot.graceful_restart and session.graceful_restart is not None,
         extended_next_hop=session.extended_next_hop,

@@ -1,7 +1,7 @@
 """What the controller and the speakers tell the API server. Pure: plan and observation in, writes and events out."""
 
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from exalb.allocation import Allocation, PoolUse
@@ -15,6 +15,8 @@ from exalb.writes import API_VERSION, READY, Changes, StatusWrite, Wanted, condi
 from exalb_bgp.session import Family, SessionStatus, State
 from exalb_bgp.speaker import SpeakerStatus
 
+_SAME_MOMENT = timedelta(seconds=2)
+"""An engine tells the age of a session in whole seconds: a new speaker finds its beginning only about there."""
 _RULES = ("pools", "peers", "advertisements", "nodes", "secrets")
 
 
@@ -78,8 +80,10 @@ def _new_speaker(node: Node) -> dict[str, Any]:
 
 
 def _speaker_status(plan: NodePlan, status: SpeakerStatus, current: Mapping[str, Any], now: str) -> dict[str, Any]:
+    before = {session["peer"]: session for session in current.get("sessions") or ()}
     sessions = [
-        _session(name, one, status.sessions.get(name, SessionStatus())) for name, one in sorted(plan.sessions.items())
+        _session(name, one, status.sessions.get(name, SessionStatus()), before.get(name, {}))
+        for name, one in sorted(plan.sessions.items())
     ]
     up = sum(1 for session in sessions if session["state"] == State.ESTABLISHED.value)
     prefixes = {prefix for one in plan.sessions.values() for prefix in one.rib}
@@ -101,7 +105,7 @@ def _ready(status: SpeakerStatus) -> Wanted:
     return Wanted(READY, "False", "EngineNotConnected", "the BGP engine of this node does not answer: see its log")
 
 
-def _session(name: str, plan: SessionPlan, status: SessionStatus) -> dict[str, Any]:
+def _session(name: str, plan: SessionPlan, status: SessionStatus, before: Mapping[str, Any]) -> dict[str, Any]:
     session = plan.session
     told: dict[str, Any] = {
         "peer": name,
@@ -113,7 +117,13 @@ def _session(name: str, plan: SessionPlan, status: SessionStatus) -> dict[str, A
         "prefixesSent": status.sent,
     }
     if status.since:
-        told["since"] = status.since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        told["since"] = _since(status.since, before.get("since") if before.get("state") == told["state"] else None)
     if status.last_error:
         told["lastError"] = status.last_error[:1024]
     return told
+
+
+def _since(moment: datetime, before: str | None) -> str:
+    if before and abs(datetime.fromisoformat(before) - moment) <= _SAME_MOMENT:
+        return before
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -164,6 +165,7 @@ def _snapshot(entry: Mapping[str, Any]) -> events.Snapshot:
         families=frozenset(_FAMILIES[name] for name in entry["families"] if name in _FAMILIES),
         graceful_restart=bool(entry["peer"]["capabilities"]["graceful-restart"]),
         updates_sent=entry["messages"]["sent"]["update"],
+        lasted=timedelta(seconds=entry["duration"] if entry["state"] == "up" else 0),
     )
 
 
