@@ -11,6 +11,7 @@ from tests.lab import network, sweep, wait
 from tests.lab.cluster import Lab
 from tests.lab.images import CHECKOUT, ECHO_HNAME
 from tests.lab.layout import Layout
+from tests.lab.node import Node
 
 HOLDER = """
 import signal, sys
@@ -84,18 +85,26 @@ def test_a_half_made_lab_is_cleared_away(nodes: Lab) -> None:
 
 def test_a_node_comes_back_after_a_loss_of_power(nodes: Lab) -> None:
     """A killed node keeps its disk: its kubelet reports again, and the images are there."""
-    node = nodes.node("n2")
-    images = set(node.run(["ctr", "--namespace=k8s.io", "images", "list", "--quiet"]).stdout.split())
-    node.kill()
-    assert node.pid is None
-    last_sign = _sign_of_life(nodes)
-    node.start()
-    wait.until("kubelet reports again", lambda: _sign_of_life(nodes) > last_sign)
-    nodes.wait_nodes()
-    assert images <= set(node.run(["ctr", "--namespace=k8s.io", "images", "list", "--quiet"]).stdout.split())
+    lab = Lab(f"{nodes.name}p")
+    lab.up(1)
+    try:
+        node = lab.node("n1")
+        images = _images(node)
+        node.kill()
+        assert node.pid is None
+        last_sign = _sign_of_life(lab)
+        node.start()
+        wait.until("kubelet reports again", lambda: _sign_of_life(lab) > last_sign)
+        assert images <= _images(node)
+    finally:
+        lab.down()
+
+
+def _images(node: Node) -> set[str]:
+    return set(node.run(["ctr", "--namespace=k8s.io", "images", "list", "--quiet"]).stdout.split())
 
 
 def _sign_of_life(lab: Lab) -> str:
-    """Return when kubelet of n2 last renewed its lease; such times compare as they are written."""
-    lease = lab.api.get("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n2")
+    """Return when kubelet of n1 last renewed its lease; such times compare as they are written."""
+    lease = lab.api.get("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n1")
     return str(lease["spec"]["renewTime"])
