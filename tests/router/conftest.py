@@ -56,6 +56,12 @@ def world(built: World) -> World:
     return built
 
 
+@pytest.fixture(params=[family.value for family in Family])
+def trio(world: World, request: pytest.FixtureRequest) -> list[Peer]:
+    """Sessions with all three routers: over IPv4, then over IPv6."""
+    return [peer for peer in world.peers.values() if peer.family.value == request.param]
+
+
 @pytest.fixture(params=PEERS)
 def peer(world: World, request: pytest.FixtureRequest) -> Peer:
     """Each session in turn."""
@@ -63,6 +69,6 @@ def peer(world: World, request: pytest.FixtureRequest) -> Peer:
 
 
 @pytest.fixture(params=[maker.kind for maker in MAKERS])
-def pair(world: World, request: pytest.FixtureRequest) -> tuple[Peer, Peer]:
+def pair(world: World, request: pytest.FixtureRequest) -> list[Peer]:
     """Both sessions of each router in turn: over IPv4, over IPv6."""
-    return world.peers[f"{request.param}-ipv4"], world.peers[f"{request.param}-ipv6"]
+    return [peer for peer in world.peers.values() if peer.router.kind == request.param]

@@ -54,41 +54,45 @@ def spread(*choices: Attributes) -> Rib:
 
 def test_a_router_holds_exactly_what_it_is_told(world: World, peer: Peer) -> None:
     before = world.connections()
-    world.tell(peer, table(40))
+    world.tell(table(40), peer)
     world.until_told(peer)
-    world.tell(peer, {prefix: a for n, (prefix, a) in enumerate(table(60).items()) if n % 3})
+    world.tell({prefix: a for n, (prefix, a) in enumerate(table(60).items()) if n % 3}, peer)
     world.until_told(*world.peers.values())
-    world.tell(peer, {})
+    world.tell({}, peer)
     world.until_told(*world.peers.values())
     assert world.connections() == before
 
 
 def test_self_is_the_next_hop_where_none_is_given(world: World, peer: Peer) -> None:
-    world.tell(peer, {host(peer.family, 1): Attributes()})
+    world.tell({host(peer.family, 1): Attributes()}, peer)
     world.until_told(peer)
 
 
 def test_every_attribute_arrives_and_changes(world: World, peer: Peer) -> None:
     choices = [*EACH.values(), *PREPENDED.values(), ALL]
-    world.tell(peer, spread(*choices))
+    world.tell(spread(*choices), peer)
     world.until_told(peer)
-    world.tell(peer, spread(*reversed(choices)))
+    world.tell(spread(*reversed(choices)), peer)
     world.until_told(peer)
     assert world.engine.settle().sessions[peer.name].sent == 2 * len(choices)
 
 
-def test_ibgp_carries_local_preference(world: World, peer: Peer) -> None:
-    world.change(peer, {"local_asn": ROUTER_ASN}, {"asn": ROUTER_ASN})
-    choices = [*EACH.values(), ALL, Attributes(local_pref=250), Attributes(local_pref=0), replace(ALL, local_pref=50)]
-    world.tell(peer, spread(*choices))
-    world.until_established(peer)
-    world.until_told(peer)
+def test_ibgp_carries_local_preference(world: World) -> None:
+    peers = list(world.peers.values())
+    for peer in peers:
+        world.change(peer, {"local_asn": ROUTER_ASN}, {"asn": ROUTER_ASN})
+    world.act()
+    preferred = [Attributes(local_pref=250), Attributes(local_pref=0), replace(ALL, local_pref=50)]
+    world.tell(spread(*EACH.values(), ALL, *preferred), *peers)
+    world.until_established(*peers)
+    world.until_told(*peers)
 
 
-def test_local_preference_stays_inside_the_as(world: World, peer: Peer) -> None:
-    world.tell(peer, spread(Attributes(local_pref=250), Attributes(local_pref=50, med=1)))
-    world.until_told(peer)
-    assert {route.local_pref for route in world.received(peer).values()} <= {None, 100}, "EBGP peers were told"
+def test_local_preference_stays_inside_the_as(world: World, trio: list[Peer]) -> None:
+    world.tell(spread(Attributes(local_pref=250), Attributes(local_pref=50, med=1)), *trio)
+    world.until_told(*trio)
+    for peer in trio:
+        assert {route.local_pref for route in world.received(peer).values()} <= {None, 100}, "an EBGP peer was told"
 
 
 def test_a_storm_of_changes_ends_in_the_right_tables(world: World) -> None:

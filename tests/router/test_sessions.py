@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
-from exalb_bgp.rib import Attributes
+from exalb_bgp.rib import Attributes, Prefix
 from exalb_bgp.session import Family, Password, State
 from tests.lab.wait import until
 from tests.router.world import NODE, OTHER, Peer, World, host, table
@@ -39,77 +41,130 @@ OPTIONS = {
 }
 
 
-def others(world: World, *peers: Peer) -> dict[str, int]:
-    """Count the connections of all sessions but these."""
-    return {name: count for name, count in world.connections().items() if world.peers[name] not in peers}
-
-
 @pytest.mark.parametrize("name", OPTIONS)
-def test_a_session_opens_as_asked(world: World, pair: tuple[Peer, Peer], name: str) -> None:
-    before = others(world, *pair)
-    for peer in pair:
-        world.ribs[peer.name] = table(6)
+def test_a_session_opens_as_asked(world: World, trio: list[Peer], name: str) -> None:
+    before = world.connections(but=trio)
+    for peer in trio:
         world.change(peer, OPTIONS[name].session(peer), OPTIONS[name].neighbor(peer))
-    world.until_established(*pair)
-    world.until_told(*pair)
-    assert others(world, *pair) == before
-    for peer in pair:
+    world.act()
+    world.tell(table(6), *trio)
+    world.until_established(*trio)
+    world.until_told(*trio)
+    assert world.connections(but=trio) == before
+    for peer in trio:
         told = peer.router.peerings()[world.node_address(peer)]
         assert told.hold_time == world.sessions[peer.name].hold_time
         assert told.graceful_restart == (world.sessions[peer.name].graceful_restart is not None)
 
 
-def test_one_family_only(world: World, peer: Peer) -> None:
-    world.change(peer, {"families": frozenset({peer.family})}, {})
-    world.ribs[peer.name] = table(6)
+@pytest.mark.parametrize("name", ["md5", "gtsm"])
+def test_a_session_follows_a_router_that_changed_first(world: World, trio: list[Peer], name: str) -> None:
+    """The old session breaks and comes again half-way, then the engine is told; it must not wait for a timer."""
+    before = world.connections(but=trio)
+    for peer in trio:
+        world.change(peer, OPTIONS[name].session(peer), OPTIONS[name].neighbor(peer))
+    world.act_on_routers()
+    for peer in trio:
+        until(f"{peer.name} is down", partial(down, world, peer))
+    world.act_on_engine()
+    for peer in trio:
+        until(f"{peer.name} is Established", partial(world.established, peer), seconds=15)
+    assert world.connections(but=trio) == before
+
+
+def test_one_family_only(world: World, trio: list[Peer]) -> None:
+    for peer in trio:
+        world.change(peer, {"families": frozenset({peer.family})}, {})
     world.act()
-    world.until_established(peer)
-    kept = {prefix for prefix in table(6) if prefix.version == int(peer.family.value[-1])}
-    until("only its own family arrives", lambda: world.received(peer).keys() == kept)
-    assert world.engine.settle().sessions[peer.name].families == {peer.family}
+    world.tell(table(6), *trio)
+    world.until_established(*trio)
+    for peer in trio:
+        own = {prefix for prefix in table(6) if f"ipv{prefix.version}" == peer.family.value}
+        until("only its own family arrives", partial(holds, world, peer, own))
+        assert world.engine.settle().sessions[peer.name].families == {peer.family}
 
 
-def test_a_wrong_password_keeps_one_session_down(world: World, peer: Peer) -> None:
-    before = world.connections(but=peer)
-    world.change(peer, {"password": Password(b"wrong")}, {"password": SECRET})
-    until("the engine sees it down", lambda: world.engine.session(peer.name).state is not State.ESTABLISHED)
-    assert not world.established(peer)
-    assert "wrong" not in str(world.engine.session(peer.name).last_error)
-    world.change(peer, {"password": Password(SECRET.encode())}, {})
-    world.until_established(peer)
-    assert world.connections(but=peer) == before
+def holds(world: World, peer: Peer, prefixes: set[Prefix]) -> bool:
+    """Whether these are the prefixes that the router has from a session."""
+    return world.received(peer).keys() == prefixes
 
 
-def test_a_wrong_asn_is_told_in_words(world: World, peer: Peer) -> None:
-    before = world.connections(but=peer)
-    world.change(peer, {"local_asn": 64600}, {})
-    until("the refusal is told", lambda: "AS" in str(world.engine.session(peer.name).last_error))
-    world.change(peer, {"local_asn": peer.session.local_asn}, {})
-    world.until_established(peer, seconds=60)
-    assert world.connections(but=peer) == before
-
-
-def test_sessions_come_and_go_alone(world: World, peer: Peer) -> None:
-    for each in world.peers.values():
-        world.ribs[each.name] = table(4)
+def test_a_wrong_password_keeps_a_session_down(world: World, trio: list[Peer]) -> None:
+    before = world.connections(but=trio)
+    for peer in trio:
+        world.change(peer, {"password": Password(b"wrong")}, {"password": SECRET})
     world.act()
+    for peer in trio:
+        until(f"{peer.name} is down", partial(down, world, peer))
+        assert "wrong" not in str(world.engine.session(peer.name).last_error)
+        world.change(peer, {"password": Password(SECRET.encode())}, {})
+    world.act()
+    world.until_established(*trio)
+    assert world.connections(but=trio) == before
+
+
+def down(world: World, peer: Peer) -> bool:
+    """Whether both ends call a session down."""
+    return world.engine.session(peer.name).state is not State.ESTABLISHED and not world.established(peer)
+
+
+def test_a_wrong_asn_is_told_in_words(world: World, trio: list[Peer]) -> None:
+    before = world.connections(but=trio)
+    for peer in trio:
+        world.change(peer, {"local_asn": 64600}, {})
+    world.act()
+    for peer in trio:
+        until(f"{peer.name} tells of the AS", partial(complains_of_the_asn, world, peer))
+        world.change(peer, {"local_asn": peer.session.local_asn}, {})
+    world.act()
+    world.until_established(*trio, seconds=60)
+    assert world.connections(but=trio) == before
+
+
+def complains_of_the_asn(world: World, peer: Peer) -> bool:
+    """Whether the engine says in words what is wrong."""
+    said = world.engine.session(peer.name).last_error
+    assert "bad peer AS" in str(said), said
+    return True
+
+
+def test_sessions_come_and_go_alone(world: World, trio: list[Peer]) -> None:
+    world.tell(table(4), *world.peers.values())
     world.until_told(*world.peers.values())
-    before = world.connections(but=peer)
-    world.remove(peer)
-    until("the router lost the session", lambda: not world.established(peer))
-    world.sessions[peer.name] = peer.session
+    before = world.connections(but=trio)
+    for peer in trio:
+        del world.sessions[peer.name]
     world.act()
-    world.until_established(peer)
+    for peer in trio:
+        until(f"{peer.router.kind} lost the session", partial(down, world, peer))
+        world.sessions[peer.name] = peer.session
+    world.act()
+    world.until_established(*trio)
     world.until_told(*world.peers.values())
-    assert world.connections(but=peer) == before
+    assert world.connections(but=trio) == before
+
+
+@pytest.mark.parametrize("password", [None, SECRET], ids=["open", "md5"])
+def test_a_router_may_take_whoever_calls(world: World, password: str | None) -> None:
+    """Dynamic neighbours of FRR: one listen range for a whole fabric, with one password."""
+    peers = [world.peers["frr-ipv4"], world.peers["frr-ipv6"]]
+    for peer in peers:
+        fabric = ip_network(f"{peer.address}/{24 if peer.family is Family.IPV4 else 64}", strict=False)
+        key = Password(password.encode()) if password else None
+        world.change(peer, {"password": key}, {"address": fabric, "password": password})
+    world.act()
+    world.tell(table(6), *peers)
+    world.until_established(*peers)
+    world.until_told(*peers)
 
 
 def test_extended_next_hops(world: World) -> None:
-    """IPv4 prefixes with IPv6 next hops (RFC 8950) over the IPv6 sessions; GoBGP offers them by itself."""
+    """IPv4 prefixes with IPv6 next hops (RFC 8950) over the IPv6 sessions."""
     peers = [peer for peer in world.peers.values() if peer.family is Family.IPV6]
     for peer in peers:
-        world.ribs[peer.name] = {host(Family.IPV4, 1): Attributes(next_hop=NODE[Family.IPV6])}
         world.change(peer, {"extended_next_hop": True}, {"extended_next_hop": True})
+    world.act()
+    world.tell({host(Family.IPV4, 1): Attributes(next_hop=NODE[Family.IPV6])}, *peers)
     world.until_established(*peers)
     world.until_told(*peers)
     assert all(world.engine.session(peer.name).extended_next_hop for peer in peers)

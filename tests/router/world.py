@@ -4,14 +4,15 @@ The engine keeps a session over IPv4 and one over IPv6 with every router at the 
 session always shows too that the five others were left alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import Any
 
 from exalb_bgp.rib import Address, Attributes, Prefix, Rib
-from exalb_bgp.session import Family, Session
+from exalb_bgp.session import Family, Session, State
 from exalb_bgp.speaker import Speaker
 from tests.lab.network import Namespace, attach, bridge
 from tests.lab.routers.bird import Bird
@@ -68,6 +69,7 @@ class World:
     """The network with all that runs in it. A story changes what it is about; `reset` brings back the plain state."""
 
     lab: str
+    fabric: Namespace = field(init=False)
     node: Namespace = field(init=False)
     engine: Engine = field(init=False)
     routers: list[Router] = field(default_factory=list)
@@ -75,15 +77,17 @@ class World:
     sessions: dict[str, Session] = field(default_factory=dict)
     neighbors: dict[str, Neighbor] = field(default_factory=dict)
     ribs: dict[str, Rib] = field(default_factory=dict)
+    _acted: dict[str, tuple[object, datetime]] = field(default_factory=dict)
+    """When each session was last asked for otherwise, at one end or both."""
 
     def __post_init__(self) -> None:
         """Name what will be built."""
-        self.node = Namespace(self.lab, "node")
+        self.fabric, self.node = Namespace(self.lab, "fabric"), Namespace(self.lab, "node")
         self.engine = Engine(self.node)
 
     def build(self) -> None:
         """Lay the cables, start the routers and the engine."""
-        switch = bridge(Namespace.create(self.lab, "fabric"))
+        switch = bridge(Namespace.create(self.lab, self.fabric.role))
         Namespace.create(self.lab, self.node.role)
         attach(switch, self.node)
         self.node.sysctl({"net.ipv4.ip_unprivileged_port_start": 0})  # a passive session listens on port 179
@@ -119,34 +123,42 @@ class World:
         self.engine.settle()
 
     def change(self, peer: Peer, session: Mapping[str, Any], neighbor: Mapping[str, Any]) -> None:
-        """Change one session at both ends."""
+        """Ask for one session otherwise at both ends, from the next `act` on."""
         self.sessions[peer.name] = replace(self.sessions[peer.name], **session)
         self.neighbors[peer.name] = replace(self.neighbors[peer.name], **neighbor)
-        self.act()
 
-    def remove(self, peer: Peer) -> None:
-        """Take a session away from the engine; the router still waits for it."""
-        del self.sessions[peer.name]
-        self.act()
-
-    def tell(self, peer: Peer, rib: Rib) -> None:
-        """Make this what the peer shall hold."""
-        self.ribs[peer.name] = rib
-        self.act()
+    def tell(self, rib: Rib, *peers: Peer) -> None:
+        """Make this what the peers shall hold."""
+        self.ribs |= {peer.name: rib for peer in peers}
+        self.act_on_engine()
 
     def act(self) -> None:
-        """Bring the routers' configuration and the engine's goal to what is wanted now."""
+        """Bring both ends to what is wanted now; what differs is closed first, so that old never meets new."""
+        if changed := self._changed():
+            sessions = {name: session for name, session in self.sessions.items() if name not in changed}
+            self.engine.apply(Speaker(sessions, dict(self.ribs)))
+            self.engine.settle()
+            self.act_on_routers()
+        self.act_on_engine()
+
+    def act_on_routers(self) -> None:
+        """Bring the routers' configuration to what is wanted now."""
         for router in self.routers:
             router.configure(*(self.neighbors[name] for name, peer in self.peers.items() if peer.router is router))
-        self.act_on_engine()
+        self._acted |= {name: (ends, datetime.now(UTC)) for name, ends in self._changed().items()}
 
     def act_on_engine(self) -> None:
         """Bring the engine's goal to what is wanted now."""
         self.engine.apply(Speaker(dict(self.sessions), dict(self.ribs)))
 
+    def _changed(self) -> dict[str, object]:
+        """Find the sessions that are wanted otherwise than they were last asked for."""
+        wanted = {name: (self.sessions.get(name), self.neighbors[name]) for name in self.peers}
+        return {name: ends for name, ends in wanted.items() if self._acted.get(name, (None, None))[0] != ends}
+
     def received(self, peer: Peer) -> dict[Prefix, Route]:
         """Return what the router holds from this session."""
-        address = self.neighbors[peer.name].address
+        address = self.node_address(peer)
         return {route.prefix: route for route in peer.router.routes() if route.peer == address}
 
     def established(self, peer: Peer) -> bool:
@@ -155,9 +167,16 @@ class World:
         return told is not None and told.established
 
     def until_established(self, *peers: Peer, seconds: float = 30) -> None:
-        """Wait until the routers call all these sessions Established."""
+        """Wait until both ends call all these sessions Established, in the way they were last asked for."""
         for peer in peers:
-            until(f"{peer.name} is Established", partial(self.established, peer), seconds=seconds)
+            until(f"{peer.name} is Established", partial(self._established_anew, peer), seconds=seconds)
+
+    def _established_anew(self, peer: Peer) -> bool:
+        seen = self.engine.session(peer.name)
+        anew = seen.since is not None and seen.since > self._acted[peer.name][1]
+        assert seen.state is State.ESTABLISHED, seen
+        assert anew, f"still the session of before: {seen}"
+        return self.established(peer)
 
     def until_told(self, *peers: Peer, seconds: float = 20) -> None:
         """Wait until each router holds exactly what it shall, attribute by attribute."""
@@ -177,7 +196,7 @@ class World:
         return Route(
             prefix,
             self.node_address(peer),
-            next_hop=attributes.next_hop or session.local_address or NODE[peer.family],
+            next_hop=attributes.next_hop or self.node_address(peer),
             as_path=(session.local_asn,) * (attributes.as_path_prepend + (not session.is_ibgp)),
             med=attributes.med,
             local_pref=(100 if attributes.local_pref is None else attributes.local_pref) if session.is_ibgp else None,
@@ -186,19 +205,19 @@ class World:
             extended_communities=frozenset(attributes.extended_communities),
         )
 
-    def connections(self, *, but: Peer | None = None) -> dict[str, int]:
+    def connections(self, *, but: Sequence[Peer] = ()) -> dict[str, int]:
         """Count how often each session became Established, by what the routers say."""
+        told = {router.kind: router.peerings() for router in self.routers}
         return {
-            name: peer.router.peerings()[self.node_address(peer)].connections
+            name: told[peer.router.kind][self.node_address(peer)].connections
             for name, peer in self.peers.items()
-            if peer != but
+            if peer not in but
         }
 
     def node_address(self, peer: Peer) -> Address:
-        """Return the node's end of a session, as the router is configured for it."""
-        address = self.neighbors[peer.name].address
-        assert isinstance(address, IPv4Address | IPv6Address)
-        return address
+        """Return the node's end of a session."""
+        session = self.sessions.get(peer.name, peer.session)
+        return session.local_address or NODE[peer.family]
 
 
 def table(count: int, attributes: Attributes | None = None) -> Rib:

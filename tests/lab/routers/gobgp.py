@@ -43,10 +43,23 @@ class GoBgp(Router):
         (self.directory / "gobgpd.toml").write_text("\n".join([*head, *stanzas, ""]))
 
     def configure(self, *neighbors: Neighbor) -> None:
-        """Write the file and have it read again; GoBGP changes only the neighbours that differ."""
-        self._write(neighbors)
+        """Have the file read again; who changed is removed first, or GoBGP refuses the neighbour for a while.
+
+        GoBGP 3.10 keeps the MD5 key of a neighbour that it forgot, so it is started anew where one is dropped.
+        """
+        file = self.directory / "gobgpd.toml"
+        before = file.read_text()
+        kept = tuple(neighbor for neighbor in neighbors if "\n".join(["", *_stanza(neighbor), ""]) in before)
+        if before.count("auth-password") > sum(neighbor.password is not None for neighbor in kept):
+            self.start(*neighbors)
+            return
+        for step in ([kept] if len(kept) < len(neighbors) else []) + [neighbors]:
+            self._write(step)
+            if file.read_text() != before:
+                self._read_again({neighbor.address for neighbor in step})
+
+    def _read_again(self, wanted: set[Address | Prefix]) -> None:
         os.kill(int((self.directory / "gobgpd.pid").read_text()), signal.SIGHUP)
-        wanted = {neighbor.address for neighbor in neighbors}
         until("gobgpd took its file", lambda: self.peerings().keys() == wanted, seconds=10, every=0.02)
 
     def peerings(self) -> Mapping[Address, Peering]:
@@ -89,7 +102,8 @@ class GoBgp(Router):
 def _stanza(neighbor: Neighbor) -> Iterator[str]:
     if isinstance(neighbor.address, IPv4Network | IPv6Network):
         raise TypeError("listen ranges are for FRR")
-    yield from ["[[neighbors]]", "[neighbors.config]", f'neighbor-address = "{neighbor.address}"']
+    yield f"[[neighbors]] # {neighbor}"
+    yield from ["[neighbors.config]", f'neighbor-address = "{neighbor.address}"']
     yield f"peer-as = {neighbor.asn}"
     if neighbor.password:
         yield f'auth-password = "{neighbor.password}"'
