@@ -90,6 +90,7 @@ def test_a_node_comes_back_after_a_loss_of_power(nodes: Lab) -> None:
     try:
         node = lab.node("n1")
         images = _images(node)
+        wait.until("kubelet reports", lambda: _sign_of_life(lab))
         node.kill()
         assert node.pid is None
         last_sign = _sign_of_life(lab)
@@ -106,5 +107,6 @@ def _images(node: Node) -> set[str]:
 
 def _sign_of_life(lab: Lab) -> str:
     """Return when kubelet of n1 last renewed its lease; such times compare as they are written."""
-    lease = lab.api.get("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n1")
+    lease = lab.api.find("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n1")
+    assert lease, "kubelet has no lease yet"
     return str(lease["spec"]["renewTime"])
