@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, ip_network
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from exalb_bgp.convergence import Adjacency
 from exalb_bgp.engine import Engine
@@ -24,6 +24,7 @@ SESSION = Session(
 )
 PREFIXES = [ip_network(f"198.51.100.{number}/32") for number in range(4)]
 ATTRIBUTES = [Attributes(med=med) for med in (None, 1, 2)]
+FAULTS = ["come up"] * 4 + ["flap"] * 4 + ["close", "refresh", "silence", "kill ExaBGP", "kill driver"]
 WALKS = int(os.environ.get("EXALB_WALKS", "400"))
 
 
@@ -36,6 +37,7 @@ class Convergence(RuleBasedStateMachine):
         self.model = ExaBGPModel(SESSION)
         self.desired: dict[Prefix, Attributes] = {}
         self.apply()
+        self.model.open()
 
     def apply(self) -> None:
         """Give the driver the goal that is wanted now."""
@@ -74,72 +76,51 @@ class Convergence(RuleBasedStateMachine):
             self.desired[prefix] = attributes
         self.apply()
 
-    @rule()
-    def drive(self) -> None:
-        """Let the driver have its turn."""
-        self.turn()
+    @rule(moves=st.lists(st.sampled_from("dwwsshh"), min_size=1, max_size=16))
+    def flow(self, moves: list[str]) -> None:
+        """Let driver, ExaBGP's two halves and the ears of the driver have their turns, in any order."""
+        for move in moves:
+            if move == "d":
+                self.turn()
+            elif move == "w":
+                self.model.work()
+            elif move == "s":
+                self.model.send()
+            elif self.model.output:
+                self.deliver(self.model.output.popleft())
 
-    @rule(times=st.integers(1, 6))
-    def hear(self, times: int) -> None:
-        """Let the driver hear some of what was said."""
-        for _ in range(min(times, len(self.model.output))):
-            self.deliver(self.model.output.popleft())
+    @rule(fault=st.sampled_from(FAULTS))
+    def fault(self, fault: str) -> None:
+        """Let something go wrong, and let the session come back most of the time."""
+        if fault in {"close", "flap"}:
+            self.model.close()
+        elif fault == "refresh":
+            self.model.refresh()
+        elif fault == "silence" and self.model.quiet and self.model.up:
+            self.abandon()
+        elif fault == "kill ExaBGP":
+            self.model.die()
+            self.reconnect()
+        elif fault == "kill driver" and not self.model.commands:
+            self.engine = Engine()
+            self.reconnect()
+        if fault != "close":
+            self.model.open()
 
-    @rule(times=st.integers(1, 6))
-    def work(self, times: int) -> None:
-        """Let ExaBGP take in some commands."""
-        for _ in range(times):
-            self.model.work()
+    def abandon(self) -> None:
+        """Let the time pass after which the driver gives up waiting."""
+        for peer in self.engine.waiting:
+            self.engine.abandon(peer)
 
-    @rule(times=st.integers(1, 6))
-    def send(self, times: int) -> None:
-        """Let ExaBGP write some UPDATEs."""
-        for _ in range(times):
-            self.model.send()
-
-    @rule()
-    def come_up(self) -> None:
-        """Let the session come up."""
-        self.model.open()
-
-    @rule()
-    def go_down(self) -> None:
-        """Let the session go down."""
-        self.model.close()
-
-    @rule()
-    def refresh(self) -> None:
-        """Let the router ask for everything once more."""
-        self.model.refresh()
-
-    @rule()
-    def kill_exabgp(self) -> None:
-        """Kill ExaBGP, which the driver sees by its connection."""
-        self.model.die()
-        self.restart_driver()
-
-    @precondition(lambda self: not self.model.commands)
-    @rule()
-    def kill_driver(self) -> None:
-        """Kill the driver and start another one, which reads back what is."""
-        self.engine = Engine()
-        self.restart_driver()
-
-    def restart_driver(self) -> None:
-        """Connect anew: read back what is, and take it up."""
+    def reconnect(self) -> None:
+        """Read back what is, and take it up."""
         snapshot, held = self.model.forget_driver()
         while self.model.sending and self.model.up:
             self.model.send()
         self.apply()
         self.engine.adopt([snapshot], {SESSION.peer_address: held}, NOW)
-        self.hear(len(self.model.output))
-
-    @precondition(lambda self: self.model.quiet and self.model.up)
-    @rule()
-    def fall_silent(self) -> None:
-        """Let the time pass after which the driver gives up waiting."""
-        for peer in self.engine.waiting:
-            self.engine.abandon(peer)
+        while self.model.output:
+            self.deliver(self.model.output.popleft())
 
     @invariant()
     def difference_is_kept(self) -> None:
@@ -176,8 +157,7 @@ class Convergence(RuleBasedStateMachine):
                 self.turn()
             if self.engine.settled and self.model.quiet:
                 break
-            for peer in self.engine.waiting:
-                self.engine.abandon(peer)
+            self.abandon()
         assert self.model.router == self.expected
         assert self.engine.settled
         assert self.engine.status(True).sessions["tor"].sent == len(self.expected)
