@@ -35,6 +35,8 @@ def resolve(attributes: Attributes, hop: Address, session: Session) -> Attribute
         next_hop=hop,
         as_path_prepend=attributes.as_path_prepend + (0 if session.is_ibgp else 1),
         local_pref=default if session.is_ibgp else None,
+        communities=tuple(sorted(attributes.communities)),
+        large_communities=tuple(sorted(attributes.large_communities)),
         extended_communities=tuple(sorted(map(_on_wire, attributes.extended_communities), key=str)),
     )
 
