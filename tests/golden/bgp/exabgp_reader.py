@@ -23,7 +23,7 @@ def _neighbor(neighbor: Any) -> dict[str, Any]:
         "description router-id local-address source-interface peer-address local-as peer-as passive listen connect "
         "hold-time group-updates adj-rib-in adj-rib-out manual-eor md5-password md5-base64 outgoing-ttl incoming-ttl"
     )
-    told = {name: None if neighbor[name] is None else str(neighbor[name]) for name in names.split()}
+    told: dict[str, Any] = {name: None if neighbor[name] is None else str(neighbor[name]) for name in names.split()}
     told["families"] = sorted(f"{afi} {safi}" for afi, safi in neighbor.families())
     told["nexthops"] = [f"{afi} {safi} {hop}" for afi, safi, hop in neighbor.nexthops()]
     told["capability"] = {name: neighbor["capability"][name] for name in ("route-refresh", "graceful-restart")}
