@@ -4,13 +4,14 @@ Several advertisements add up. An attribute that one leaves unset is no opinion;
 and then nothing is told rather than one of them by chance.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import NamedTuple, TypeVar
 
-from exalb.cluster import AttributeOverrides, Node
-from exalb.communities import AnyCommunity, parse_community
+from exalb.cluster import AttributeOverrides, Node, Service
+from exalb.communities import AnyCommunity
+from exalb.naming import mean
 from exalb.presence import Level, Presence
 from exalb.reasons import Reason, Refusal
 from exalb.resources.common import any_matches
@@ -86,11 +87,17 @@ def contributions(
     return tuple(found), None if found else refusal
 
 
-def merge(parts: list[Contribution], peer: PeerInForce, next_hop: Address | None) -> Route | Refusal:
-    """Put together what the peer is told of one prefix; `parts` are all for that prefix and not empty."""
+def merge(
+    parts: list[Contribution], peer: PeerInForce, next_hop: Address | None, names: Mapping[str, AnyCommunity]
+) -> Route | Refusal:
+    """Put together what the peer is told of one prefix; `parts` are all for that prefix and not empty.
+
+    `names` are those of communities.
+    """
     best = min((part.presence for part in parts), key=lambda presence: (-presence.level, presence.service.age))
     is_host = parts[0].prefix.num_addresses == 1
-    opinions = [_opinion(part, best.service.request.overrides if is_host else None) for part in _distinct(parts)]
+    service = best.service if is_host else None
+    opinions = [_opinion(part.advertisement, service, names) for part in _distinct(parts)]
     problem = next((opinion for opinion in opinions if isinstance(opinion, Refusal)), None)
     if problem:
         return problem
@@ -134,19 +141,24 @@ class _Opinion(NamedTuple):
     communities: tuple[AnyCommunity, ...]
 
 
-def _opinion(part: Contribution, overrides: AttributeOverrides | None) -> _Opinion | Refusal:
-    spec, name = part.advertisement.spec, part.advertisement.name
-    communities = tuple(parse_community(text) for text in spec.communities)
-    if overrides is None or not spec.allow_service_overrides:
-        return _Opinion(name, spec.local_pref, spec.med, spec.as_path_prepend, communities)
-    if overrides.problem:
+def _opinion(
+    advertisement: AdvertisementInForce, service: Service | None, names: Mapping[str, AnyCommunity]
+) -> _Opinion | Refusal:
+    spec, communities = advertisement.spec, advertisement.communities
+    overrides = service.request.overrides if service and spec.allow_service_overrides else None
+    if service and overrides and overrides.problem:
         return Refusal(Reason.INVALID_REQUEST, overrides.problem)
+    if service and overrides and overrides.communities is not None:
+        communities = mean(overrides.communities, names, str(service.key))
+    if isinstance(communities, Refusal):
+        return communities
+    overrides = overrides or AttributeOverrides()
     return _Opinion(
-        name,
+        advertisement.name,
         _either(overrides.local_pref, spec.local_pref),
         _either(overrides.med, spec.med),
         _either(overrides.as_path_prepend, spec.as_path_prepend),
-        communities if overrides.communities is None else overrides.communities,
+        communities,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from exalb.communities import AnyCommunity
 from exalb.reasons import Invalid, Refusal
 from exalb.resources.advertisement import BGPAdvertisementSpec
+from exalb.resources.community import CommunitySpec
 from exalb.resources.peer import BGPPeerSpec
 from exalb.resources.pool import IPAddressPoolSpec
 from exalb_bgp.rib import Address
@@ -56,7 +57,8 @@ class IPFamilyPolicy(Enum):
 class AttributeOverrides:
     """Path attributes that a Service's annotations ask for; None is no opinion."""
 
-    communities: tuple[AnyCommunity, ...] | None = None
+    communities: tuple[AnyCommunity | str, ...] | None = None
+    """Text is a name that some Community gives."""
     local_pref: int | None = None
     med: int | None = None
     as_path_prepend: int | None = None
@@ -225,6 +227,13 @@ class Advertisement(CustomResource):
 
 
 @dataclass(frozen=True, slots=True)
+class CommunityNames(CustomResource):
+    """A Community: names for communities."""
+
+    spec: CommunitySpec | None
+
+
+@dataclass(frozen=True, slots=True)
 class SpeakerReport(CustomResource):
     """A BGPSpeaker: what one node's speaker wrote of its sessions."""
 
@@ -245,6 +254,7 @@ class Cluster:
     pools: Mapping[str, Pool] = field(default_factory=lambda: _NOTHING)
     peers: Mapping[str, Peer] = field(default_factory=lambda: _NOTHING)
     advertisements: Mapping[str, Advertisement] = field(default_factory=lambda: _NOTHING)
+    communities: Mapping[str, CommunityNames] = field(default_factory=lambda: _NOTHING)
     speakers: Mapping[str, SpeakerReport] = field(default_factory=lambda: _NOTHING)
     require_class: bool = False
     """Whether only Services that name our class are ours, and those without a class are not."""

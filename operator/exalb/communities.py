@@ -26,7 +26,10 @@ PATTERN = (
     + ")$"
 )
 
-_HOW = "write 65001:100, large:65001:1:2, target:65001:100, origin:65001:100 or a name such as NO_EXPORT"
+NAME = "^[A-Za-z][A-Za-z0-9._-]*$"
+"""A name that a Community resource may give; no community has this form but the well-known ones."""
+
+HOW = "write 65001:100, large:65001:1:2, target:65001:100, origin:65001:100 or a name such as NO_EXPORT"
 
 
 def parse_community(text: str) -> AnyCommunity:
@@ -34,7 +37,7 @@ def parse_community(text: str) -> AnyCommunity:
     if text in WELL_KNOWN:
         return WELL_KNOWN[text]
     if not re.fullmatch(PATTERN, text):
-        raise ValueError(f"{text!r} is not a community: {_HOW}")
+        raise ValueError(f"{text!r} is not a community: {HOW}")
     kind, *rest = text.split(":")
     match kind:
         case "large":
@@ -43,6 +46,15 @@ def parse_community(text: str) -> AnyCommunity:
             return ExtendedCommunity(ExtendedKind(kind), _number(rest[0], 16, text), _number(rest[1], 32, text))
         case _:
             return Community(_number(kind, 16, text), _number(rest[0], 16, text))
+
+
+def read_community(text: str) -> AnyCommunity | str:
+    """Read one community, or the name that stands for one; raise ValueError with a sentence for people."""
+    if re.fullmatch(PATTERN, text):
+        return parse_community(text)
+    if not re.fullmatch(NAME, text) or len(text) > 63:
+        raise ValueError(f"{text!r} is not a community: {HOW}, or the name that a Community gives it")
+    return text
 
 
 def _number(text: str, bits: int, whole: str) -> int:

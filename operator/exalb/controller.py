@@ -19,7 +19,7 @@ from exalb.cluster import Cluster
 from exalb.credentials import Credentials, load_credentials
 from exalb.election import Election
 from exalb.events import EventPoster
-from exalb.kinds import ADVERTISEMENT, NAMESPACE, NODE, PEER, POOL, SECRET, SERVICE, SPEAKER
+from exalb.kinds import ADVERTISEMENT, COMMUNITY, NAMESPACE, NODE, PEER, POOL, SECRET, SERVICE, SPEAKER
 from exalb.loop import reconcile
 from exalb.reflector import Reflector
 from exalb.report import ControllerReporter
@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 NAME = "exalb.io/controller"
 LEASE_NAME = "exalb-controller"
-KINDS = (SERVICE, NODE, NAMESPACE, SECRET, POOL, PEER, ADVERTISEMENT, SPEAKER)
+KINDS = (SERVICE, NODE, NAMESPACE, SECRET, POOL, PEER, ADVERTISEMENT, COMMUNITY, SPEAKER)
 
 
 class Controller:

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import yaml
 from pydantic import BaseModel
 
-from exalb.resources import advertisement, peer, pool, speaker
+from exalb.resources import advertisement, community, peer, pool, speaker
 from exalb.resources.common import GROUP, VERSION
 
 Schema: TypeAlias = dict[str, Any]
@@ -123,6 +123,15 @@ RESOURCES = (
             *READY,
             AGE,
         ),
+    ),
+    Resource(
+        "Community",
+        "communities",
+        "exacomm",
+        community,
+        community.CommunitySpec,
+        community.CommunityStatus,
+        (Column("Names", ".spec.communities[*].name"), *READY, AGE),
     ),
     Resource(
         "BGPSpeaker",

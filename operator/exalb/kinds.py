@@ -6,7 +6,13 @@ from typing import Any
 
 from exalb.cluster import Key
 from exalb.parse import Raw, key_of, parse_endpoint_slice, parse_namespace, parse_node, parse_secret, parse_service
-from exalb.parse_resources import parse_advertisement, parse_peer, parse_pool, parse_speaker
+from exalb.parse_resources import (
+    parse_advertisement,
+    parse_community_names,
+    parse_peer,
+    parse_pool,
+    parse_speaker,
+)
 from exalb.resources.common import GROUP, VERSION
 
 _NOTHING: Mapping[str, str] = {}
@@ -74,8 +80,9 @@ SECRET = Kind(
 POOL = Kind("IPAddressPool", _OURS, "ipaddresspools", parse_pool)
 PEER = Kind("BGPPeer", _OURS, "bgppeers", parse_peer)
 ADVERTISEMENT = Kind("BGPAdvertisement", _OURS, "bgpadvertisements", parse_advertisement)
+COMMUNITY = Kind("Community", _OURS, "communities", parse_community_names)
 SPEAKER = Kind("BGPSpeaker", _OURS, "bgpspeakers", parse_speaker)
 
 FOREIGN = (SERVICE, ENDPOINT_SLICE, NODE, NAMESPACE, SECRET)
-OURS = (POOL, PEER, ADVERTISEMENT, SPEAKER)
+OURS = (POOL, PEER, ADVERTISEMENT, COMMUNITY, SPEAKER)
 BY_NAME = {kind.name: kind for kind in (*FOREIGN, *OURS)}

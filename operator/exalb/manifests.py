@@ -20,7 +20,7 @@ from exalb.parse import (
     parse_secret,
     parse_service,
 )
-from exalb.parse_resources import parse_advertisement, parse_peer, parse_pool
+from exalb.parse_resources import parse_advertisement, parse_community_names, parse_peer, parse_pool
 from exalb.reasons import Invalid, Reason
 from exalb.resources.common import GROUP
 
@@ -35,6 +35,7 @@ _PARSE: Mapping[tuple[str, str], Callable[[Mapping[str, Any]], Any]] = {
     (GROUP, "IPAddressPool"): parse_pool,
     (GROUP, "BGPPeer"): parse_peer,
     (GROUP, "BGPAdvertisement"): parse_advertisement,
+    (GROUP, "Community"): parse_community_names,
 }
 """By API group, or version where there is none, and kind; any other object is none of our business."""
 _NAMESPACED = {"Service", "Secret", "EndpointSlice"}
@@ -171,6 +172,7 @@ def picture(objects: Iterable[dict[str, Any]], namespace: str) -> tuple[Cluster,
         pools=kinds.get("IPAddressPool", {}),
         peers=kinds.get("BGPPeer", {}),
         advertisements=kinds.get("BGPAdvertisement", {}),
+        communities=kinds.get("Community", {}),
     )
     return cluster, tuple(found.malformed.values())
 

@@ -1,15 +1,17 @@
 """Our custom resources, as the API server sends them, into the values of `cluster`. Pure."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from exalb.cluster import Advertisement, Peer, Pool, SpeakerReport
+from exalb.cluster import Advertisement, CommunityNames, Peer, Pool, SpeakerReport
 from exalb.parse import NOT_YET_CREATED, MalformedError, Raw, created, text_map
 from exalb.reasons import Invalid, Reason
 from exalb.resources.advertisement import BGPAdvertisementSpec
 from exalb.resources.common import Model
+from exalb.resources.community import CommunitySpec
 from exalb.resources.peer import BGPPeerSpec
 from exalb.resources.pool import IPAddressPoolSpec
 
@@ -29,6 +31,11 @@ def parse_peer(raw: Raw) -> Peer:
 def parse_advertisement(raw: Raw) -> Advertisement:
     """Read a BGPAdvertisement; where its spec breaks the schema, the value says so."""
     return Advertisement(**_parts(raw, "BGPAdvertisement", BGPAdvertisementSpec))
+
+
+def parse_community_names(raw: Raw) -> CommunityNames:
+    """Read a Community; where its spec breaks the schema, the value says so."""
+    return CommunityNames(**_parts(raw, "Community", CommunitySpec))
 
 
 def parse_speaker(raw: Raw) -> SpeakerReport:
@@ -79,7 +86,6 @@ def _told(loc: tuple[int | str, ...], message: str) -> tuple[str, str]:
     path = "spec"
     for part in loc:
         path += f"[{part}]" if isinstance(part, int) else f".{part}"
-    if not loc and ": " in message and message.split(": ", 1)[0].isidentifier():
-        field, message = message.split(": ", 1)
-        path = f"spec.{field}"
+    if named := re.fullmatch("([a-z][A-Za-z0-9]*): (.*)", message, re.DOTALL):
+        path, message = f"{path}.{named[1]}", named[2]
     return path, message

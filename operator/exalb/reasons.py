@@ -79,6 +79,10 @@ class Reason(Enum):
     """The peer's address belongs to a node of this cluster."""
     UNKNOWN_POOL = "UnknownPool"
     """The advertisement names a pool that does not exist."""
+    UNKNOWN_COMMUNITY = "UnknownCommunity"
+    """A community is asked for by a name that no Community gives; what should carry it is not told."""
+    COMMUNITY_TAKEN = "CommunityTaken"
+    """An earlier Community gives the name another meaning."""
     UNKNOWN_PEER = "UnknownPeer"
     """The advertisement names a peer that does not exist."""
 

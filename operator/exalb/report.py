@@ -17,7 +17,7 @@ from exalb_bgp.speaker import SpeakerStatus
 
 _SAME_MOMENT = timedelta(seconds=2)
 """An engine tells the age of a session in whole seconds: a new speaker finds its beginning only about there."""
-_RULES = ("pools", "peers", "advertisements", "nodes", "secrets")
+_RULES = ("pools", "peers", "advertisements", "communities", "nodes", "secrets")
 
 
 class ControllerReporter:
@@ -26,7 +26,7 @@ class ControllerReporter:
     def __init__(self) -> None:
         self._services = ServiceReporter()
         self._last: Cluster | None = None
-        self._in_force = InForce((), (), (), ())
+        self._in_force = InForce((), (), (), {}, ())
         self._use: Mapping[tuple[str, Family], PoolUse] = {}
         self._resources = Changes()
 

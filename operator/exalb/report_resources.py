@@ -58,6 +58,8 @@ def _wanted(
         yield "BGPPeer", peer, status, [established]
     for advertisement in cluster.advertisements.values():
         yield "BGPAdvertisement", advertisement, {}, []
+    for names in cluster.communities.values():
+        yield "Community", names, {}, []
 
 
 def _pool_status(name: str, allocation: Allocation) -> dict[str, Any]:

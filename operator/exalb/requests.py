@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from exalb.addresses import parse_address
 from exalb.cluster import AttributeOverrides, Request
-from exalb.communities import parse_community
+from exalb.communities import read_community
 from exalb.reasons import Reason, Refusal
 from exalb_bgp.rib import Address
 
@@ -75,7 +75,7 @@ def _parse_overrides(annotations: Mapping[str, str]) -> AttributeOverrides | Non
         communities = None
         if text is not None:
             parts = filter(None, (part.strip() for part in text.split(",")))
-            communities = tuple(_named(COMMUNITIES, part, parse_community) for part in parts)
+            communities = tuple(_named(COMMUNITIES, part, read_community) for part in parts)
         return AttributeOverrides(
             communities=communities,
             local_pref=_number(annotations, LOCAL_PREF, 4294967295),

@@ -33,7 +33,7 @@ class RoutePlanner:
     def __init__(self, node_name: str) -> None:
         self._name = node_name
         self._last: Cluster | None = None
-        self._in_force = InForce((), (), (), ())
+        self._in_force = InForce((), (), (), {}, ())
         self._pools = PoolIndex(())
         self._node: Node | None = None
         self._tables: dict[str, SessionTable] = {}
@@ -65,7 +65,7 @@ class RoutePlanner:
 
     def _start_anew_where_rules_changed(self, cluster: Cluster) -> None:
         last = self._last
-        kinds = ("pools", "peers", "advertisements", "nodes", "secrets", "require_class")
+        kinds = ("pools", "peers", "advertisements", "communities", "nodes", "secrets", "require_class")
         if last and all(getattr(last, kind) is getattr(cluster, kind) for kind in kinds):
             return
         found, node = in_force(cluster), cluster.nodes.get(self._name)
@@ -75,7 +75,7 @@ class RoutePlanner:
         self._last, self._in_force, self._node, self._pools = None, found, node, PoolIndex(found.pools)
         self._held, self._at = {}, {}
         self._tables = {
-            peer.name: SessionTable(peer, node, found.advertisements, before.get(peer.name))
+            peer.name: SessionTable(peer, node, found, before.get(peer.name))
             for peer in found.peers
             if node and is_for(peer, node)
         }

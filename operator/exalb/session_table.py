@@ -1,6 +1,6 @@
 """The table of one session, kept up address by address: the routes told on it, and why the rest is not. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from exalb.addresses import family_of, family_of_prefix
@@ -9,7 +9,7 @@ from exalb.cluster import Key, Node
 from exalb.presence import Presence
 from exalb.reasons import Reason, Refusal
 from exalb.sessions import next_hop, session_of
-from exalb.validity import AdvertisementInForce, PeerInForce
+from exalb.validity import InForce, PeerInForce
 from exalb_bgp.rib import Address, Attributes, Prefix
 from exalb_bgp.session import Session
 
@@ -29,15 +29,14 @@ class SessionPlan:
 class SessionTable:
     """One session's table, kept up address by address."""
 
-    def __init__(
-        self, peer: PeerInForce, node: Node, advertisements: Iterable[AdvertisementInForce], before: SessionPlan | None
-    ) -> None:
+    def __init__(self, peer: PeerInForce, node: Node, rules: InForce, before: SessionPlan | None) -> None:
         self._peer = peer
         self._node = node
         session = session_of(peer, node)
         # The very same session object tells the driver at a glance that nothing is to be changed.
         self._session = before.session if before and before.session == session else session
-        self._advertisements = tuple(one for one in advertisements if advertises_to(one, peer, node))
+        self._advertisements = tuple(one for one in rules.advertisements if advertises_to(one, peer, node))
+        self._names = rules.names
         self._wanted: dict[Address, tuple[Contribution, ...]] = {}
         self._unwanted: dict[Address, dict[Key, Refusal]] = {}
         self._members: dict[Prefix, set[Address]] = {}
@@ -97,7 +96,7 @@ class SessionTable:
         parts = [part for address in members for part in self._wanted[address] if part.prefix == prefix]
         parts.sort(key=lambda part: (part.advertisement.name, part.presence.service.age, int(part.presence.address)))
         there_is, hop = next_hop(self._peer, self._node, family_of_prefix(prefix))
-        route = merge(parts, self._peer, hop) if there_is else self._no_next_hop(prefix)
+        route = merge(parts, self._peer, hop, self._names) if there_is else self._no_next_hop(prefix)
         if isinstance(route, Refusal):
             self._refused[prefix] = route
             self._routes.pop(prefix, None)

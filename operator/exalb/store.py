@@ -81,6 +81,7 @@ class Store:
             pools=pictures.get("IPAddressPool", nothing),
             peers=pictures.get("BGPPeer", nothing),
             advertisements=pictures.get("BGPAdvertisement", nothing),
+            communities=pictures.get("Community", nothing),
             speakers=pictures.get("BGPSpeaker", nothing),
             require_class=self._require_class,
         )

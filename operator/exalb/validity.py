@@ -11,7 +11,9 @@ from ipaddress import ip_address, ip_network
 
 from exalb.addresses import AddressRange
 from exalb.cluster import Advertisement, Cluster, Node, Pool
-from exalb.reasons import Invalid, Reason
+from exalb.communities import AnyCommunity, read_community
+from exalb.naming import mean, meanings, unknown
+from exalb.reasons import Invalid, Reason, Refusal
 from exalb.resources.advertisement import BGPAdvertisementSpec
 from exalb.resources.common import any_matches
 from exalb.resources.peer import BGPPeerSpec
@@ -74,6 +76,8 @@ class AdvertisementInForce:
 
     name: str
     spec: BGPAdvertisementSpec
+    communities: tuple[AnyCommunity, ...] | Refusal = ()
+    """What `spec.communities` means, or why that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,8 @@ class InForce:
     pools: tuple[PoolInForce, ...]
     peers: tuple[PeerInForce, ...]
     advertisements: tuple[AdvertisementInForce, ...]
+    names: Mapping[str, AnyCommunity]
+    """Communities by the names that Community resources give them."""
     invalid: tuple[Invalid, ...]
 
 
@@ -94,17 +100,19 @@ def in_force(cluster: Cluster) -> InForce:
     """Judge every custom resource by the whole cluster."""
     invalid = [
         mistake
-        for kind in (cluster.pools, cluster.peers, cluster.advertisements)
+        for kind in (cluster.pools, cluster.peers, cluster.advertisements, cluster.communities)
         for resource in kind.values()
         for mistake in resource.invalid
     ]
     pools = _pools(cluster.pools.values(), cluster.nodes, invalid)
     peers = _peers(cluster, invalid)
-    advertisements = tuple(_advertisements(cluster, pools, invalid)) if cluster.advertisements else (EVERYTHING,)
+    names = meanings(cluster.communities.values(), invalid)
+    found = tuple(_advertisements(cluster, pools, names, invalid))
     return InForce(
         pools=tuple(sorted(pools, key=lambda pool: pool.name)),
         peers=tuple(sorted(peers, key=lambda peer: peer.name)),
-        advertisements=advertisements,
+        advertisements=found if cluster.advertisements else (EVERYTHING,),
+        names=names,
         invalid=tuple(sorted(invalid, key=lambda found: (found.kind, found.name, found.field, found.message))),
     )
 
@@ -221,7 +229,7 @@ def _common_node(one: BGPPeerSpec, other: BGPPeerSpec, nodes: Iterable[Node]) ->
 
 
 def _advertisements(
-    cluster: Cluster, pools: list[PoolInForce], invalid: list[Invalid]
+    cluster: Cluster, pools: list[PoolInForce], names: Mapping[str, AnyCommunity], invalid: list[Invalid]
 ) -> Iterator[AdvertisementInForce]:
     for name, advertisement in sorted(cluster.advertisements.items()):
         spec = advertisement.spec
@@ -235,8 +243,13 @@ def _advertisements(
             if peer not in cluster.peers:
                 message = f"there is no BGPPeer {peer}: the advertisement goes on without it"
                 invalid.append(_of(advertisement, "spec.peers", Reason.UNKNOWN_PEER, message))
+        asked = tuple(read_community(text) for text in spec.communities)
+        for one in asked:
+            if isinstance(one, str) and one not in names:
+                message = f"{unknown(one)}; until then what should carry it is not told"
+                invalid.append(_of(advertisement, "spec.communities", Reason.UNKNOWN_COMMUNITY, message))
         invalid.extend(_too_wide(advertisement, spec, pools))
-        yield AdvertisementInForce(name, spec)
+        yield AdvertisementInForce(name, spec, mean(asked, names, f"BGPAdvertisement {name}"))
 
 
 def _of(advertisement: Advertisement, field: str, reason: Reason, message: str) -> Invalid:

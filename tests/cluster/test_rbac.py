@@ -14,7 +14,7 @@ from tests.lab.cluster import Lab
 Right = tuple[str, str, str, str]
 """API group, resource, name (* is any), verb."""
 
-OURS = ("ipaddresspools", "bgppeers", "bgpadvertisements")
+OURS = ("ipaddresspools", "bgppeers", "bgpadvertisements", "communities")
 KINDS = {"controller": controller.KINDS, "speaker": speaker.KINDS}
 EVERYWHERE: dict[str, set[Right]] = {
     "controller": {

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tests.unit.specs import ADVERTISEMENT, PEER, POOL, Spec, choice, peer, pool, told
+from tests.unit.specs import ADVERTISEMENT, NAMES, PEER, POOL, Spec, choice, named, peer, pool, told
 
 POOL_DEFAULTS = {"autoAssign": True, "avoidBuggyIPs": False, "disabled": False}
 PEER_DEFAULTS = {
@@ -154,5 +154,20 @@ GOOD = [
             "peers": [f"{n:0253}" for n in range(256)],
             "nodeSelectors": [_SELECTOR] * 8,
         },
+    ),
+    good_advertisement("advertisement-with-names", told("no-export", "a", "Customer_1.v-2", "a" * 63)),
+    Good("names-none", NAMES, {}, {}),
+    Good("names-of-all-kinds", NAMES, named("a" * 63, "large:1:2:3", {"name": "B.c-1", "value": "NO_EXPORT"}), {}),
+    Good(
+        "name-well-known-as-it-is",
+        NAMES,
+        named("NO_EXPORT", "65535:65281", {"name": "BLACKHOLE", "value": "BLACKHOLE"}),
+        {},
+    ),
+    Good(
+        "names-as-many-as-can-be",
+        NAMES,
+        {"communities": [{"name": f"{'n' * 60}{n}", "value": f"large:4294967295:1:{n}"} for n in range(256)]},
+        {},
     ),
 ]

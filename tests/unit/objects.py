@@ -62,6 +62,12 @@ def advertisement(name: str = "all", day: Any = None, **spec: Any) -> Object:
     return _object("exalb.io/v1beta1", "BGPAdvertisement", name, day=day, spec=spec)
 
 
+def community(name: str = "names", day: Any = None, **names: str) -> Object:
+    """Return a Community that gives `names` their values."""
+    spec = {"communities": [{"name": key, "value": value} for key, value in names.items()]}
+    return _object("exalb.io/v1beta1", "Community", name, day=day, spec=spec)
+
+
 def node(name: str = "n1", *internal: str, external: Any = (), unavailable: Any = None, **labels: str) -> Object:
     """Return a Node; `unavailable` is the status of its condition NetworkUnavailable."""
     addresses = [("InternalIP", one) for one in internal] + [("ExternalIP", one) for one in external]

@@ -42,7 +42,7 @@ def choice(**requirement: Any) -> Spec:
     return peer(nodeSelectors=[{"matchExpressions": [requirement]}])
 
 
-POOL, PEER, ADVERTISEMENT = "IPAddressPool", "BGPPeer", "BGPAdvertisement"
+POOL, PEER, ADVERTISEMENT, NAMES = "IPAddressPool", "BGPPeer", "BGPAdvertisement", "Community"
 ADDRESS, NO_ADDRESS = "spec.addresses[0]", "neither a CIDR such as 198.51.100.0/24 nor a range such as"
 NO_SERVICE = "addresses that no Service can have"
 NO_IP = "is not an IP address: write it"
@@ -258,7 +258,8 @@ BAD_ADVERTISEMENTS = [
     Bad("med-too-large", ADVERTISEMENT, {"med": 4294967296}, "spec.med", "less than or equal to 4294967295"),
     Bad("prepend-17", ADVERTISEMENT, {"asPathPrepend": 17}, "spec.asPathPrepend", "less than or equal to 16"),
     Bad("weight", ADVERTISEMENT, {"weight": "Nodes"}, "spec.weight", "'None' or 'Endpoints'", "supported values"),
-    Bad("community-word", ADVERTISEMENT, told("no-export"), COMMUNITY, NO_COMMUNITY),
+    Bad("community-words", ADVERTISEMENT, told("no export"), COMMUNITY, NO_COMMUNITY),
+    Bad("community-long-name", ADVERTISEMENT, told("a" * 64), COMMUNITY, "or the name that a Community gives it"),
     Bad("community-number", ADVERTISEMENT, told("65001"), COMMUNITY, NO_COMMUNITY),
     Bad("community-16-bits", ADVERTISEMENT, told("65001:65536"), COMMUNITY, "does not fit into 16 bits"),
     Bad("community-of-three", ADVERTISEMENT, told("65001:1:2"), COMMUNITY, NO_COMMUNITY),
@@ -279,4 +280,42 @@ BAD_ADVERTISEMENTS = [
     ),
 ]
 
-BAD = [*BAD_POOLS, *BAD_PEERS, *BAD_ADVERTISEMENTS]
+
+def named(name: str = "customer", value: str = "65001:100", *more: Spec) -> Spec:
+    """Return the spec of a Community."""
+    return {"communities": [{"name": name, "value": value}, *more]}
+
+
+NAME, VALUE = "spec.communities[0].name", "spec.communities[0].value"
+
+BAD_COMMUNITIES = [
+    Bad("name-missing", NAMES, {"communities": [{"value": "1:1"}]}, NAME, "required"),
+    Bad("value-missing", NAMES, {"communities": [{"name": "a"}]}, VALUE, "required"),
+    Bad("name-empty", NAMES, named(""), NAME, "is no name for a community"),
+    Bad("name-number", NAMES, named("65001"), NAME, "begin with a letter"),
+    Bad("name-of-two-words", NAMES, named("a b"), NAME, "is no name for a community"),
+    Bad("name-with-newline", NAMES, named("a\n"), NAME, "is no name for a community"),
+    Bad("name-too-long", NAMES, named("a" * 64), NAME, "63", "Too long"),
+    Bad("name-well-known", NAMES, named("NO_EXPORT"), NAME, "is a well-known community"),
+    Bad("value-name", NAMES, named(value="other"), VALUE, NO_COMMUNITY),
+    Bad("value-too-long", NAMES, named(value="1" * 65), VALUE, NO_COMMUNITY, "Too long"),
+    Bad("value-16-bits", NAMES, named(value="65536:1"), VALUE, "does not fit into 16 bits"),
+    Bad("value-32-bits", NAMES, named(value="large:1:1:4294967296"), VALUE, "does not fit into 32 bits"),
+    Bad("value-target", NAMES, named(value="target:65536:1"), VALUE, "does not fit into 16 bits"),
+    Bad(
+        "name-twice",
+        NAMES,
+        named("a", "1:1", {"name": "a", "value": "1:2"}),
+        "spec.communities",
+        "duplicate value",
+    ),
+    Bad(
+        "too-many-names",
+        NAMES,
+        {"communities": [{"name": f"n{n}", "value": "1:1"} for n in range(257)]},
+        "spec.communities",
+        "at most 256 items",
+    ),
+]
+
+BAD = [*BAD_POOLS, *BAD_PEERS, *BAD_ADVERTISEMENTS, *BAD_COMMUNITIES]

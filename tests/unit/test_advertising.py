@@ -8,6 +8,7 @@ import pytest
 from tests.unit.objects import (
     Object,
     advertisement,
+    community,
     endpoint,
     endpoints,
     node,
@@ -20,6 +21,7 @@ from tests.unit.objects import (
 )
 
 POOL = pool("main", "198.51.100.0/24", "2001:db8::/64", labels={"tier": "front"})
+NAMES = community(customer="1:9", also="1:9", wide="large:7:7:7")
 NODE = node("n1", "10.77.0.11", "fd00:77::11", rack="1")
 IP, NONE = "198.51.100.7/32", "198.51.100.7/32 NoMatchingAdvertisement"
 IBGP = {"peerASN": 64512}
@@ -91,6 +93,17 @@ CASES = [
     ),
     case("communities-add-up", f"{IP} 1:1 1:2", {"communities": ["1:2", "1:1"]}, {"communities": ["1:1"]}),
     case("a-name-and-its-number-are-one", f"{IP} 65535:666", {"communities": ["BLACKHOLE", "65535:666"]}),
+    case("communities-by-name", f"{IP} 1:1 1:9 large:7:7:7", {"communities": ["customer", "wide", "1:1"]}),
+    case("a-community-with-two-names", f"{IP} 1:9", {"communities": ["customer", "also", "1:9"]}),
+    case("an-unknown-community", f"{IP} UnknownCommunity", {"communities": ["1:1", "nobody"]}),
+    case("an-unknown-community-beside-others", f"{IP} UnknownCommunity", {"communities": ["nobody"]}, {"med": 1}),
+    case("an-unknown-community-elsewhere", f"{IP} med=1", {"communities": ["nobody"], "peers": ["x"]}, {"med": 1}),
+    case(
+        "an-unknown-community-for-aggregates",
+        IP,
+        {"communities": ["nobody"], "aggregationLength": 24},
+        {},
+    ),
     case("unset-is-no-opinion", f"{IP} med=5 prepend=2", {"med": 5}, {"asPathPrepend": 2}),
     case("equal-is-no-conflict", f"{IP} med=5", {"med": 5}, {"med": 5}),
     case("zero-is-an-opinion", f"{IP} ConflictingAdvertisements", {"med": 5}, {"med": 0}),
@@ -123,6 +136,15 @@ CASES = [
     ),
     case("overrides-leave-the-rest", f"{IP} med=8 2:2", {**OPEN, "med": 1, "communities": ["2:2"]}, asks={"med": "8"}),
     case("overrides-in-words", f"{IP} 1:1 65535:65281", OPEN, asks={"communities": " NO_EXPORT , 1:1, "}),
+    case("overrides-by-name", f"{IP} 1:9 large:7:7:7", OPEN, asks={"communities": "customer,wide"}),
+    case("overrides-by-an-unknown-name", f"{IP} UnknownCommunity", OPEN, asks={"communities": "customer,nobody"}),
+    case(
+        "overrides-in-place-of-an-unknown-name",
+        f"{IP} 1:9",
+        {**OPEN, "communities": ["nobody"]},
+        asks={"communities": "customer"},
+    ),
+    case("overrides-to-none-at-all", IP, {**OPEN, "communities": ["nobody"]}, asks={"communities": ""}),
     case("overrides-that-cannot-be-read", f"{IP} InvalidRequest", OPEN, asks={"med": "much"}),
     case("overrides-out-of-range", f"{IP} InvalidRequest", OPEN, asks={"med": "4294967296"}),
     case("overrides-of-many-digits", f"{IP} InvalidRequest", OPEN, asks={"med": "9" * 5000}),
@@ -140,7 +162,7 @@ CASES = [
 
 @pytest.mark.parametrize("row", CASES, ids=lambda row: row.id)
 def test_advertising(row: Case) -> None:
-    objects = [POOL, NODE, row.peer, row.service, endpoints(), *row.ads]
+    objects = [POOL, NODE, NAMES, row.peer, row.service, endpoints(), *row.ads]
     assert tells(*objects) == {"n1 tor": row.says}
     assert tells(*reversed(objects)) == {"n1 tor": row.says}
 
@@ -153,6 +175,18 @@ def test_a_conflict_names_both_and_harms_nothing_else() -> None:
     (withheld,) = planned(*objects)["nodes"][0]["sessions"][0]["withheld"]
     assert withheld["message"] == (
         "BGPAdvertisements disagree on med of 198.51.100.7/32: a says 6 and b says 5; nothing is told until they agree"
+    )
+
+
+def test_an_unknown_community_is_named_and_harms_nothing_else() -> None:
+    ads = [advertisement("a", communities=["no-export"], serviceSelectors=labels(app="web")), advertisement("b")]
+    web, other = service("web", "198.51.100.7", labels={"app": "web"}), service("other", "198.51.100.8")
+    objects = [POOL, NODE, peer(), web, other, endpoints(), endpoints("other"), *ads]
+    assert tells(*objects) == {"n1 tor": ["198.51.100.8/32", f"{IP} UnknownCommunity"]}
+    (withheld,) = planned(*objects)["nodes"][0]["sessions"][0]["withheld"]
+    assert withheld["message"] == (
+        "BGPAdvertisement a asks for community no-export: no Community gives no-export a value:"
+        " write NO_EXPORT if you mean the well-known one"
     )
 
 

@@ -6,11 +6,16 @@ from typing import Any
 import pytest
 
 from exalb.crd import RESOURCES, Resource, definition
-from exalb.parse_resources import parse_advertisement, parse_peer, parse_pool
+from exalb.parse_resources import parse_advertisement, parse_community_names, parse_peer, parse_pool
 from tests.unit.good_specs import GOOD, Good
-from tests.unit.specs import ADVERTISEMENT, BAD, PEER, POOL, Bad
+from tests.unit.specs import ADVERTISEMENT, BAD, NAMES, PEER, POOL, Bad
 
-PARSE: dict[str, Any] = {POOL: parse_pool, PEER: parse_peer, ADVERTISEMENT: parse_advertisement}
+PARSE: dict[str, Any] = {
+    POOL: parse_pool,
+    PEER: parse_peer,
+    ADVERTISEMENT: parse_advertisement,
+    NAMES: parse_community_names,
+}
 
 
 @pytest.mark.parametrize("row", BAD, ids=lambda row: row.id)

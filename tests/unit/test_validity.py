@@ -8,6 +8,7 @@ import pytest
 from tests.unit.objects import (
     Object,
     advertisement,
+    community,
     endpoints,
     invalid,
     node,
@@ -160,6 +161,25 @@ CASES = [
         "names-of-what-is-out-of-force-are-known",
         [pool("main", "x"), peer(myASN=0), advertisement(ipAddressPools=["main"], peers=["tor"])],
         {"IPAddressPool main spec.addresses[0]": "'x'", "BGPPeer tor spec.myASN": "greater"},
+    ),
+    Case(
+        "unknown-community",
+        [MAIN, advertisement(communities=["customer", "no-export", "1:1"]), community(other="1:1")],
+        {"BGPAdvertisement all spec.communities": "no Community gives no-export a value: write NO_EXPORT"},
+    ),
+    Case(
+        "a-name-out-of-force-is-unknown",
+        [MAIN, advertisement(communities=["customer"]), community(customer="70000:1")],
+        {
+            "BGPAdvertisement all spec.communities": "no Community gives customer a value: add it to one, or write",
+            "Community names spec.communities[0].value": "70000 does not fit into 16 bits",
+        },
+    ),
+    Case("known-communities", [MAIN, advertisement(communities=["a", "b"]), community(a="1:1", b="large:1:2:3")], {}),
+    Case(
+        "a-name-of-two-meanings",
+        [community("y", day=2, a="1:1", b="1:2"), community("x", day=3, a="1:1"), community("z", day=1, b="1:3")],
+        {"Community y spec.communities[1].name": "b is 1:3 by Community z, which was there first"},
     ),
     Case(
         "aggregate-wider-than-the-pool",

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from exalb.communities import PATTERN, parse_community
+from exalb.communities import HOW, NAME, PATTERN, read_community
 from exalb.resources.common import (
     LIST_SET,
     Conditions,
@@ -16,40 +16,25 @@ from exalb.resources.common import (
     each_once,
     rules,
 )
+from exalb.resources.community import FITTING
 
 
-def _is_community(text: str) -> str:
-    parse_community(text)
+def _is_community_or_name(text: str) -> str:
+    read_community(text)
     return text
 
 
-_NUMBERS = "self.matches('^[0-9:]+$')"
-
 CommunityText = Annotated[
     str,
-    AfterValidator(_is_community),
+    AfterValidator(_is_community_or_name),
     Field(
         max_length=64,
         json_schema_extra=rules(
             cel(
-                f"self.matches('{PATTERN}')",
-                "is not a community: write 65001:100, large:65001:1:2, target:65001:100, origin:65001:100"
-                " or a name such as NO_EXPORT",
+                f"self.matches('{PATTERN}') || (size(self) <= 63 && self.matches('{NAME}'))",
+                f"is not a community: {HOW}, or the name that a Community gives it",
             ),
-            cel(
-                f"!self.matches('{PATTERN}') || !{_NUMBERS} || self.split(':').all(part, int(part) <= 65535)",
-                "is not a community: a number does not fit into 16 bits, at most 65535",
-            ),
-            cel(
-                f"!self.matches('{PATTERN}') || !self.startsWith('large:')"
-                " || self.split(':').all(part, part == 'large' || int(part) <= 4294967295)",
-                "is not a community: a number does not fit into 32 bits, at most 4294967295",
-            ),
-            cel(
-                f"!self.matches('{PATTERN}') || !(self.startsWith('target:') || self.startsWith('origin:'))"
-                " || (int(self.split(':')[1]) <= 65535 && int(self.split(':')[2]) <= 4294967295)",
-                "is not a community: a number does not fit into 16 bits (AS number) or 32 bits (value)",
-            ),
+            *FITTING,
         ),
     ),
 ]
@@ -85,7 +70,8 @@ class BGPAdvertisementSpec(Model):
     communities: Annotated[
         tuple[CommunityText, ...], Field(max_length=63, json_schema_extra=LIST_SET), AfterValidator(each_once)
     ] = ()
-    """Standard (65001:100), large (large:65001:1:2) and extended (target:65001:100) ones, and well-known names."""
+    """Standard (65001:100), large (large:65001:1:2) and extended (target:65001:100) ones, well-known names, and names
+    that a Community gives. While a name is unknown, what should carry it is not told at all."""
     weight: Literal["None", "Endpoints"] = "None"
     """`Endpoints` tells the router how many ready endpoints the node has, as link bandwidth."""
     allow_service_overrides: Flag = False
