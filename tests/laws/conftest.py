@@ -1,0 +1,11 @@
+"""How long hypothesis looks: the same examples at each run as a gate; EXALB_LAWS=hunt looks long, with fresh seeds."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+_SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+
+settings.register_profile("gate", derandomize=True, deadline=None, max_examples=80, suppress_health_check=_SLOW)
+settings.register_profile("hunt", deadline=None, max_examples=3000, suppress_health_check=_SLOW, print_blob=True)
+settings.load_profile(os.environ.get("EXALB_LAWS", "gate"))
