@@ -20,6 +20,8 @@ WRITE_SECONDS = 5.0
 """The server gives up a write after this long; then its fate is settled, whatever we heard of it."""
 ANSWER_SECONDS = WRITE_SECONDS + 2.0
 CONNECT_SECONDS = 5.0
+CLOSE_SECONDS = 0.1
+"""Connections that were broken off take a few turns of the loop to close."""
 IDLE_SECONDS = 90.0
 """A watch that says nothing for this long is dead: the server sends a bookmark every minute."""
 MERGE = "application/merge-patch+json"
@@ -97,6 +99,7 @@ class ApiServer:
     ) -> None:
         if self._session:
             await self._session.close()
+            await asyncio.sleep(CLOSE_SECONDS)
 
     async def list(self, path: str, query: Mapping[str, str]) -> AsyncIterator[Page]:
         """Yield all objects as they are now, in pages."""

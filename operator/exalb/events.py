@@ -31,6 +31,10 @@ class EventPoster:
         except asyncio.QueueFull:
             log.warning("too many events; dropped one", reason=note.reason, object=note.name)
 
+    async def posted(self) -> None:
+        """Wait until every event that was taken is posted, or could not be."""
+        await self._queue.join()
+
     async def run(self) -> None:
         """Post until cancelled."""
         async with asyncio.TaskGroup() as tasks:
@@ -46,6 +50,8 @@ class EventPoster:
                 await self._api.post(path, self._event(note, namespace, datetime.now(UTC)))
             except ApiError as error:
                 log.warning("an event could not be posted", reason=note.reason, object=note.name, why=str(error))
+            finally:
+                self._queue.task_done()
 
     def _event(self, note: EventNote, namespace: str, now: datetime) -> Json:
         regarding = {"kind": note.kind, "apiVersion": note.api_version, "name": note.name, "uid": note.uid}

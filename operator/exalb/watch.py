@@ -18,7 +18,7 @@ import aiohttp
 import kopf
 import structlog
 
-from exalb.apiserver import ApiError, ApiServer, Json, open_session
+from exalb.apiserver import CLOSE_SECONDS, ApiError, ApiServer, Json, open_session
 from exalb.backoff import Backoff
 from exalb.credentials import Credentials
 from exalb.kinds import ADVERTISEMENT, COMMUNITY, PEER, POOL, Kind
@@ -28,8 +28,6 @@ from exalb.store import Store, version_number
 log = structlog.get_logger(__name__)
 
 FOLLOWED = (POOL, PEER, ADVERTISEMENT, COMMUNITY)
-CLOSE_SECONDS = 0.1
-"""Time for the connections that kopf leaves to close, before their loop ends."""
 STOP_SECONDS = 10.0
 """kopf is given this long to end."""
 

@@ -1,6 +1,6 @@
 """A way to the lab's API server that can be shut: a TCP relay between this machine's loopback and the lab's network.
 
-TLS goes through untouched. What is shut looks like a network that fails: connections break, and new ones are refused.
+TLS goes through untouched. What is shut looks like a network that fails: connections break, and new ones break at once.
 """
 
 import asyncio
@@ -25,7 +25,11 @@ class Gate:
         self._thread = threading.Thread(target=self._loop.run_forever, name="gate", daemon=True)
         self._server: asyncio.Server | None = None
         self._relays: set[asyncio.Task[None]] = set()
+        self._is_open = True
+        self._swallow = False
         self.port = 0
+        self.refused = 0
+        """Connections that came while the gate was shut."""
 
     def lead_to(self, port: int) -> None:
         """Lead connections that come from now on to another port."""
@@ -38,47 +42,58 @@ class Gate:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self.open()
+        self._run(self._listen())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.shut()
+        self._run(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
     def open(self) -> None:
-        """Let connections through, on the same port as before."""
-        self._run(self._open())
+        """Let connections through again."""
+        self._is_open = True
 
     def shut(self) -> None:
-        """Break all connections, and refuse new ones."""
-        self._run(self._shut())
+        """Break all connections, and new ones as they come."""
+        self._is_open = False
+        self._run(self._break())
+
+    def swallow_next_answer(self) -> None:
+        """Let the next request through, and break its connection when the server answers."""
+        self._swallow = True
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
-    async def _open(self) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
-    async def _shut(self) -> None:
+    async def _close(self) -> None:
         if self._server:
             self._server.close()
-            self._server = None
+        await self._break()
+
+    async def _break(self) -> None:
         for relay in list(self._relays):
             relay.cancel()
         await asyncio.gather(*self._relays, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self._is_open:
+            self.refused += 1
+            writer.transport.abort()
+            return
         task = asyncio.current_task()
         assert task
         self._relays.add(task)
         try:
             await self._relay(reader, writer)
-        except (OSError, asyncio.CancelledError):
+        except* (OSError, asyncio.CancelledError):
             writer.transport.abort()
         finally:
             self._relays.discard(task)
@@ -90,17 +105,27 @@ class Gate:
             await self._loop.sock_connect(made, self._target)
             unless_connected.pop_all()
         far_reader, far_writer = await asyncio.open_connection(sock=made)
+        asked = asyncio.Event()
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(_copy(reader, far_writer))
-                tasks.create_task(_copy(far_reader, writer))
+                tasks.create_task(self._ask(reader, far_writer, asked))
+                tasks.create_task(self._answer(far_reader, writer, asked))
         finally:
             far_writer.transport.abort()
 
-
-async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):
+    async def _ask(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, asked: asyncio.Event) -> None:
         while data := await source.read(65536):
+            if self._swallow:
+                self._swallow = False
+                asked.set()
             target.write(data)
             await target.drain()
-    target.close()
+        raise ConnectionAbortedError
+
+    async def _answer(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, asked: asyncio.Event) -> None:
+        while data := await source.read(65536):
+            if asked.is_set():
+                break
+            target.write(data)
+            await target.drain()
+        raise ConnectionAbortedError

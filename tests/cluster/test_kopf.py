@@ -37,6 +37,24 @@ async def test_it_feeds_what_comes_changes_and_goes(api: ApiServer, credentials:
         assert held["resourceVersion"] == made["metadata"]["resourceVersion"], "kopf wrote to a pool"
 
 
+async def test_a_kopf_that_fails_is_started_again(api: ApiServer, credentials: Credentials, world: World) -> None:
+    failures = iter([False] * 8 + [True] * 4)
+
+    def unreadable_at_times() -> str | None:
+        if next(failures, False):
+            raise OSError("the token cannot be read")
+        return credentials.authorization()
+
+    store = Store([POOL, PEER, ADVERTISEMENT])
+    unsteady = Credentials(credentials.server, credentials.tls, unreadable_at_times)
+    async with running(KopfFeed(api, unsteady, store).run()):
+        world.pool("before", "198.51.100.0/25")
+        await seen(store, lambda picture: pools(picture, world) == {"before"})
+        assert not any(failures), "kopf never failed"
+        world.pool("after", "198.51.100.128/25")
+        await seen(store, lambda picture: pools(picture, world) == {"before", "after"})
+
+
 async def test_what_vanished_in_forgotten_history_is_gone(
     api: ApiServer, credentials: Credentials, world: World, gate: Gate
 ) -> None:

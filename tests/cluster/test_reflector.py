@@ -71,9 +71,7 @@ async def test_a_service_that_is_no_load_balancer_any_more_leaves_the_selection(
     query = {"fieldSelector": "spec.type=LoadBalancer"}
     async with running(Reflector(api, store, SERVICE, query=query).run()):
         await seen(store, lambda picture: names(picture, world) == {"web"})
-        change = {"spec": {"type": "ClusterIP"}}
-        world.api.request("PATCH", f"{world.services}/web", change, kind="application/merge-patch+json")
+        world.change(f"{world.services}/web", {"spec": {"type": "ClusterIP"}})
         await seen(store, lambda picture: names(picture, world) == set())
-        change = {"spec": {"type": "LoadBalancer"}}
-        world.api.request("PATCH", f"{world.services}/web", change, kind="application/merge-patch+json")
+        world.change(f"{world.services}/web", {"spec": {"type": "LoadBalancer"}})
         await seen(store, lambda picture: names(picture, world) == {"web"})

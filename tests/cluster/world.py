@@ -56,6 +56,27 @@ class World:
         """Make a pool."""
         return self.custom("ipaddresspools", "IPAddressPool", name, {"addresses": list(addresses)})
 
+    def node(self, name: str, address: str) -> None:
+        """Make a Node, which no kubelet stands behind."""
+        self.create("/api/v1/nodes", {"metadata": {"name": name}})
+        self.made.append(f"/api/v1/nodes/{name}")
+        addresses = [{"type": "InternalIP", "address": address}]
+        self.change(f"/api/v1/nodes/{name}/status", {"status": {"addresses": addresses}})
+
+    def endpoints(self, service: str, address: str, *, node: str, ready: bool = True) -> None:
+        """Make or change the one endpoint of a Service."""
+        path = f"/apis/discovery.k8s.io/v1/namespaces/{self.namespace}/endpointslices"
+        endpoint = {"addresses": [address], "nodeName": node, "conditions": {"ready": ready}}
+        metadata = {"name": service, "labels": {"kubernetes.io/service-name": service}}
+        if self.api.find(f"{path}/{service}"):
+            self.change(f"{path}/{service}", {"endpoints": [endpoint]})
+        else:
+            self.create(path, {"metadata": metadata, "addressType": "IPv4", "endpoints": [endpoint]})
+
+    def change(self, path: str, change: Json) -> None:
+        """Apply a merge patch."""
+        self.api.request("PATCH", path, change, kind="application/merge-patch+json")
+
     def custom(self, plural: str, kind: str, name: str, spec: Mapping[str, Any]) -> Json:
         """Make a custom resource."""
         body = {"apiVersion": "exalb.io/v1beta1", "kind": kind, "metadata": {"name": name}, "spec": dict(spec)}

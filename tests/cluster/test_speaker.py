@@ -1,0 +1,169 @@
+"""A speaker on a real API server, with a BGP engine in memory: routes follow, reports are true, and peace is quiet."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exalb.apiserver import ApiServer
+from exalb.credentials import load_credentials
+from exalb.settings import SpeakerSettings
+from exalb.speaker import Speaker
+from exalb_bgp.memory import MemoryDriver
+from exalb_bgp.rib import Prefix
+from tests.cluster.following import running
+from tests.cluster.gate import Gate
+from tests.cluster.programs import Programs
+from tests.cluster.world import OURS, World
+from tests.lab import wait
+
+NODE = "speaker-node"
+PEER = {"myASN": 64512, "peerASN": 64513, "peerAddress": "203.0.113.1"}
+ADDRESS = "198.51.100.7"
+ROUTE = f"{ADDRESS}/32"
+
+
+class Talk:
+    """What one speaker in this process says to its peer."""
+
+    def __init__(self, driver: MemoryDriver) -> None:
+        self.driver = driver
+
+    def routes(self) -> set[Prefix]:
+        """Return what the peer holds."""
+        return set(self.driver.tables.get("tor", {}))
+
+    async def until(self, *routes: str) -> None:
+        """Return when the peer holds these routes, and no others."""
+        wanted = {ip_network(route) for route in routes}
+        await asyncio.to_thread(wait.until, f"the peer holds {routes}", lambda: self.routes() == wanted)
+
+
+@contextlib.asynccontextmanager
+async def talking(kubeconfig: Path, driver: MemoryDriver) -> AsyncIterator[Talk]:
+    """Run a speaker for NODE."""
+    settings = SpeakerSettings(node_name=NODE, listen="127.0.0.1:0")
+    async with ApiServer(load_credentials(str(kubeconfig))) as api, running(Speaker(api, driver, settings).run()):
+        yield Talk(driver)
+
+
+@pytest.fixture
+def town(world: World) -> World:
+    """Return a world with a node, a peer, a pool, and a Service that has an address and one ready endpoint."""
+    world.custom("bgppeers", "BGPPeer", "tor", PEER)
+    world.pool("main", "198.51.100.0/24")
+    world.node(NODE, "10.0.0.1")
+    world.service("web")
+    give(world, "web", ADDRESS)
+    world.endpoints("web", "10.1.0.1", node=NODE)
+    return world
+
+
+def give(world: World, name: str, address: str) -> None:
+    """Give a Service an address, as the controller would."""
+    status = {"status": {"loadBalancer": {"ingress": [{"ip": address, "ipMode": "VIP"}]}}}
+    world.change(f"{world.services}/{name}/status", status)
+
+
+def report(world: World) -> dict[str, Any]:
+    """Return what stands in the status of the node's BGPSpeaker."""
+    found = world.api.find(f"{OURS}/bgpspeakers/{NODE}") or {}
+    status: dict[str, Any] = found.get("status", {})
+    return status
+
+
+async def told(world: World, summary: str, prefixes: int) -> None:
+    """Wait until the report says so."""
+
+    def said() -> bool:
+        return (report(world).get("summary"), report(world).get("prefixes")) == (summary, prefixes)
+
+    await asyncio.to_thread(wait.until, f"the report says {summary}, {prefixes} prefixes", said)
+
+
+async def test_routes_follow_endpoints_and_addresses(town: World, kubeconfig: Path) -> None:
+    async with talking(kubeconfig, MemoryDriver()) as talk:
+        await talk.until(ROUTE)
+        town.endpoints("web", "10.1.0.1", node=NODE, ready=False)
+        await talk.until()
+        town.endpoints("web", "10.1.0.1", node=NODE)
+        await talk.until(ROUTE)
+        give(town, "web", "198.51.100.9")
+        await talk.until("198.51.100.9/32")
+        town.delete(f"{town.services}/web")
+        await talk.until()
+
+
+async def test_local_traffic_is_told_by_nodes_with_endpoints_alone(town: World, kubeconfig: Path) -> None:
+    town.change(f"{town.services}/web", {"spec": {"externalTrafficPolicy": "Local"}})
+    async with talking(kubeconfig, MemoryDriver()) as talk:
+        await talk.until(ROUTE)
+        town.endpoints("web", "10.1.0.1", node="elsewhere")
+        await talk.until()
+
+
+async def test_with_the_api_server_away_everything_stays_told(town: World, kubeconfig: Path, gate: Gate) -> None:
+    driver = MemoryDriver()
+    async with talking(kubeconfig, driver) as talk:
+        await talk.until(ROUTE)
+        steps = len(driver.steps)
+        gate.shut()
+        town.service("late")
+        give(town, "late", "198.51.100.8")
+        town.endpoints("late", "10.1.0.2", node=NODE)
+        await asyncio.to_thread(wait.until, "every watch has knocked twice", lambda: gate.refused >= 16)
+        assert talk.routes() == {ip_network(ROUTE)}
+        gate.open()
+        await talk.until(ROUTE, "198.51.100.8/32")
+        assert [step for step in driver.steps[steps:] if ip_network(ROUTE) in getattr(step, "prefixes", ())] == []
+
+
+async def test_a_restart_with_nothing_changed_says_and_writes_nothing(
+    town: World, programs: Programs, gate: Gate
+) -> None:
+    driver = MemoryDriver()
+    async with talking(programs.user("speaker-one", gate.url), driver) as talk:
+        await talk.until(ROUTE)
+        await told(town, "1/1", 1)
+        steps, before = len(driver.steps), town.end_of_audit
+        engine = asyncio.create_task(driver.run())  # the engine lives on while the speaker is away
+    async with talking(programs.user("speaker-two", gate.url), driver) as talk:
+        town.service("probe")
+        give(town, "probe", "198.51.100.8")
+        town.endpoints("probe", "10.1.0.2", node=NODE)
+        await talk.until(ROUTE, "198.51.100.8/32")
+        await told(town, "1/1", 2)
+        assert [step for step in driver.steps[steps:] if ip_network(ROUTE) in getattr(step, "prefixes", ())] == []
+        assert [write.name for write in town.writes("speaker-two", before)] == [NODE], "more than the probe's report"
+    engine.cancel()
+
+
+async def test_the_report_tells_of_sessions(town: World, kubeconfig: Path) -> None:
+    driver = MemoryDriver()
+    async with talking(kubeconfig, driver) as talk:
+        await talk.until(ROUTE)
+        await told(town, "1/1", 1)
+        owner = town.api.get(f"{OURS}/bgpspeakers/{NODE}")["metadata"]["ownerReferences"][0]
+        assert (owner["kind"], owner["name"]) == ("Node", NODE)
+        session = report(town)["sessions"][0]
+        assert (session["peer"], session["state"], session["prefixesSent"]) == ("tor", "Established", 1)
+        driver.close("tor", "the router hung up")
+        await told(town, "0/1", 1)
+        assert report(town)["sessions"][0]["lastError"]
+
+
+async def test_controller_and_speaker_bring_a_service_on_the_road(
+    town: World, programs: Programs, kubeconfig: Path, gate: Gate
+) -> None:
+    programs.controller("giver", gate.url, town.namespace)
+    async with talking(kubeconfig, MemoryDriver()) as talk:
+        town.service("shop")
+        town.endpoints("shop", "10.1.0.3", node=NODE)
+        address = await asyncio.to_thread(town.wait_address, "shop")
+        await talk.until(ROUTE, f"{address}/32")
+        town.delete(f"{town.services}/shop")
+        await talk.until(ROUTE)
