@@ -168,6 +168,7 @@ def _removal(name: str) -> Iterator[str]:
         yield f"no neighbor {name}"
         return
     group = _group(ip_network(name))
+    yield f"no neighbor {group} password"  # or the key of the range stays on bgpd's listening socket
     yield f"no bgp listen range {name} peer-group {group}"
     yield f"no neighbor {group} peer-group"
 

@@ -18,7 +18,7 @@ from tests.lab.network import Namespace
 
 
 class RouterError(RuntimeError):
-    """A router refused a command ; the text has what it said."""
+    """A router refused a command; the text has what it said."""
 
 
 @dataclass(frozen=True, slots=True)
