@@ -65,11 +65,15 @@ class Controller:
                 tasks.create_task(reflector.run())
             tasks.create_task(self._feed.run())
             tasks.create_task(self._events.run())
-            tasks.create_task(self._election.run(self._lead))
+            tasks.create_task(self._stand())
+
+    async def _stand(self) -> None:
+        """Stand for election, once we see everything: who does not could hold the Lease and do nothing with it."""
+        await self._store.synced.wait()
+        await self._election.run(self._lead)
 
     async def _lead(self) -> None:
         """Decide and write, as long as this controller leads."""
-        await self._store.synced.wait()
         await self._see_what_the_last_leader_did()
         self._allocator, self._reporter = Allocator(), ControllerReporter()
         try:

@@ -3,9 +3,8 @@
 from exalb.apiserver import ApiServer
 from exalb.cluster import Cluster
 from exalb.credentials import Credentials
-from exalb.kinds import ADVERTISEMENT, PEER, POOL
 from exalb.store import Store
-from exalb.watch import KopfFeed
+from exalb.watch import FOLLOWED, KopfFeed
 from tests.cluster.following import running, seen
 from tests.cluster.fresh import forgetful_server
 from tests.cluster.gate import Gate
@@ -20,7 +19,7 @@ def pools(picture: Cluster, world: World) -> set[str]:
 
 async def test_it_feeds_what_comes_changes_and_goes(api: ApiServer, credentials: Credentials, world: World) -> None:
     made = world.pool("before", "198.51.100.0/25")
-    store = Store([POOL, PEER, ADVERTISEMENT])
+    store = Store(FOLLOWED)
     async with running(KopfFeed(api, credentials, store).run()):
         await seen(store, lambda picture: pools(picture, world) == {"before"})
         world.pool("after", "198.51.100.128/25")
@@ -42,10 +41,10 @@ async def test_a_kopf_that_fails_is_started_again(api: ApiServer, credentials: C
 
     def unreadable_at_times() -> str | None:
         if next(failures, False):
-            raise OSError("the token cannot be read")
+            raise RuntimeError("no token")  # the kind of error that ends kopf
         return credentials.authorization()
 
-    store = Store([POOL, PEER, ADVERTISEMENT])
+    store = Store(FOLLOWED)
     unsteady = Credentials(credentials.server, credentials.tls, unreadable_at_times)
     async with running(KopfFeed(api, unsteady, store).run()):
         world.pool("before", "198.51.100.0/25")
@@ -60,7 +59,7 @@ async def test_what_vanished_in_forgotten_history_is_gone(
 ) -> None:
     world.pool("ghost", "198.51.100.0/25")
     world.pool("kept", "198.51.100.128/25")
-    store = Store([POOL, PEER, ADVERTISEMENT])
+    store = Store(FOLLOWED)
     async with running(KopfFeed(api, credentials, store).run()):
         await seen(store, lambda picture: pools(picture, world) == {"ghost", "kept"})
         gate.shut()
