@@ -84,7 +84,7 @@ def _up(lab: Lab, options: argparse.Namespace) -> int:
             exalb.install(lab)
             lab.stay()
         except BaseException:
-            lab.down()
+            _down(lab, options)
             raise
     lab.narration.say(f"the lab stands after {time.monotonic() - begun:.0f} s")
     if not options.no_demo:

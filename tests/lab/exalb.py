@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from tests.lab import images, wait
-from tests.lab.cluster import Lab
+from tests.lab.cluster import CommandError, Lab
 from tests.lab.images import CHECKOUT, Archive
 from tests.lab.node import Node
 
@@ -22,8 +22,12 @@ def install(lab: Lab, values: Mapping[str, Any] | None = None) -> None:
 
     `values` are the chart's. CommandError has Helm's words and what the pods say when it does not become ready.
     """
+    image = ready_image(lab)
     with lab.narration.step("ExaLB: helm install"):
-        _helm(lab, ["install", "--create-namespace", "--wait", f"--timeout={SECONDS}"], ready_image(lab), values or {})
+        try:
+            _helm(lab, ["install", "--create-namespace", "--wait", f"--timeout={SECONDS}"], image, values or {})
+        except CommandError as error:
+            raise CommandError(f"{error}\n{_what_pods_say(lab)}") from None
 
 
 def reload(lab: Lab) -> Archive:
@@ -51,6 +55,13 @@ def is_installed(lab: Lab) -> bool:
 def uninstall(lab: Lab) -> None:
     """Take ExaLB out again; its custom resources stay, as the chart says."""
     lab.helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--wait")
+
+
+def _what_pods_say(lab: Lab) -> str:
+    here = f"--namespace={NAMESPACE}"
+    pods = lab.kubectl("get", "pods", here, check=False)
+    every = ["--selector=app.kubernetes.io/name=exalb", "--all-containers", "--prefix", "--tail=3"]
+    return pods + lab.kubectl("logs", here, *every, check=False)
 
 
 def _is_observed(lab: Lab) -> bool:
