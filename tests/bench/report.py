@@ -15,6 +15,9 @@ from rich.table import Table
 from tests.bench.figures import MEASURES, MILLISECONDS, PERCENT, Figure
 from tests.lab.images import CHECKOUT
 
+WIDTH = 140
+"""Characters that the table needs to have each measure on a line."""
+
 
 def show(console: Console, figures: Iterable[Figure]) -> None:
     """Print the table."""
@@ -25,7 +28,7 @@ def show(console: Console, figures: Iterable[Figure]) -> None:
         measure = MEASURES[figure.key]
         load = f"{figure.load[0]:.1f} → {figure.load[1]:.1f}"
         table.add_row(measure.text, measure.metallb, measure.aim, told(figure), str(len(figure.values)), load)
-    console.print(table)
+    console.print(table, width=max(console.width, WIDTH))
 
 
 def told(figure: Figure) -> str:

@@ -95,8 +95,10 @@ class Rig:
             self.lab.delete(CONFIGURATION)
             exalb.uninstall(self.lab)
             self.lab.kubectl("delete", "namespace", exalb.NAMESPACE)
-        kinds = ("ipaddresspools", "bgppeers", "bgpadvertisements", "bgpspeakers")
-        self.lab.kubectl("delete", "crd", "--ignore-not-found", *(f"{kind}.exalb.io" for kind in kinds))
+        found = self.lab.api.items("/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
+        ours = [item["metadata"]["name"] for item in found if item["spec"]["group"] == "exalb.io"]
+        if ours:
+            self.lab.kubectl("delete", "crd", *ours)
 
     @property
     def next_hops(self) -> frozenset[Address]:
