@@ -52,11 +52,11 @@ class Telemetry:
         application.router.add_get("/healthz", self._healthz)
         application.router.add_get("/readyz", self._readyz)
         application.router.add_get("/metrics", self._metrics)
-        runner = web.AppRunner(application, access_log=None, handle_signals=False)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
         await runner.setup()
         try:
             host, _, port = listen.rpartition(":")
-            await web.TCPSite(runner, host.strip("[]") or None, int(port), shutdown_timeout=0.5).start()
+            await web.TCPSite(runner, host.strip("[]") or None, int(port)).start()
             yield int(runner.addresses[0][1])
         finally:
             await runner.cleanup()
