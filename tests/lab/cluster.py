@@ -87,6 +87,15 @@ class Lab:
         return Frr(self.layout.namespace(fabric.ROUTER), layout.ROUTER_AS, IPv4Address("10.77.0.100"))
 
     @property
+    def neighbors(self) -> list[Neighbor]:
+        """The nodes, as a router is configured for them.
+
+        Each by its address: FRR's bgpd 8.4 crashes when a neighbour of a listen range, one that restarts gracefully,
+        stays away until its restart timer ends.
+        """
+        return [Neighbor(address, layout.NODE_AS) for node in self.nodes for address in node.addresses]
+
+    @property
     def client(self) -> Namespace:
         """A host outside, behind the router."""
         return self.layout.namespace(fabric.CLIENT)
@@ -181,7 +190,7 @@ class Lab:
                 node.start()
             wrappers.write(self.layout, programs, self.router)
         with self.narration.step("router: FRR"):
-            self.router.start(*(Neighbor(network, layout.NODE_AS) for network in (layout.FABRIC4, layout.FABRIC6)))
+            self.router.start(*self.neighbors)
         with self.narration.step("images: onto every node"):
             for node in self.nodes:
                 node.wait_containerd()

@@ -13,7 +13,6 @@ from tests.lab.cluster import Lab
 from tests.lab.images import ECHO_HNAME
 from tests.lab.network import Namespace
 from tests.lab.routers.frr import Frr
-from tests.lab.routers.router import Neighbor
 
 GROUP = "exalb.io/v1beta1"
 
@@ -67,7 +66,7 @@ class Story:
             story = next(each for each in (cls(lab, number) for number in numbers) if not each._namespace.exists)
             namespace = Namespace.create(lab.name, story._namespace.role, forwarding=True)
         fabric.join(fabric.switch_of(lab.layout), namespace, story._host)
-        story.router.start(*(Neighbor(network, layout.NODE_AS) for network in (layout.FABRIC4, layout.FABRIC6)))
+        story.router.start(*lab.neighbors)
         lab.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": story.name}}, story.pool()])
         lab.apply(story.peers())
         return story
