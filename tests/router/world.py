@@ -4,7 +4,7 @@ The engine keeps a session over IPv4 and one over IPv6 with every router at the 
 session always shows too that the five others were left alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -138,18 +138,23 @@ class World:
             sessions = {name: session for name, session in self.sessions.items() if name not in changed}
             self.engine.apply(Speaker(sessions, dict(self.ribs)))
             self.engine.settle()
+            self._configure(self.peers.keys() - changed)  # GoBGP refuses a neighbour for a while that it lost
             self.act_on_routers()
         self.act_on_engine()
 
     def act_on_routers(self) -> None:
         """Bring the routers' configuration to what is wanted now."""
-        for router in self.routers:
-            router.configure(*(self.neighbors[name] for name, peer in self.peers.items() if peer.router is router))
+        self._configure(self.peers.keys())
         self._acted |= {name: (ends, datetime.now(UTC)) for name, ends in self._changed().items()}
 
     def act_on_engine(self) -> None:
         """Bring the engine's goal to what is wanted now."""
         self.engine.apply(Speaker(dict(self.sessions), dict(self.ribs)))
+
+    def _configure(self, names: Collection[str]) -> None:
+        for router in self.routers:
+            mine = [name for name, peer in self.peers.items() if peer.router is router and name in names]
+            router.configure(*(self.neighbors[name] for name in mine))
 
     def _changed(self) -> dict[str, object]:
         """Find the sessions that are wanted otherwise than they were last asked for."""
