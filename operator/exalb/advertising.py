@@ -12,10 +12,11 @@ from typing import NamedTuple, TypeVar
 from exalb.cluster import AttributeOverrides, Node, Service
 from exalb.communities import AnyCommunity
 from exalb.naming import mean
+from exalb.peering import PeerInForce
 from exalb.presence import Level, Presence
 from exalb.reasons import Reason, Refusal
 from exalb.resources.common import any_matches
-from exalb.validity import AdvertisementInForce, PeerInForce, selects_pool
+from exalb.validity import AdvertisementInForce, selects_pool
 from exalb_bgp.rib import (
     GRACEFUL_SHUTDOWN,
     Address,
@@ -26,6 +27,7 @@ from exalb_bgp.rib import (
     LargeCommunity,
     Prefix,
 )
+from exalb_bgp.session import Session
 
 BYTES_PER_SECOND_AND_ENDPOINT = 1_250_000
 """What one endpoint counts in link bandwidth (10 Mbit/s); receivers look at the ratio only."""
@@ -88,7 +90,7 @@ def contributions(
 
 
 def merge(
-    parts: list[Contribution], peer: PeerInForce, next_hop: Address | None, names: Mapping[str, AnyCommunity]
+    parts: list[Contribution], session: Session, next_hop: Address | None, names: Mapping[str, AnyCommunity]
 ) -> Route | Refusal:
     """Put together what the peer is told of one prefix; `parts` are all for that prefix and not empty.
 
@@ -109,11 +111,10 @@ def merge(
     if best.level is Level.DRAINING:
         communities.add(GRACEFUL_SHUTDOWN)
     if is_host and best.weight and any(part.advertisement.spec.weight == "Endpoints" for part in parts):
-        communities.add(_bandwidth(peer.spec.my_asn, best.weight))
-    is_ibgp = peer.spec.my_asn == peer.spec.peer_asn
+        communities.add(_bandwidth(session.local_asn, best.weight))
     attributes = Attributes(
         next_hop=next_hop,
-        local_pref=_value([opinion.local_pref for opinion in settled]) if is_ibgp else None,
+        local_pref=_value([opinion.local_pref for opinion in settled]) if session.is_ibgp else None,
         med=_value([opinion.med for opinion in settled]),
         as_path_prepend=_value([opinion.as_path_prepend for opinion in settled]) or 0,
         communities=tuple(sorted(one for one in communities if isinstance(one, Community))),

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from exalb.communities import AnyCommunity
+from exalb.host import Host
 from exalb.reasons import Invalid, Refusal
 from exalb.resources.advertisement import BGPAdvertisementSpec
 from exalb.resources.community import CommunitySpec
@@ -155,6 +156,8 @@ class Node:
     name: str
     uid: str
     labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    """Those short enough to be an address or a number."""
     addresses: tuple[Address, ...]
     """InternalIP first, then ExternalIP, in the order of the status."""
     internal: tuple[Address, ...]
@@ -256,6 +259,8 @@ class Cluster:
     advertisements: Mapping[str, Advertisement] = field(default_factory=lambda: _NOTHING)
     communities: Mapping[str, CommunityNames] = field(default_factory=lambda: _NOTHING)
     speakers: Mapping[str, SpeakerReport] = field(default_factory=lambda: _NOTHING)
+    host: Host = field(default_factory=Host)
+    """What the node of this speaker sees of itself; nothing where there is no such node."""
     require_class: bool = False
     """Whether only Services that name our class are ours, and those without a class are not."""
 

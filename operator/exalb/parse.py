@@ -33,6 +33,9 @@ NOT_YET_CREATED = "9999-12-31T23:59:59Z"
 CONDITION = "exalb.io/AddressAssigned"
 """The condition of ours in `Service.status.conditions`."""
 
+LONGEST_VALUE = 255
+"""Annotations of a Node longer than this are left out of the picture: they hold no address and no number."""
+
 _SERVICE_NAME = "kubernetes.io/service-name"
 _FAMILIES = {"IPv4": Family.IPV4, "IPv6": Family.IPV6}
 
@@ -209,6 +212,9 @@ def parse_node(raw: Raw) -> Node:
         name=metadata["name"],
         uid=metadata.get("uid", ""),
         labels=text_map(metadata.get("labels")),
+        annotations={
+            key: value for key, value in text_map(metadata.get("annotations")).items() if len(value) <= LONGEST_VALUE
+        },
         addresses=(*internal, *external),
         internal=internal,
         network_unavailable=any(

@@ -47,9 +47,8 @@ def _tell(planned: dict[str, Any]) -> None:
 
 
 def _session(node: str, session: dict[str, Any]) -> Table:
-    title = (
-        f"node {node} (AS{session['localASN']}) → {session['peer']} {session['peerAddress']} (AS{session['peerASN']})"
-    )
+    ends = f"(AS{session['localASN']}) → {session['peer']} {session['peerAddress']} (AS{session['peerASN']})"
+    title = f"node {node} {ends}" if session["peerAddress"] else f"node {node}: no session with {session['peer']}"
     table = _table(title, "PREFIX", "NEXT HOP", "ATTRIBUTES", "FOR")
     for route in session["routes"]:
         table.add_row(route["prefix"], route["nextHop"], _attributes(route), " ".join(route["services"]))

@@ -95,10 +95,10 @@ def prefix_order(prefix: Prefix) -> tuple[int, int, int]:
 def _session(plan: SessionPlan) -> dict[str, Any]:
     session = plan.session
     return {
-        "peer": session.peer,
-        "peerAddress": str(session.peer_address),
-        "localASN": session.local_asn,
-        "peerASN": session.peer_asn,
+        "peer": plan.peer,
+        "peerAddress": str(session.peer_address) if session else None,
+        "localASN": session.local_asn if session else None,
+        "peerASN": session.peer_asn if session else None,
         "routes": [_route(prefix, plan) for prefix in sorted(plan.routes, key=prefix_order)],
         "withheld": [
             {

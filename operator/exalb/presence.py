@@ -11,6 +11,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 from exalb.addresses import family_of
 from exalb.cluster import EndpointSlice, Node, Readiness, Service
+from exalb.host import DataPlane, Host
 from exalb.reasons import Reason, Refusal
 from exalb.validity import PoolIndex, PoolInForce
 from exalb_bgp.rib import Address, Prefix
@@ -51,12 +52,14 @@ def host_route(address: Address) -> Prefix:
     return IPv4Network((int(address), 32)) if address.version == 4 else IPv6Network((int(address), 128))
 
 
-def node_refusal(node: Node) -> Refusal | None:
-    """Tell why a node announces nothing at all, or None."""
+def node_refusal(node: Node, host: Host) -> Refusal | None:
+    """Tell why a node announces nothing at all, or None; `host` is what its own speaker sees of it."""
     if EXCLUDED in node.labels:
         return Refusal(Reason.NODE_EXCLUDED, f"node {node.name} carries the label {EXCLUDED}")
     if node.network_unavailable:
         return Refusal(Reason.NODE_NETWORK_UNAVAILABLE, f"node {node.name} has the condition NetworkUnavailable")
+    if host.data_plane is DataPlane.DOWN:
+        return Refusal(Reason.DATA_PLANE_DOWN, f"node {node.name} does not forward traffic for Services: {host.why}")
     return None
 
 

@@ -58,6 +58,15 @@ class Reason(Enum):
     NODE_NETWORK_UNAVAILABLE = "NodeNetworkUnavailable"
     """The node's condition NetworkUnavailable is True."""
 
+    DATA_PLANE_DOWN = "DataPlaneDown"
+    """kube-proxy on the node is not healthy: traffic for Services would not reach its endpoints from there."""
+    NO_DEFAULT_GATEWAY = "NoDefaultGateway"
+    """The peer is the node's default router, and the node has none of that family, or nobody looked."""
+    NODE_ANNOTATION_MISSING = "NodeAnnotationMissing"
+    """The peer takes a value from an annotation that the node does not have."""
+    NODE_ANNOTATION_INVALID = "NodeAnnotationInvalid"
+    """The peer takes a value from an annotation of the node, and it is none that would do."""
+
     # A custom resource is out of force, or partly.
     INVALID_SPEC = "InvalidSpec"
     """The spec breaks a rule of the schema."""

@@ -109,12 +109,16 @@ def _session(name: str, plan: SessionPlan, status: SessionStatus, before: Mappin
     session = plan.session
     told: dict[str, Any] = {
         "peer": name,
-        "peerAddress": str(session.peer_address),
-        "localASN": session.local_asn,
-        "peerASN": session.peer_asn,
         "state": status.state.value,
         "prefixesWanted": len(plan.rib),
         "prefixesSent": status.sent,
+    }
+    if session is None:
+        return told | {"lastError": plan.refusal.message[:1024] if plan.refusal else ""}
+    told |= {
+        "peerAddress": str(session.peer_address),
+        "localASN": session.local_asn,
+        "peerASN": session.peer_asn,
     }
     if status.since:
         told["since"] = _since(status.since, before.get("since") if before.get("state") == told["state"] else None)

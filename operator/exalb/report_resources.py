@@ -5,8 +5,8 @@ from typing import Any
 
 from exalb.allocation import Allocation
 from exalb.cluster import Cluster, CustomResource
+from exalb.peering import is_for
 from exalb.reasons import Invalid
-from exalb.sessions import is_for
 from exalb.validity import InForce
 from exalb.writes import (
     API_VERSION,

@@ -5,13 +5,15 @@ touches; a fresh planner gives the same answer.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from exalb.changes import changed_keys
 from exalb.cluster import Cluster, Key, Node
+from exalb.peering import Flaw, Terms, owners_of, terms_on
 from exalb.presence import Presence, node_refusal, presences
+from exalb.reasons import Refusal
 from exalb.session_table import SessionPlan, SessionTable
-from exalb.sessions import is_for
 from exalb.validity import InForce, PoolIndex, in_force
 from exalb_bgp.rib import Address
 from exalb_bgp.speaker import Speaker
@@ -27,15 +29,37 @@ class NodePlan:
     speaker: Speaker
 
 
+class _Premises(NamedTuple):
+    """What everything that a node tells depends on; where it is the same, so is all that was worked out."""
+
+    rules: InForce
+    node: Node | None
+    terms: Mapping[str, Terms | Flaw]
+    gate: Refusal | None
+    require_class: bool
+
+
+def _premises(name: str, cluster: Cluster) -> _Premises:
+    rules, node = in_force(cluster), cluster.nodes.get(name)
+    if node is None:
+        return _Premises(rules, None, {}, None, cluster.require_class)
+    terms = terms_on(node, rules.peers, cluster.host, owners_of(cluster.nodes))
+    # What an annotation says stands in the terms already; the others are nobody's business here.
+    there = replace(node, annotations={})
+    return _Premises(rules, there, terms, node_refusal(node, cluster.host), cluster.require_class)
+
+
+_RULES = ("pools", "peers", "advertisements", "communities", "nodes", "secrets", "host", "require_class")
+
+
 class RoutePlanner:
     """Plans for one node."""
 
     def __init__(self, node_name: str) -> None:
         self._name = node_name
         self._last: Cluster | None = None
-        self._in_force = InForce((), (), (), {}, ())
+        self._premises: _Premises | None = None
         self._pools = PoolIndex(())
-        self._node: Node | None = None
         self._tables: dict[str, SessionTable] = {}
         self._held: dict[Key, tuple[Presence, ...]] = {}
         self._at: dict[Address, dict[Key, Presence]] = {}
@@ -43,10 +67,10 @@ class RoutePlanner:
 
     def plan(self, cluster: Cluster) -> NodePlan:
         """Return what the node does in this picture of the cluster."""
-        self._start_anew_where_rules_changed(cluster)
-        changed = self._changed(cluster) if self._node else ()
+        premises = self._start_anew_where_rules_changed(cluster)
+        changed = self._changed(cluster) if premises.node else ()
         self._last = cluster
-        touched = self._place(cluster, changed)
+        touched = self._place(cluster, premises, changed)
         if touched:
             addresses = {
                 address: (tuple(self._at.get(address, {}).values()), keys) for address, keys in touched.items()
@@ -57,28 +81,26 @@ class RoutePlanner:
         if plans.keys() != self._plan.sessions.keys() or any(
             self._plan.sessions[name] is not plan for name, plan in plans.items()
         ):
-            sessions = {name: plan.session for name, plan in plans.items()}
-            self._plan = NodePlan(
-                self._name, plans, Speaker(sessions, {name: plan.rib for name, plan in plans.items()})
-            )
+            sessions = {name: plan.session for name, plan in plans.items() if plan.session}
+            self._plan = NodePlan(self._name, plans, Speaker(sessions, {name: plans[name].rib for name in sessions}))
         return self._plan
 
-    def _start_anew_where_rules_changed(self, cluster: Cluster) -> None:
-        last = self._last
-        kinds = ("pools", "peers", "advertisements", "communities", "nodes", "secrets", "require_class")
-        if last and all(getattr(last, kind) is getattr(cluster, kind) for kind in kinds):
-            return
-        found, node = in_force(cluster), cluster.nodes.get(self._name)
-        if last and found == self._in_force and node == self._node and last.require_class == cluster.require_class:
-            return
-        before = self._plan.sessions
-        self._last, self._in_force, self._node, self._pools = None, found, node, PoolIndex(found.pools)
+    def _start_anew_where_rules_changed(self, cluster: Cluster) -> _Premises:
+        last, premises = self._last, self._premises
+        if premises and last and all(getattr(last, kind) is getattr(cluster, kind) for kind in _RULES):
+            return premises
+        found = _premises(self._name, cluster)
+        if premises == found:
+            return found
+        before, node = self._plan.sessions, found.node
+        self._last, self._premises, self._pools = None, found, PoolIndex(found.rules.pools)
         self._held, self._at = {}, {}
         self._tables = {
-            peer.name: SessionTable(peer, node, found, before.get(peer.name))
-            for peer in found.peers
-            if node and is_for(peer, node)
+            peer.name: SessionTable(peer, found.terms[peer.name], node, found.rules, before.get(peer.name))
+            for peer in found.rules.peers
+            if node and peer.name in found.terms
         }
+        return found
 
     def _changed(self, cluster: Cluster) -> list[Key]:
         """Return the Services that are not what they were, in themselves or in their slices."""
@@ -86,10 +108,9 @@ class RoutePlanner:
         keys = changed_keys(last.services, cluster.services) + changed_keys(last.slices, cluster.slices)
         return list(dict.fromkeys(keys))
 
-    def _place(self, cluster: Cluster, changed: Iterable[Key]) -> dict[Address, tuple[Key, ...]]:
+    def _place(self, cluster: Cluster, premises: _Premises, changed: Iterable[Key]) -> dict[Address, tuple[Key, ...]]:
         """Enter what the node has for each changed Service; return the addresses touched, and who has or had them."""
-        node, touched = self._node, dict[Address, set[Key]]()
-        gate = node_refusal(node) if node else None
+        node, gate, touched = premises.node, premises.gate, dict[Address, set[Key]]()
         for key in changed:
             service = cluster.services.get(key)
             for presence in self._held.pop(key, ()):

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from exalb.addresses import family_of, family_of_prefix
 from exalb.advertising import Contribution, Route, advertises_to, contributions, merge
 from exalb.cluster import Key, Node
+from exalb.peering import FAMILIES, Flaw, PeerInForce, Terms
 from exalb.presence import Presence
 from exalb.reasons import Reason, Refusal
 from exalb.sessions import next_hop, session_of
-from exalb.validity import InForce, PeerInForce
+from exalb.validity import InForce
 from exalb_bgp.rib import Address, Attributes, Prefix
 from exalb_bgp.session import Session
 
@@ -18,7 +19,10 @@ from exalb_bgp.session import Session
 class SessionPlan:
     """One session of a node: the routes told on it, and the held addresses that are not."""
 
-    session: Session
+    peer: str
+    session: Session | None
+    refusal: Refusal | None
+    """Why there is no session; then nothing is told."""
     routes: Mapping[Prefix, Route]
     rib: Mapping[Prefix, Attributes]
     """The attributes of `routes` alone: the Adj-RIB-Out."""
@@ -29,12 +33,16 @@ class SessionPlan:
 class SessionTable:
     """One session's table, kept up address by address."""
 
-    def __init__(self, peer: PeerInForce, node: Node, rules: InForce, before: SessionPlan | None) -> None:
+    def __init__(
+        self, peer: PeerInForce, terms: Terms | Flaw, node: Node, rules: InForce, before: SessionPlan | None
+    ) -> None:
         self._peer = peer
         self._node = node
-        session = session_of(peer, node)
+        session = session_of(peer, terms) if isinstance(terms, Terms) else None
         # The very same session object tells the driver at a glance that nothing is to be changed.
         self._session = before.session if before and before.session == session else session
+        self._refusal = Refusal(terms.reason, terms.message) if isinstance(terms, Flaw) else None
+        self._families = {FAMILIES[name] for name in peer.spec.families}
         self._advertisements = tuple(one for one in rules.advertisements if advertises_to(one, peer, node))
         self._names = rules.names
         self._wanted: dict[Address, tuple[Contribution, ...]] = {}
@@ -48,7 +56,7 @@ class SessionTable:
 
     def update(self, changed: Mapping[Address, tuple[tuple[Presence, ...], tuple[Key, ...]]]) -> None:
         """Work out anew what is told of the `changed` addresses: who has each now, and who may have had it before."""
-        mine = {one: change for one, change in changed.items() if family_of(one) in self._session.families}
+        mine = {one: change for one, change in changed.items() if family_of(one) in self._families}
         if not mine:
             return
         prefixes: dict[Prefix, None] = {}
@@ -72,7 +80,7 @@ class SessionTable:
         found: list[Contribution] = []
         self._unwanted[address] = refusals = {}
         for presence in now:
-            parts, refusal = contributions(presence, self._advertisements)
+            parts, refusal = self._contributions(presence)
             found.extend(parts)
             if refusal:
                 refusals[presence.service.key] = refusal
@@ -84,19 +92,22 @@ class SessionTable:
             del self._unwanted[address]
         return before | {part.prefix for part in found}
 
+    def _contributions(self, presence: Presence) -> tuple[tuple[Contribution, ...], Refusal | None]:
+        return ((), self._refusal) if self._refusal else contributions(presence, self._advertisements)
+
     def _decide(self, prefix: Prefix) -> bool:
         """Make the route of one prefix; return whether being told, or the reason for not being told, changed."""
         before = self._refused.pop(prefix, None) or (prefix in self._routes)
         members = self._members.get(prefix)
-        if not members:
+        if not members or self._session is None:
             self._members.pop(prefix, None)
             self._routes.pop(prefix, None)
             self._rib.pop(prefix, None)
             return before is not False
         parts = [part for address in members for part in self._wanted[address] if part.prefix == prefix]
         parts.sort(key=lambda part: (part.advertisement.name, part.presence.service.age, int(part.presence.address)))
-        there_is, hop = next_hop(self._peer, self._node, family_of_prefix(prefix))
-        route = merge(parts, self._peer, hop, self._names) if there_is else self._no_next_hop(prefix)
+        there_is, hop = next_hop(self._peer, self._session, self._node, family_of_prefix(prefix))
+        route = merge(parts, self._session, hop, self._names) if there_is else self._no_next_hop(prefix)
         if isinstance(route, Refusal):
             self._refused[prefix] = route
             self._routes.pop(prefix, None)
@@ -110,8 +121,8 @@ class SessionTable:
     def _no_next_hop(self, prefix: Prefix) -> Refusal:
         kind = "IPv4" if prefix.version == 4 else "IPv6"
         message = (
-            f"the session with {self._session.peer_address} has no {kind} next hop:"
-            f" give node {self._node.name} an {kind} address, or BGPPeer {self._peer.name} a nextHop"
+            f"the session with BGPPeer {self._peer.name} has no {kind} next hop:"
+            f" give node {self._node.name} an {kind} address, or the peer a nextHop"
         )
         return Refusal(Reason.NO_NEXT_HOP, message)
 
@@ -134,5 +145,5 @@ class SessionTable:
         """Return the table as a value; the same one while nothing changed."""
         if self._plan is None:
             rib, withheld = dict(self._rib), dict(self._withheld)
-            self._plan = SessionPlan(self._session, dict(self._routes), rib, withheld)
+            self._plan = SessionPlan(self._peer.name, self._session, self._refusal, dict(self._routes), rib, withheld)
         return self._plan

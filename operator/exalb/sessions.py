@@ -1,37 +1,28 @@
-"""Which BGP sessions a node has, from the peers in force and the node itself. Pure."""
+"""The BGP session of a node with a peer, and the next hop of what is told on it. Pure."""
 
-from ipaddress import IPv4Address, ip_address
-from zlib import crc32
+from ipaddress import IPv6Address, ip_address
 
 from exalb.cluster import Node
-from exalb.resources.common import any_matches
-from exalb.validity import PeerInForce
+from exalb.peering import FAMILIES, PeerInForce, Terms
 from exalb_bgp.rib import Address
 from exalb_bgp.session import Family, Session
 
-FAMILIES = {"IPv4": Family.IPV4, "IPv6": Family.IPV6}
 
-
-def is_for(peer: PeerInForce, node: Node) -> bool:
-    """Tell whether `node` opens a session with `peer`."""
-    return any_matches(peer.spec.node_selectors, node.labels)
-
-
-def session_of(peer: PeerInForce, node: Node) -> Session:
-    """Return the session of `node` with `peer`."""
+def session_of(peer: PeerInForce, terms: Terms) -> Session:
+    """Return the session of a node with `peer` on its `terms`."""
     spec = peer.spec
-    is_ebgp = spec.my_asn != spec.peer_asn
+    is_ebgp = terms.local_asn != terms.peer_asn
     return Session(
         peer=peer.name,
-        peer_address=ip_address(spec.peer_address),
-        local_asn=spec.my_asn,
-        peer_asn=spec.peer_asn,
-        router_id=IPv4Address(spec.router_id) if spec.router_id else _router_id(node),
-        local_address=ip_address(spec.source_address) if spec.source_address else None,
+        peer_address=terms.peer_address,
+        local_asn=terms.local_asn,
+        peer_asn=terms.peer_asn,
+        router_id=terms.router_id,
+        local_address=terms.local_address,
         peer_port=spec.peer_port,
         hold_time=spec.hold_time,
         password=peer.password,
-        source_interface=spec.source_interface,
+        source_interface=spec.source_interface or terms.interface,
         # eBGP is spoken between neighbours unless somebody says otherwise (RFC 4271 §5.1.3).
         ebgp_multihop=1 if is_ebgp and not spec.ebgp_multi_hop and not spec.ttl_security else None,
         ttl_security=spec.ttl_security,
@@ -40,22 +31,19 @@ def session_of(peer: PeerInForce, node: Node) -> Session:
     )
 
 
-def _router_id(node: Node) -> IPv4Address:
-    """Return the node's IPv4 address; where it has none, a number that is the same at each start (RFC 6286 §2.1)."""
-    address = node.address_of(Family.IPV4)
-    return address if isinstance(address, IPv4Address) else IPv4Address(crc32(node.name.encode()) or 1)
-
-
-def next_hop(peer: PeerInForce, node: Node, family: Family) -> tuple[bool, Address | None]:
+def next_hop(peer: PeerInForce, session: Session, node: Node, family: Family) -> tuple[bool, Address | None]:
     """Return whether there is a next hop for prefixes of `family` on the session, and which; None is the session's own.
 
-    A session of the other family has no address for them: the peer's `nextHop` or the node's own address serves.
+    A session of the other family has no address for them, and a link-local one none that others can use: the peer's
+    `nextHop` or the node's own address serves.
     """
     if peer.spec.next_hop:
         given = ip_address(peer.spec.next_hop)
         if (given.version == 4) == (family is Family.IPV4):
             return True, given
-    if (ip_address(peer.spec.peer_address).version == 4) == (family is Family.IPV4):
+    router = session.peer_address
+    link_local = isinstance(router, IPv6Address) and router.is_link_local
+    if (router.version == 4) == (family is Family.IPV4) and not link_local:
         return True, None
     address = node.address_of(family)
     return address is not None, address

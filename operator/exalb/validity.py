@@ -6,20 +6,18 @@ stands in its way. The older of two that exclude each other stays (by creation, 
 
 from bisect import bisect_right, insort
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
 from exalb.addresses import AddressRange
-from exalb.cluster import Advertisement, Cluster, Node, Pool
+from exalb.cluster import Advertisement, Cluster, Pool
 from exalb.communities import AnyCommunity, read_community
 from exalb.naming import mean, meanings, unknown
+from exalb.peering import PeerInForce, owners_of, peers_in_force
 from exalb.reasons import Invalid, Reason, Refusal
 from exalb.resources.advertisement import BGPAdvertisementSpec
-from exalb.resources.common import any_matches
-from exalb.resources.peer import BGPPeerSpec
 from exalb.resources.pool import IPAddressPoolSpec
 from exalb_bgp.rib import Address, Prefix
-from exalb_bgp.session import Password
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +59,6 @@ class PoolIndex:
 
 
 @dataclass(frozen=True, slots=True)
-class PeerInForce:
-    """A peer that sessions are opened with."""
-
-    name: str
-    labels: Mapping[str, str]
-    spec: BGPPeerSpec
-    password: Password | None
-
-
-@dataclass(frozen=True, slots=True)
 class AdvertisementInForce:
     """An advertisement that selects."""
 
@@ -89,7 +77,8 @@ class InForce:
     advertisements: tuple[AdvertisementInForce, ...]
     names: Mapping[str, AnyCommunity]
     """Communities by the names that Community resources give them."""
-    invalid: tuple[Invalid, ...]
+    invalid: tuple[Invalid, ...] = field(compare=False)
+    """For people; no decision looks at it."""
 
 
 EVERYTHING = AdvertisementInForce("", BGPAdvertisementSpec())
@@ -104,8 +93,9 @@ def in_force(cluster: Cluster) -> InForce:
         for resource in kind.values()
         for mistake in resource.invalid
     ]
-    pools = _pools(cluster.pools.values(), cluster.nodes, invalid)
-    peers = _peers(cluster, invalid)
+    owners = owners_of(cluster.nodes)
+    pools = _pools(cluster.pools.values(), owners, invalid)
+    peers = peers_in_force(cluster, owners, invalid)
     names = meanings(cluster.communities.values(), invalid)
     found = tuple(_advertisements(cluster, pools, names, invalid))
     return InForce(
@@ -117,10 +107,9 @@ def in_force(cluster: Cluster) -> InForce:
     )
 
 
-def _pools(pools: Iterable[Pool], nodes: Mapping[str, Node], invalid: list[Invalid]) -> list[PoolInForce]:
+def _pools(pools: Iterable[Pool], owners: Mapping[Address, str], invalid: list[Invalid]) -> list[PoolInForce]:
     standing: list[tuple[AddressRange, str]] = []
     found: list[PoolInForce] = []
-    owners = _owners(nodes)
     for pool in sorted(pools, key=lambda pool: pool.age):
         if pool.spec is None:
             continue
@@ -154,11 +143,6 @@ def _flaws(pool: PoolInForce, taken: Mapping[Address, str]) -> Iterator[Invalid]
             yield Invalid("IPAddressPool", pool.name, field, Reason.RESERVATION_OUTSIDE, message)
 
 
-def _owners(nodes: Mapping[str, Node]) -> dict[Address, str]:
-    """Return whose each address of a node is; of two nodes with one address, the first by name."""
-    return {address: name for name in sorted(nodes, reverse=True) for address in nodes[name].addresses}
-
-
 def _overlap(part: AddressRange, standing: list[tuple[AddressRange, str]]) -> tuple[str, str, str] | None:
     """Return the range, the earlier one that it overlaps and that one's pool; `standing` is sorted and disjoint."""
     index = bisect_right(standing, (part.version, part.last), key=lambda entry: (entry[0].version, entry[0].first))
@@ -177,55 +161,6 @@ def merge(ranges: Iterable[AddressRange]) -> tuple[AddressRange, ...]:
         else:
             merged.append(part)
     return tuple(merged)
-
-
-def _peers(cluster: Cluster, invalid: list[Invalid]) -> list[PeerInForce]:
-    owners = _owners(cluster.nodes)
-    found: list[PeerInForce] = []
-    for peer in sorted(cluster.peers.values(), key=lambda peer: peer.age):
-        if peer.spec is None:
-            continue
-        problem = _peer_problem(peer.spec, cluster, owners, found)
-        if problem:
-            field, reason, message = problem
-            invalid.append(Invalid("BGPPeer", peer.name, field, reason, message))
-            continue
-        secret = peer.spec.password_secret_ref and cluster.secrets[peer.spec.password_secret_ref.name]
-        found.append(PeerInForce(peer.name, peer.labels, peer.spec, secret.password if secret else None))
-    return found
-
-
-def _peer_problem(
-    spec: BGPPeerSpec, cluster: Cluster, owners: Mapping[Address, str], earlier: list[PeerInForce]
-) -> tuple[str, Reason, str] | None:
-    address = ip_address(spec.peer_address)
-    if address in owners:
-        message = f"{address} is the address of node {owners[address]}: write the address of a router"
-        return "spec.peerAddress", Reason.PEER_IS_NODE, message
-    if spec.password_secret_ref:
-        name = spec.password_secret_ref.name
-        secret = cluster.secrets.get(name)
-        if secret is None:
-            message = f"Secret {name} is not in ExaLB's namespace: make it there, of type kubernetes.io/basic-auth"
-            return "spec.passwordSecretRef", Reason.SECRET_NOT_FOUND, message
-        if secret.problem:
-            return "spec.passwordSecretRef", Reason.SECRET_UNUSABLE, secret.problem
-    for other in earlier:
-        if ip_address(other.spec.peer_address) == address:
-            both = _common_node(spec, other.spec, cluster.nodes.values())
-            if both:
-                message = f"peer {other.name} has a session with {address} from node {both}: a node can have one only"
-                return "spec.peerAddress", Reason.PEER_ADDRESS_TAKEN, message
-    return None
-
-
-def _common_node(one: BGPPeerSpec, other: BGPPeerSpec, nodes: Iterable[Node]) -> str | None:
-    names = (
-        node.name
-        for node in nodes
-        if any_matches(one.node_selectors, node.labels) and any_matches(other.node_selectors, node.labels)
-    )
-    return min(names, default=None)
 
 
 def _advertisements(

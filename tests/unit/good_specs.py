@@ -2,7 +2,21 @@
 
 from dataclasses import dataclass
 
-from tests.unit.specs import ADVERTISEMENT, NAMES, PEER, POOL, Spec, choice, named, peer, pool, told
+from tests.unit.specs import (
+    ADVERTISEMENT,
+    GATEWAY,
+    NAMES,
+    OF_NODE,
+    PEER,
+    POOL,
+    Spec,
+    choice,
+    discovered,
+    named,
+    peer,
+    pool,
+    told,
+)
 
 POOL_DEFAULTS = {"autoAssign": True, "avoidBuggyIPs": False, "disabled": False}
 PEER_DEFAULTS = {
@@ -125,6 +139,15 @@ GOOD = [
             nodeSelectors=[{"matchLabels": {"rack": "1"}}, {}],
         ),
     ),
+    good_peer("peer-is-the-gateway", discovered(GATEWAY, sourceAddress="203.0.113.11")),
+    good_peer("peer-is-the-gateway-v6", discovered({"defaultGateway": "IPv6"}, sourceAddress="2001:db8::9")),
+    good_peer("peer-by-annotation", discovered({"nodeAnnotation": "router"}, sourceAddress="2001:db8::9")),
+    good_peer("peer-by-long-annotation", discovered({"nodeAnnotation": f"{'a' * 253}/{'B' * 63}"})),
+    good_peer(
+        "peer-all-of-the-node",
+        discovered(OF_NODE, myASN=None, myASNFrom=OF_NODE, peerASN=None, peerASNFrom=OF_NODE, routerIDFrom=OF_NODE),
+    ),
+    good_peer("peer-multi-hop-with-the-node's-own-asn", peer(myASN=None, myASNFrom=OF_NODE, ebgpMultiHop=True)),
     good_peer("peer-as-large-as-can-be", peer(nodeSelectors=[_SELECTOR] * 16)),
     good_advertisement("advertisement-of-everything", {}),
     good_advertisement(

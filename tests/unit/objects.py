@@ -68,14 +68,21 @@ def community(name: str = "names", day: Any = None, **names: str) -> Object:
     return _object("exalb.io/v1beta1", "Community", name, day=day, spec=spec)
 
 
-def node(name: str = "n1", *internal: str, external: Any = (), unavailable: Any = None, **labels: str) -> Object:
+def node(
+    name: str = "n1",
+    *internal: str,
+    external: Any = (),
+    unavailable: Any = None,
+    annotations: Any = None,
+    **labels: str,
+) -> Object:
     """Return a Node; `unavailable` is the status of its condition NetworkUnavailable."""
     addresses = [("InternalIP", one) for one in internal] + [("ExternalIP", one) for one in external]
     status = {
         "addresses": [{"type": kind, "address": address} for kind, address in addresses],
         "conditions": [{"type": "NetworkUnavailable", "status": unavailable}] if unavailable else None,
     }
-    return _object("v1", "Node", name, labels=labels, status=status)
+    return _object("v1", "Node", name, labels=labels, annotations=annotations, status=status)
 
 
 def namespace(name: str, **labels: str) -> Object:

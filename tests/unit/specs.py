@@ -42,6 +42,16 @@ def choice(**requirement: Any) -> Spec:
     return peer(nodeSelectors=[{"matchExpressions": [requirement]}])
 
 
+OF_NODE, GATEWAY = {"nodeAnnotation": "example.com/router"}, {"defaultGateway": "IPv4"}
+ANNOTATION, GATEWAY_FIELD = "spec.peerAddressFrom.nodeAnnotation", "spec.peerAddressFrom.defaultGateway"
+BY_ONE = "set either nodeAnnotation or defaultGateway"
+
+
+def discovered(source: Spec, **changes: Any) -> Spec:
+    """Return the spec of a BGPPeer whose address each node knows."""
+    return peer(peerAddress=None, peerAddressFrom=source, **changes)
+
+
 POOL, PEER, ADVERTISEMENT, NAMES = "IPAddressPool", "BGPPeer", "BGPAdvertisement", "Community"
 ADDRESS, NO_ADDRESS = "spec.addresses[0]", "neither a CIDR such as 198.51.100.0/24 nor a range such as"
 NO_SERVICE = "addresses that no Service can have"
@@ -144,8 +154,41 @@ BAD_POOLS = [
 ]
 
 BAD_PEERS = [
-    Bad("no-asn", PEER, peer(myASN=None), "spec.myASN", "required"),
-    Bad("no-address", PEER, peer(peerAddress=None), "spec.peerAddress", "required"),
+    Bad("no-asn", PEER, peer(myASN=None), "spec.myASN", "set either myASN or myASNFrom"),
+    Bad("no-peer-asn", PEER, peer(peerASN=None), "spec.peerASN", "set either peerASN or peerASNFrom"),
+    Bad("no-address", PEER, peer(peerAddress=None), "spec.peerAddress", "set either peerAddress or peerAddressFrom"),
+    Bad("asn-and-from", PEER, peer(myASNFrom=OF_NODE), "spec.myASN", "set either myASN or myASNFrom"),
+    Bad("peer-asn-and-from", PEER, peer(peerASNFrom=OF_NODE), "spec.peerASN", "set either peerASN or peerASNFrom"),
+    Bad("address-and-from", PEER, peer(peerAddressFrom=OF_NODE), "spec.peerAddress", "or peerAddressFrom"),
+    Bad("address-from-nothing", PEER, discovered({}), "spec.peerAddressFrom", BY_ONE),
+    Bad("address-from-both", PEER, discovered({**OF_NODE, **GATEWAY}), "spec.peerAddressFrom", BY_ONE),
+    Bad(
+        "gateway-unknown", PEER, discovered({"defaultGateway": "ipv4"}), GATEWAY_FIELD, "'IPv4' or 'IPv6'", "supported"
+    ),
+    Bad(
+        "gateway-of-other-family",
+        PEER,
+        discovered(GATEWAY, sourceAddress="2001:db8::1"),
+        "spec.sourceAddress",
+        "must be of the same family as the default gateway",
+    ),
+    Bad(
+        "annotation-of-nothing", PEER, peer(peerASN=None, peerASNFrom={}), "spec.peerASNFrom.nodeAnnotation", "required"
+    ),
+    Bad("annotation-empty", PEER, discovered({"nodeAnnotation": ""}), ANNOTATION, "is no key of an annotation"),
+    Bad(
+        "annotation-of-two-words", PEER, discovered({"nodeAnnotation": "a b"}), ANNOTATION, "write it like example.com"
+    ),
+    Bad("annotation-of-two-prefixes", PEER, discovered({"nodeAnnotation": "a/b/c"}), ANNOTATION, "is no key"),
+    Bad("annotation-with-newline", PEER, discovered({"nodeAnnotation": "a\n"}), ANNOTATION, "is no key"),
+    Bad("annotation-too-long", PEER, discovered({"nodeAnnotation": "a" * 318}), ANNOTATION, "is no key", "Too long"),
+    Bad(
+        "router-id-and-from",
+        PEER,
+        peer(routerID="203.0.113.9", routerIDFrom=OF_NODE),
+        "spec.routerID",
+        "set either routerID or routerIDFrom",
+    ),
     Bad("asn-0", PEER, peer(myASN=0), "spec.myASN", "greater than or equal to 1"),
     Bad("asn-too-large", PEER, peer(peerASN=4294967296), "spec.peerASN", "less than or equal to 4294967295"),
     Bad("asn-text", PEER, peer(peerASN="64513"), "spec.peerASN", "integer"),

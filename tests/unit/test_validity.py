@@ -59,9 +59,9 @@ CASES = [
         [pool("p") | {"spec": None}, peer() | {"spec": {}}, advertisement() | {"spec": None}],
         {
             "IPAddressPool p spec.addresses": "required",
-            "BGPPeer tor spec.myASN": "required",
-            "BGPPeer tor spec.peerASN": "required",
-            "BGPPeer tor spec.peerAddress": "required",
+            "BGPPeer tor spec.myASN": "set either myASN or myASNFrom",
+            "BGPPeer tor spec.peerASN": "set either peerASN or peerASNFrom",
+            "BGPPeer tor spec.peerAddress": "set either peerAddress or peerAddressFrom",
         },
     ),
     Case("spec-of-another-shape", [pool("p") | {"spec": [1]}], {"IPAddressPool p spec": "dictionary"}),

@@ -5,12 +5,22 @@ manifests read without an API server are held to the same. One table of good and
 """
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from exalb.addresses import parse_address
 
@@ -58,6 +68,15 @@ class Model(BaseModel):
     @classmethod
     def _null_is_unset(cls, value: object) -> object:
         return {key: item for key, item in value.items() if item is not None} if isinstance(value, Mapping) else value
+
+
+def several(title: str, mistakes: Iterable[tuple[str, str]]) -> ValidationError:
+    """Return one error for several mistakes, each of a field (as it is called outside) and its sentence."""
+    errors: list[InitErrorDetails] = [
+        {"type": PydanticCustomError("rule", "{said}", {"said": message}), "loc": (field,), "input": None}
+        for field, message in mistakes
+    ]
+    return ValidationError.from_exception_data(title, errors)
 
 
 def _is_ip(text: str) -> str:

@@ -1,19 +1,16 @@
 """BGPPeer: a router that nodes open BGP sessions with."""
 
-import re
+from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from exalb.resources.common import (
-    ASN,
-    IS_IP,
     LIST_SET,
     Conditions,
     Flag,
     HostText,
-    IPText,
     LabelSelectors,
     Model,
     Name,
@@ -22,29 +19,9 @@ from exalb.resources.common import (
     each_once,
     is_seconds,
     rules,
+    several,
 )
-
-RESERVED_ASNS = {23456: "AS_TRANS (RFC 6793)", 65535: "reserved (RFC 7300)", 4294967295: "reserved (RFC 7300)"}
-
-
-def _is_assignable(asn: int) -> int:
-    if asn in RESERVED_ASNS:
-        raise ValueError(f"{asn} is {RESERVED_ASNS[asn]}: write the AS number of your network")
-    return asn
-
-
-AssignableASN = Annotated[
-    ASN,
-    AfterValidator(_is_assignable),
-    Field(
-        json_schema_extra=rules(
-            cel(
-                "!(self in [23456, 65535, 4294967295])",
-                "is a reserved AS number (RFC 6793, RFC 7300): write the AS number of your network",
-            )
-        )
-    ),
-]
+from exalb.resources.peer_parts import AddressFromNode, AssignableASN, FromNode, InterfaceName, RouterID
 
 
 def _is_hold_time(seconds: int) -> int:
@@ -57,47 +34,6 @@ def _is_restart_time(seconds: int) -> int:
     if not 1 <= seconds <= 4095:
         raise ValueError("must be 1 to 4095 seconds (RFC 4724)")
     return seconds
-
-
-def _is_router_id(text: str) -> str:
-    if ip_address(text).version != 4 or text == "0.0.0.0":  # noqa: S104 - compared, never bound
-        raise ValueError(f"{text!r} is no router ID: write an IPv4 address such as 203.0.113.11 (RFC 6286)")
-    return text
-
-
-RouterID = Annotated[
-    IPText,
-    AfterValidator(_is_router_id),
-    Field(
-        json_schema_extra=rules(
-            IS_IP,
-            cel(
-                "!isIP(self) || (ip(self).family() == 4 && self != '0.0.0.0')",
-                "is no router ID: write an IPv4 address such as 203.0.113.11 (RFC 6286)",
-            ),
-        )
-    ),
-]
-
-
-def _is_interface(text: str) -> str:
-    if not re.fullmatch(_INTERFACE, text):
-        raise ValueError(f"{text!r} is no name of a network interface: write it like eth0")
-    return text
-
-
-_INTERFACE = "[A-Za-z0-9][A-Za-z0-9._-]*"
-
-InterfaceName = Annotated[
-    str,
-    AfterValidator(_is_interface),
-    Field(
-        max_length=15,
-        json_schema_extra=rules(
-            cel(f"self.matches('^{_INTERFACE}$')", "is no name of a network interface: write it like eth0")
-        ),
-    ),
-]
 
 
 class SecretReference(Model):
@@ -120,15 +56,35 @@ class GracefulRestart(Model):
     """How long the peer waits for this node to come back."""
 
 
+_EITHER = "set either {0} or {0}From"
+VERSIONS = {"IPv4": 4, "IPv6": 6}
+
+
 class BGPPeerSpec(Model):
     """The desired state of a BGPPeer."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
+            *(
+                cel(f"has(self.{field}) != has(self.{field}From)", _EITHER.format(field), fieldPath=f".{field}")
+                for field in ("myASN", "peerASN", "peerAddress")
+            ),
             cel(
-                "!has(self.sourceAddress) || !isIP(self.sourceAddress) || !isIP(self.peerAddress)"
-                " || ip(self.sourceAddress).family() == ip(self.peerAddress).family()",
+                "!(has(self.routerID) && has(self.routerIDFrom))",
+                _EITHER.format("routerID"),
+                fieldPath=".routerID",
+            ),
+            cel(
+                "!has(self.sourceAddress) || !isIP(self.sourceAddress) || !has(self.peerAddress)"
+                " || !isIP(self.peerAddress) || ip(self.sourceAddress).family() == ip(self.peerAddress).family()",
                 "must be of the same family as peerAddress",
+                fieldPath=".sourceAddress",
+            ),
+            cel(
+                "!has(self.sourceAddress) || !isIP(self.sourceAddress) || !has(self.peerAddressFrom)"
+                " || !has(self.peerAddressFrom.defaultGateway)"
+                " || ip(self.sourceAddress).family() == (self.peerAddressFrom.defaultGateway == 'IPv4' ? 4 : 6)",
+                "must be of the same family as the default gateway",
                 fieldPath=".sourceAddress",
             ),
             cel(
@@ -137,19 +93,25 @@ class BGPPeerSpec(Model):
                 fieldPath=".ttlSecurity",
             ),
             cel(
-                "!(self.ebgpMultiHop && self.myASN == self.peerASN)",
+                "!(self.ebgpMultiHop && has(self.myASN) && has(self.peerASN) && self.myASN == self.peerASN)",
                 "has no meaning towards a peer in the same AS: leave it out",
                 fieldPath=".ebgpMultiHop",
             ),
         )
     )
 
-    my_asn: Annotated[AssignableASN, Field(alias="myASN")]
+    my_asn: Annotated[AssignableASN | None, Field(alias="myASN")] = None
     """The AS number of the nodes."""
-    peer_asn: Annotated[AssignableASN, Field(alias="peerASN")]
+    my_asn_from: Annotated[FromNode | None, Field(alias="myASNFrom")] = None
+    """In place of `myASN`: each node has an AS number of its own."""
+    peer_asn: Annotated[AssignableASN | None, Field(alias="peerASN")] = None
     """The AS number of the router; equal to `myASN` makes the session iBGP."""
-    peer_address: HostText
+    peer_asn_from: Annotated[FromNode | None, Field(alias="peerASNFrom")] = None
+    """In place of `peerASN`: each node knows that of its router, so that one object serves every rack."""
+    peer_address: HostText | None = None
     """The address of the router."""
+    peer_address_from: AddressFromNode | None = None
+    """In place of `peerAddress`: each node knows its router, so that one object serves every rack."""
     peer_port: Annotated[int, Field(strict=True, ge=1, le=65535)] = 179
     """The TCP port on which the router listens."""
     source_address: HostText | None = None
@@ -158,6 +120,8 @@ class BGPPeerSpec(Model):
     """The network interface that the session is bound to; unset leaves it to the node's routing table."""
     router_id: Annotated[RouterID | None, Field(alias="routerID")] = None
     """BGP identifier; unset takes the node's IPv4 address, or a number made of its name where it has none."""
+    router_id_from: Annotated[FromNode | None, Field(alias="routerIDFrom")] = None
+    """In place of `routerID`: each node has a BGP identifier of its own."""
     hold_time: Annotated[
         Seconds,
         AfterValidator(_is_hold_time),
@@ -187,15 +151,37 @@ class BGPPeerSpec(Model):
     node_selectors: LabelSelectors = ()
     """The nodes that open this session; unset means all."""
 
+    @property
+    def asks_nodes(self) -> bool:
+        """Whether some value comes from each node itself."""
+        return any((self.my_asn_from, self.peer_asn_from, self.peer_address_from, self.router_id_from))
+
     @model_validator(mode="after")
     def _fits_together(self) -> "BGPPeerSpec":
-        if self.source_address and ip_address(self.source_address).version != ip_address(self.peer_address).version:
-            raise ValueError("sourceAddress: must be of the same family as peerAddress")
-        if self.ttl_security and self.ebgp_multi_hop:
-            raise ValueError("ttlSecurity: is for directly connected peers: set either it or ebgpMultiHop")
-        if self.ebgp_multi_hop and self.my_asn == self.peer_asn:
-            raise ValueError("ebgpMultiHop: has no meaning towards a peer in the same AS: leave it out")
+        wrong = [(field, message) for is_wrong, field, message in self._mistakes() if is_wrong]
+        if wrong:
+            raise several("BGPPeerSpec", wrong)
         return self
+
+    def _mistakes(self) -> Iterator[tuple[bool, str, str]]:
+        """Yield what could be wrong, whether it is, and in which field."""
+        yield (self.my_asn is None) == (self.my_asn_from is None), "myASN", _EITHER.format("myASN")
+        yield (self.peer_asn is None) == (self.peer_asn_from is None), "peerASN", _EITHER.format("peerASN")
+        both = (self.peer_address, self.peer_address_from)
+        yield (both[0] is None) == (both[1] is None), "peerAddress", _EITHER.format("peerAddress")
+        yield bool(self.router_id and self.router_id_from), "routerID", _EITHER.format("routerID")
+        source = ip_address(self.source_address).version if self.source_address else None
+        if source and both[0]:
+            wrong = source != ip_address(both[0]).version
+            yield wrong, "sourceAddress", "must be of the same family as peerAddress"
+        if source and both[1] and both[1].default_gateway:
+            wrong = source != VERSIONS[both[1].default_gateway]
+            yield wrong, "sourceAddress", "must be of the same family as the default gateway"
+        message = "is for directly connected peers: set either it or ebgpMultiHop"
+        yield self.ttl_security and self.ebgp_multi_hop, "ttlSecurity", message
+        same = self.my_asn is not None and self.my_asn == self.peer_asn
+        message = "has no meaning towards a peer in the same AS: leave it out"
+        yield self.ebgp_multi_hop and same, "ebgpMultiHop", message
 
 
 class BGPPeerStatus(Model):

@@ -14,11 +14,11 @@ class SessionReport(Model):
 
     peer: Annotated[str, Field(max_length=253)]
     """Name of the BGPPeer."""
-    peer_address: Annotated[str, Field(max_length=45)]
-    """The address of the router."""
-    local_asn: Annotated[int, Field(alias="localASN")]
+    peer_address: Annotated[str, Field(max_length=64)] | None = None
+    """The address of the router; unset where the node does not know it, as `lastError` says."""
+    local_asn: Annotated[int | None, Field(alias="localASN")] = None
     """The AS number of the node."""
-    peer_asn: Annotated[int, Field(alias="peerASN")]
+    peer_asn: Annotated[int | None, Field(alias="peerASN")] = None
     """The AS number of the router."""
     state: FSMState
     """The state of the session (RFC 4271 §8.2.2)."""

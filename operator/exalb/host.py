@@ -1,0 +1,39 @@
+"""What a speaker sees of its own node beside the API server: the default routers and the data plane. Pure values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+from exalb_bgp.rib import Address
+from exalb_bgp.session import Family
+
+
+class Gateway(NamedTuple):
+    """The router that a node's default route leads to."""
+
+    address: Address
+    interface: str
+    """The interface behind which the router is."""
+    link_local: Address | None = None
+    """The node's own IPv6 link-local address on that interface."""
+
+
+class DataPlane(Enum):
+    """Whether the node forwards traffic for Services, as kube-proxy's health endpoint says."""
+
+    UNWATCHED = "unwatched"
+    """Nobody looks, or nothing answers."""
+    UP = "up"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One node as its own speaker sees it."""
+
+    gateways: Mapping[Family, Gateway] | None = None
+    """None where nobody looked, as in a plan made without a cluster."""
+    data_plane: DataPlane = DataPlane.UNWATCHED
+    why: str = ""
+    """What stands behind `data_plane`: a sentence for people."""
