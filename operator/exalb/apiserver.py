@@ -16,9 +16,12 @@ Json: TypeAlias = dict[str, Any]
 
 PAGE = 500
 """Objects in one answer to a list."""
-WRITE_SECONDS = 5.0
-"""The server gives up a write after this long; then its fate is settled, whatever we heard of it."""
-ANSWER_SECONDS = WRITE_SECONDS + 2.0
+SERVER_SECONDS = 4.0
+"""The server gives up a write this long after it received it."""
+ANSWER_SECONDS = 5.0
+"""We give up a write this long after we began it, and send nothing of it later."""
+SETTLED_SECONDS = ANSWER_SECONDS + SERVER_SECONDS
+"""This long after we began a write, its fate is settled, whatever we heard of it."""
 CONNECT_SECONDS = 5.0
 CLOSE_SECONDS = 0.1
 """Connections that were broken off take a few turns of the loop to close."""
@@ -142,12 +145,12 @@ class ApiServer:
         return await self._write("PATCH", path, body, media_type)
 
     async def _write(self, method: str, path: str, body: Mapping[str, Any], media_type: str) -> Json:
-        settled = asyncio.get_running_loop().time() + WRITE_SECONDS
         try:
-            return await self._send(method, path, {"timeout": f"{WRITE_SECONDS:g}s"}, body, media_type)
+            return await self._send(method, path, {"timeout": f"{SERVER_SECONDS:g}s"}, body, media_type)
         except UnavailableError as error:
             if error.untouched:
                 raise
+            settled = asyncio.get_running_loop().time() + SERVER_SECONDS
             raise AmbiguousError(str(error), settled) from error
 
     async def _send(

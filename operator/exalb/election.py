@@ -2,7 +2,9 @@
 
 No two clocks are compared. A follower measures on its own clock how long the Lease went without a change; a leader
 measures from the moment before it sent its last renewal. The leader's time therefore ends before anyone else's begins,
-and a write is only sent if the server settles it within that time.
+and a write is only begun if its fate is settled within that time. (What no client can exclude is to be frozen between
+that look at the clock and the very sending. Then the resourceVersion in the write still saves the object from harm, if
+anybody touched it meanwhile.)
 """
 
 import asyncio
@@ -12,7 +14,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from exalb.apiserver import MERGE, WRITE_SECONDS, ApiError, ApiServer, ConflictError, Json, NotFoundError
+from exalb.apiserver import MERGE, SETTLED_SECONDS, ApiError, ApiServer, ConflictError, Json, NotFoundError
 from exalb.kinds import Kind
 
 log = structlog.get_logger(__name__)
@@ -47,7 +49,7 @@ class Election:
 
     def may_write(self) -> bool:
         """Tell whether a write that is sent now is settled within our time."""
-        return clock() + WRITE_SECONDS < self._until
+        return clock() + SETTLED_SECONDS < self._until
 
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
         """Stand for election until cancelled; then end `lead`, and give the Lease back."""

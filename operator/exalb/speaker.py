@@ -102,6 +102,9 @@ class Speaker:
                 except UnavailableError as error:
                     log.warning("the report is not written", why=str(error))
                     self._news.set()
+                except Exception:  # a mistake in a report must not touch routes
+                    log.exception("the report failed; trying again")
+                    self._news.set()
             await backoff.wait()
 
     def _unready(self) -> list[str]:

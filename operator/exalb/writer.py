@@ -71,7 +71,7 @@ class Writer:
         self._ring_at(self._pace.free_at([key for key, write in keys.items() if write not in due]))
 
     async def drain(self) -> None:
-        """Wait until the fate of every write that was sent is settled, without looking at it; at most 7 seconds."""
+        """Wait until the fate of every write that was sent is settled, without looking at it; at most 9 seconds."""
         if self._sent:
             await asyncio.wait(self._sent)
 

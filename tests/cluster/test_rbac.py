@@ -43,11 +43,11 @@ AT_HOME: dict[str, set[Right]] = {
 """The same, in ExaLB's own namespace alone."""
 
 
-@pytest.fixture(scope="module")
-def installed(cluster: Lab) -> Iterator[Lab]:
+@pytest.fixture
+def installed(release: Lab) -> Iterator[Lab]:
     """Return a cluster with the chart's roles and accounts in force."""
-    with in_force(cluster, {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}):
-        yield cluster
+    with in_force(release, {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}):
+        yield release
 
 
 @pytest.mark.parametrize("program", KINDS)

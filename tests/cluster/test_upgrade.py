@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from exalb.crd import definitions
 from tests.cluster.chart import CHART, NAMESPACE
 from tests.lab.cluster import Lab
 from tests.unit.specs import pool
@@ -28,23 +29,23 @@ def newer(tmp_path: Path) -> Path:
     return chart
 
 
-def test_definitions_through_the_life_of_a_release(cluster: Lab, newer: Path) -> None:
-    cluster.kubectl("delete", f"--filename={CHART / 'files' / 'crds'}")
-    helm(cluster, "install", "exalb", CHART, "--create-namespace")
+def test_definitions_through_the_life_of_a_release(release: Lab, newer: Path) -> None:
+    release.kubectl("delete", f"--filename={CHART / 'files' / 'crds'}")
+    helm(release, "install", "exalb", CHART, "--create-namespace")
     try:
-        cluster.apply([POOL])
-        assert COLUMN not in columns(cluster)
-        helm(cluster, "upgrade", "exalb", newer)
-        assert COLUMN in columns(cluster)
-        helm(cluster, "rollback", "exalb", "1")
-        assert COLUMN not in columns(cluster)
+        release.apply([POOL])
+        assert COLUMN not in columns(release)
+        helm(release, "upgrade", "exalb", newer)
+        assert COLUMN in columns(release)
+        helm(release, "rollback", "exalb", "1")
+        assert COLUMN not in columns(release)
     finally:
-        kept = helm(cluster, "uninstall", "exalb")
-    assert kept.count("[CustomResourceDefinition]") == 4
-    assert "kept" in cluster.kubectl("get", "ipaddresspools")
-    helm(cluster, "install", "exalb", CHART)
-    helm(cluster, "uninstall", "exalb")
-    cluster.delete([POOL])
+        kept = helm(release, "uninstall", "exalb")
+    assert kept.count("[CustomResourceDefinition]") == len(definitions())
+    assert "kept" in release.kubectl("get", "ipaddresspools")
+    helm(release, "install", "exalb", CHART)
+    helm(release, "uninstall", "exalb")
+    release.delete([POOL])
 
 
 def helm(lab: Lab, verb: str, *arguments: str | Path) -> str:
