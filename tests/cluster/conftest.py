@@ -19,17 +19,28 @@ CRDS = Path(__file__).parents[2] / "crds"
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep the tests that make pools and peers, which are the whole cluster's, from running side by side."""
-    if "world" in getattr(item, "fixturenames", ()):
-        item.add_marker(pytest.mark.xdist_group("world"))
+    """Keep the tests that make what is the whole cluster's from running side by side."""
+    for fixture in ("world", "releases"):
+        if fixture in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group(fixture))
 
 
 @pytest.fixture(scope="session")
 def cluster(apiserver: Lab) -> Lab:
     """Return the lab whose API server knows our custom resources."""
-    apiserver.kubectl("apply", "--server-side", f"--filename={CRDS}")
-    apiserver.kubectl("wait", "--for=condition=Established", f"--filename={CRDS}")
-    return apiserver
+    return _with_crds(apiserver)
+
+
+@pytest.fixture
+def release(releases: Lab) -> Lab:
+    """Return the lab, with our custom resources, in which the chart may be installed."""
+    return _with_crds(releases)
+
+
+def _with_crds(lab: Lab) -> Lab:
+    lab.kubectl("apply", "--server-side", "--force-conflicts", f"--filename={CRDS}")
+    lab.kubectl("wait", "--for=condition=Established", f"--filename={CRDS}")
+    return lab
 
 
 @pytest.fixture

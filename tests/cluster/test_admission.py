@@ -24,25 +24,25 @@ MANIFEST = ("--validate=false", "--filename=-")
 STATUS = ("--server-side", "--subresource=status", *MANIFEST)
 
 
-@pytest.fixture(scope="module")
-def speaker(cluster: Lab) -> Iterator[Speak]:
+@pytest.fixture
+def speaker(release: Lab) -> Iterator[Speak]:
     """Return kubectl with the token of a speaker's pod on node `mine`."""
     node: Json = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "mine"}}
     objects = [node, pod("speaker-on-mine", "mine")]
-    with in_force(cluster, KINDS):
-        cluster.apply(objects)
-        yield speaker_of_mine(cluster)
-        cluster.delete(objects)
-        cluster.kubectl("delete", "bgpspeakers", "--all")
+    with in_force(release, KINDS):
+        release.apply(objects)
+        yield speaker_of_mine(release)
+        release.delete(objects)
+        release.kubectl("delete", "bgpspeakers", "--all")
 
 
-def speaker_of_mine(cluster: Lab) -> Speak:
+def speaker_of_mine(release: Lab) -> Speak:
     """Return kubectl with the token of the pod, once the policy is in force."""
     bound = ["--bound-object-kind=Pod", "--bound-object-name=speaker-on-mine"]
-    token = cluster.kubectl("create", "token", "exalb-speaker", f"--namespace={NAMESPACE}", *bound).strip()
+    token = release.kubectl("create", "token", "exalb-speaker", f"--namespace={NAMESPACE}", *bound).strip()
     user = ["--kubeconfig=/dev/null", f"--server={api_url()}", f"--token={token}"]
-    authority = f"--certificate-authority={cluster.layout.state}/pki/ca.crt"
-    speak: Speak = lambda *arguments, given="": cluster.kubectl(*user, authority, *arguments, given=given)  # noqa: E731
+    authority = f"--certificate-authority={release.layout.state}/pki/ca.crt"
+    speak: Speak = lambda *arguments, given="": release.kubectl(*user, authority, *arguments, given=given)  # noqa: E731
 
     def refused() -> bool:
         try:
@@ -61,26 +61,26 @@ def test_own_report_is_written(speaker: Speak) -> None:
     assert speaker("apply", *STATUS, given=report("mine")) == "bgpspeaker.exalb.io/mine serverside-applied\n"
 
 
-def test_report_of_another_node_is_refused(cluster: Lab, speaker: Speak) -> None:
+def test_report_of_another_node_is_refused(release: Lab, speaker: Speak) -> None:
     sentence = "the speaker of node 'mine' may write its own BGPSpeaker alone, not 'theirs'"
     with pytest.raises(CommandError, match=sentence):
         speaker("create", *MANIFEST, given=report("theirs"))
-    cluster.apply(report("theirs"))
+    release.apply(report("theirs"))
     with pytest.raises(CommandError, match=sentence):
         speaker("apply", *STATUS, given=report("theirs"))
 
 
 @pytest.mark.usefixtures("speaker")
-def test_token_that_names_no_node_is_refused(cluster: Lab) -> None:
+def test_token_that_names_no_node_is_refused(release: Lab) -> None:
     account = f"system:serviceaccount:{NAMESPACE}:exalb-speaker"
     with pytest.raises(CommandError, match="the speaker of node '' may write its own BGPSpeaker alone"):
-        cluster.kubectl("create", f"--as={account}", *MANIFEST, given=report("mine-too"))
+        release.kubectl("create", f"--as={account}", *MANIFEST, given=report("mine-too"))
 
 
 @pytest.mark.usefixtures("speaker")
-def test_others_are_not_concerned(cluster: Lab) -> None:
-    cluster.apply(report("anything"))
-    cluster.delete(report("anything"))
+def test_others_are_not_concerned(release: Lab) -> None:
+    release.apply(report("anything"))
+    release.delete(report("anything"))
 
 
 def pod(name: str, node: str) -> Json:

@@ -14,15 +14,25 @@ from tests.lab import exalb, reaper, sweep
 from tests.lab.cluster import Lab
 from tests.lab.layout import Layout
 
-APISERVER, WHOLE = "a", "s"
-"""First letters of the names: a control plane without nodes; a whole lab."""
+APISERVER, RELEASES, WHOLE = "a", "c", "s"
+"""First letters of the names: control planes without nodes, one of them for what Helm installs; a whole lab."""
 
 
 @pytest.fixture(scope="session")
 def apiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Return a lab that is a control plane alone."""
-    lab = Lab(_name(APISERVER))
-    with _one_at_a_time(tmp_path_factory):
+    yield from _control_plane(APISERVER, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def releases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Return a control plane for tests that install the chart or parts of it, which are the whole cluster's."""
+    yield from _control_plane(RELEASES, tmp_path_factory)
+
+
+def _control_plane(letter: str, factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    lab = Lab(_name(letter))
+    with _one_at_a_time(factory):
         if not lab.is_up:
             _require_root()
             lab.up(nodes=0, owner=_main_process())
@@ -64,7 +74,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Clear the labs of this run away."""
     if not _is_worker(config):
-        for letter in (APISERVER, WHOLE):
+        for letter in (APISERVER, RELEASES, WHOLE):
             lab = Lab(_name(letter))
             if lab.layout.state.exists():
                 lab.down()
