@@ -2,14 +2,11 @@
 
 import os
 import ssl
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-TOKEN_SECONDS = 30.0
-"""How long a token that was read is used; kubelet writes the next one long before the old one ends."""
 
 
 class CredentialsError(Exception):
@@ -28,18 +25,22 @@ class Credentials:
     """The value of the header, fresh at each call; None where a certificate of `tls` says who we are."""
 
 
-def load_credentials(kubeconfig: str | None = None, service_account: Path = SERVICE_ACCOUNT) -> Credentials:
+def load_credentials(
+    kubeconfig: str | None = None,
+    service_account: Path = SERVICE_ACCOUNT,
+    environment: Mapping[str, str] = os.environ,
+) -> Credentials:
     """Use the kubeconfig file that is named, else the pod's service account, else the user's own kubeconfig.
 
-    Raises CredentialsError.
+    `environment` tells of a pod in which service the API server is. Raises CredentialsError.
     """
-    if kubeconfig is None and os.environ.get("KUBERNETES_SERVICE_HOST"):
-        return _in_cluster(service_account)
+    host, port = environment.get("KUBERNETES_SERVICE_HOST"), environment.get("KUBERNETES_SERVICE_PORT", "443")
+    if kubeconfig is None and host:
+        return _in_cluster(service_account, host, port)
     return _from_kubeconfig(kubeconfig)
 
 
-def _in_cluster(directory: Path) -> Credentials:
-    host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ.get("KUBERNETES_SERVICE_PORT", "443")
+def _in_cluster(directory: Path, host: str, port: str) -> Credentials:
     token = _TokenFile(directory / "token")
     try:
         tls = ssl.create_default_context(cafile=str(directory / "ca.crt"))
@@ -57,12 +58,13 @@ class _TokenFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._value = ""
-        self._read_at = -TOKEN_SECONDS
+        self._read: tuple[int, int] | None = None
 
     def __call__(self) -> str:
-        if time.monotonic() - self._read_at >= TOKEN_SECONDS:
+        status = self._path.stat()
+        if (status.st_ino, status.st_mtime_ns) != self._read:
             self._value = f"Bearer {self._path.read_text().strip()}"
-            self._read_at = time.monotonic()
+            self._read = status.st_ino, status.st_mtime_ns
         return self._value
 
 
