@@ -8,7 +8,19 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from tests.unit.objects import Object, advertisement, endpoint, endpoints, namespace, node, peer, pool, service, wants
+from tests.unit.objects import (
+    Object,
+    advertisement,
+    community,
+    endpoint,
+    endpoints,
+    namespace,
+    node,
+    peer,
+    pool,
+    service,
+    wants,
+)
 
 NAMESPACES = ("default", "team")
 SERVICES = tuple(f"{home}/{name}" for home in NAMESPACES for name in "abc")
@@ -75,7 +87,7 @@ class Maker:
         """Make a Service; what its status has may be unlawful, or held by others too."""
         wishes = self.some(0.2, addresses=(*V4 * 3, *V6, *_PAIRS * 2, *_ODD), pool=("a", "a", "b", "z"))
         wishes |= self.some(0.5, sharing_key="kl")
-        wishes |= self.some(0.2, communities=("NO_EXPORT", "1:1", "oops"), med=("5", "much"))
+        wishes |= self.some(0.2, communities=("NO_EXPORT", "1:1", "blue", "oops!"), med=("5", "much"))
         spec = self.some(0.9, ports=([{"port": 80}], [{"port": 81}], [{"port": 80, "protocol": "UDP"}]))
         spec |= self.some(0.1, type=("ClusterIP",), loadBalancerClass=("exalb.io/bgp", "example.org/lb"))
         spec |= self.some(0.05, loadBalancerIP=V4)
@@ -135,8 +147,14 @@ class Maker:
         )
         spec |= self.some(0.3, aggregationLength=(24, 30, 31), aggregationLengthV6=(64, 126, 127))
         spec |= self.some(0.3, localPref=(100, 200), med=(0, 5), weight=("Endpoints",), allowServiceOverrides=(True,))
-        spec |= self.some(0.4, communities=(["1:1"], ["NO_EXPORT", "large:1:2:3"], ["target:1:1", "1:1"]))
+        spec |= self.some(
+            0.4, communities=(["1:1"], ["NO_EXPORT", "large:1:2:3"], ["target:1:1", "1:1"], ["blue"], ["red"])
+        )
         return advertisement(name, day=self.day(), **spec, **self.some(0.02, asPathPrepend=(-1,)))
+
+    def community(self, name: str) -> Object:
+        """Make a Community, which may give a name another meaning than its neighbour does."""
+        return community(name, day=self.day(), **self.some(0.7, blue=("7:7", "large:7:7:7"), red=("8:8", "NO_PEER")))
 
     def namespace(self, name: str) -> Object:
         """Make a Namespace."""
@@ -149,11 +167,12 @@ _MAKE: tuple[tuple[Callable[[Maker, str], Object], str], ...] = (
     *((Maker.slice, f"{name}-{number}") for name in SERVICES for number in (0, 1, 2)),
     *((Maker.node, name) for name in NODES),
     *((Maker.peer, name) for name in "pq"),
-    *((Maker.advertisement, name) for name in "mno"),
+    *((Maker.community, name) for name in "uv"),
     *((Maker.namespace, name) for name in NAMESPACES),
+    *((Maker.advertisement, name) for name in "mno"),
 )
 EVERYTHING = (1 << len(_MAKE)) - 1
-ORDINARY = EVERYTHING & ~(0b111 << len(_MAKE) - 5)
+ORDINARY = EVERYTHING >> 3
 """All but the advertisements: then every pool is told to every peer."""
 
 

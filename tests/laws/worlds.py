@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from exalb.cluster import Cluster, EndpointSlice, Key
-from exalb.kinds import ADVERTISEMENT, BY_NAME, ENDPOINT_SLICE, NAMESPACE, NODE, PEER, POOL, SERVICE
+from exalb.kinds import ADVERTISEMENT, BY_NAME, COMMUNITY, ENDPOINT_SLICE, NAMESPACE, NODE, PEER, POOL, SERVICE, SPEAKER
 from exalb.planning import Plan, plan
 from tests.laws.making import identity
 from tests.unit.objects import Object
@@ -17,6 +17,8 @@ FIELDS = {
     POOL.name: "pools",
     PEER.name: "peers",
     ADVERTISEMENT.name: "advertisements",
+    COMMUNITY.name: "communities",
+    SPEAKER.name: "speakers",
 }
 
 
