@@ -10,6 +10,7 @@ import json
 import socket
 import ssl
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from tests.lab.network import Namespace
 Json = dict[str, Any]
 TIMEOUT = 30.0
 """Seconds that a request may take."""
+KEPT = 20.0
+"""Seconds for which a connection without requests is kept; later the server may have closed it."""
 
 
 class ApiError(RuntimeError):
@@ -67,6 +70,7 @@ class Client:
                 pem.write(base64.b64decode(user[field]))
             pem.flush()
             context.load_cert_chain(pem.name)
+        self._used = 0.0
         self._connection = _Connection(namespace, url.hostname or "", url.port or 443, context)
 
     @classmethod
@@ -121,6 +125,9 @@ class Client:
         self._connection.close()
 
     def _send(self, method: str, target: str, payload: str | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        if time.monotonic() - self._used > KEPT:
+            self._connection.close()
+        self._used = time.monotonic()
         fresh = self._connection.sock is None
         try:
             self._connection.request(method, target, payload, dict(headers))
