@@ -80,10 +80,3 @@ class Reflector:
                 self._store.put(self._kind, raw)
             case "DELETED":
                 self._store.remove(self._kind, raw)
-
-
-async def run_all(reflectors: list[Reflector]) -> None:
-    """Run reflectors side by side until cancelled."""
-    async with asyncio.TaskGroup() as tasks:
-        for reflector in reflectors:
-            tasks.create_task(reflector.run())

@@ -9,6 +9,7 @@ whole. A list and an event may then reach the store in either order; the store g
 """
 
 import asyncio
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -91,8 +92,8 @@ class _Operator:
         finally:
             self._stopping.set()
             self._stop()
-            async with asyncio.timeout(STOP_SECONDS):
-                await self._ended.wait()
+            with contextlib.suppress(TimeoutError):  # a thread that does not end goes down with the process
+                await asyncio.wait_for(self._ended.wait(), STOP_SECONDS)
 
     def _live(self) -> None:
         try:
