@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any, TypeAlias
 
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from exalb.resources import advertisement, community, peer, pool, speaker
 from exalb.resources.common import GROUP, VERSION
@@ -200,13 +200,21 @@ def _whole(resource: Resource) -> Schema:
     }
     whole: Schema = {"description": inspect.getdoc(resource.module), "type": "object", "properties": properties}
     if resource.spec:
-        properties["spec"] = spec = structural(resource.spec.model_json_schema())
-        if "required" in spec:
-            whole["required"] = ["spec"]
+        properties["spec"] = structural(resource.spec.model_json_schema())
+        if _may_be_empty(resource.spec):
+            properties["spec"]["default"] = {}
         else:
-            properties["spec"] = {**spec, "default": {}}
+            whole["required"] = ["spec"]
     properties["status"] = _without_defaults(structural(resource.status.model_json_schema()))
     return whole
+
+
+def _may_be_empty(spec: type[BaseModel]) -> bool:
+    try:
+        spec.model_validate({})
+    except ValidationError:
+        return False
+    return True
 
 
 def structural(schema: Mapping[str, Any]) -> Schema:
