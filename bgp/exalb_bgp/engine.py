@@ -75,6 +75,16 @@ class Engine:
         for address in [address for address in self._adjacencies if address not in (*self._names, *running)]:
             del self._adjacencies[address], self._statuses[address]
 
+    def established(self, peer: Address) -> bool:
+        """Whether the session with this peer is Established."""
+        adjacency = self._adjacencies.get(peer)
+        return adjacency is not None and adjacency.established
+
+    def forget(self, peers: Collection[Address]) -> None:
+        """Take note that the engine dropped these sessions and all it held for them."""
+        for adjacency in (self._adjacencies[peer] for peer in peers if peer in self._adjacencies):
+            adjacency.forget()
+
     def fold(self, event: Event, now: datetime) -> None:
         """Take one event; events of unknown peers tell nothing."""
         adjacency = self._adjacencies.get(event.peer)

@@ -60,18 +60,41 @@ class Reloader:
             await self.due.wait()
             await until(lambda: not self._engine.emptying, _PATIENCE)
             sessions = self._engine.sessions(patient=False)
-            wanted = config.stamps(sessions)
             self.due.clear()
-            if self._written != wanted and not await self._write(sessions):
+            opening = self._opening(sessions)
+            if opening and await self._put([s for s in sessions if bare(s.peer_address) not in opening], turn):
+                self._engine.forget(opening)
+            if not await self._put(sessions, turn):
                 refused()
                 continue
-            try:
-                await self._enforce(wanted, turn)
-            except RefusedError as error:
-                _LOG.warning("exabgp_refused", command=str(error))
-            except ConnectionError:
-                _LOG.info("reload_interrupted")
             turn()
+
+    def _opening(self, sessions: list[Session]) -> set[Address]:
+        """Find the changed sessions that are to be closed first, because they are not Established.
+
+        While it waits for an OPEN or the first KEEPALIVE, for up to a hold time, ExaBGP does not see that its
+        configuration changed; a session that goes is closed at once.
+        """
+        running = self._running or {}
+        stamps = config.stamps(sessions)
+        return {
+            address
+            for address, stamp in stamps.items()
+            if running.get(address, stamp) != stamp and not self._engine.established(address)
+        }
+
+    async def _put(self, sessions: list[Session], turn: Callable[[], None]) -> bool:
+        """Put these sessions in force; return False, with the culprits noted, where ExaBGP would not take them."""
+        wanted = config.stamps(sessions)
+        if self._written != wanted and not await self._write(sessions):
+            return False
+        try:
+            await self._enforce(wanted, turn)
+        except RefusedError as error:
+            _LOG.warning("exabgp_refused", command=str(error))
+        except ConnectionError:
+            _LOG.info("reload_interrupted")
+        return True
 
     async def read(self, link: Link) -> None:
         """Read back what ExaBGP runs."""
