@@ -1,0 +1,170 @@
+"""A rack as the pages on routers draw it: two nodes with an engine each, and a router set up by its page alone.
+
+The page's own BGPPeer, and the pool, Secret and advertisement of the pages' index, go through the very functions that a
+speaker runs; only nodes, Services and endpoints are made up here.
+"""
+
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from ipaddress import IPv4Address, IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from exalb.manifests import picture
+from exalb.routes import RoutePlanner
+from exalb_bgp.rib import Address
+from exalb_bgp.session import State
+from tests.lab.network import Namespace, attach, bridge, delete_all
+from tests.lab.wait import until
+from tests.router.engine import ROOT, Engine
+from tests.router.pages import ByPage, PageBird, PageFrr, PageGoBgp
+
+DOCS = ROOT / "docs" / "routers"
+ROUTERS: Mapping[str, type[PageFrr | PageBird | PageGoBgp]] = {"frr": PageFrr, "bird": PageBird, "gobgp": PageGoBgp}
+GTSM = "-gtsm"
+"""Ends the name of a variant: the page's second block too, and `ttlSecurity` in the BGPPeer."""
+ROUTER = "203.0.113.1", "2001:db8:113::1"
+PEER = "BGPPeer"
+NODES = {"n1": ("203.0.113.11", "2001:db8:113::11"), "n2": ("203.0.113.12", "2001:db8:113::12")}
+
+Manifest = dict[str, Any]
+Endpoints = Mapping[str, tuple[str, int]]
+"""By node: in which condition its endpoints are (`ready` or `draining`), and how many there are."""
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """Return the code blocks of that language on a page, in order."""
+    found: list[str] = re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    assert found, f"{page} has no block of {language}"
+    return found
+
+
+@dataclass
+class Rack:
+    """The nodes n1 and n2, and one router."""
+
+    lab: str
+    name: str
+    """Of the router, or of a variant of its page."""
+    router: ByPage = field(init=False)
+    namespace: Namespace = field(init=False)
+    """The router's."""
+    engines: dict[str, Engine] = field(default_factory=dict)
+    page: list[Manifest] = field(default_factory=list)
+    """What the page and the index say, as manifests."""
+
+    def build(self) -> None:
+        """Lay the cables, start the router with its page's configuration, and the engines with nothing to do."""
+        switch = bridge(Namespace.create(self.lab, "fabric"))
+        kind = self.name.removesuffix(GTSM)
+        page = DOCS / f"{kind}.md"
+        self.namespace = namespace = Namespace.create(self.lab, kind, forwarding=True)
+        attach(switch, namespace)
+        namespace.address("eth0", *map(_interface, ROUTER))
+        self.page = [*_manifests(DOCS / "README.md"), *_manifests(page)]
+        self.router = router = ROUTERS[kind](namespace, 64513, IPv4Address(ROUTER[0]))
+        router.follow(blocks(page, router.language)[0])
+        if self.name.endswith(GTSM) and isinstance(router, PageFrr):
+            router.add(blocks(page, router.language)[1])
+            self.page = [_with(one, ttlSecurity=True) for one in self.page]
+        for name, addresses in NODES.items():
+            node = Namespace.create(self.lab, name)
+            attach(switch, node)
+            node.address("eth0", *map(_interface, addresses))
+            self.engines[name] = Engine(node)
+            self.engines[name].start()
+
+    def destroy(self) -> None:
+        """End what runs, and remove all of it."""
+        for engine in self.engines.values():
+            engine.stop()
+            shutil.rmtree(engine.directory)
+        self.router.stop()
+        delete_all(self.lab)
+
+    @property
+    def peer(self) -> Manifest:
+        """The spec of the page's BGPPeer."""
+        return next(one["spec"] for one in self.page if one["kind"] == PEER)
+
+    def announce(self, services: Mapping[Address, Endpoints], *more: Manifest, **spec: Any) -> None:
+        """Have every node announce these addresses as its speaker would; `spec` changes the page's BGPPeer."""
+        objects = [_with(one, **spec) for one in self.page] + [*_nodes(), *_services(services), *more]
+        cluster, malformed = picture(objects, "exalb-system")
+        assert not malformed
+        for name, engine in self.engines.items():
+            plan = RoutePlanner(name).plan(cluster)
+            assert plan.sessions.keys() == {"tor"}, "the page's peer is not in force"
+            engine.apply(plan.speaker)
+        for engine in self.engines.values():
+            engine.settle()
+
+    def until_told(self) -> None:
+        """Wait until both sessions are Established and have told all."""
+        for name, engine in self.engines.items():
+            until(f"{name} told all", partial(_has_told, engine), seconds=60)
+
+    def hops(self, address: Address) -> dict[str, int]:
+        """Tell to which nodes the router sends packets for an address, and with which weights."""
+        names = {ip_address(one): name for name, both in NODES.items() for one in both}
+        return {names[hop]: weight for hop, weight in self.router.hops(ip_network(address)).items()}
+
+
+def _interface(address: str) -> IPv4Interface | IPv6Interface:
+    return ip_interface(f"{address}/{64 if ':' in address else 24}")
+
+
+def _manifests(page: Path) -> list[Manifest]:
+    return list(yaml.safe_load_all(blocks(page, "yaml")[0]))
+
+
+def _with(manifest: Manifest, **spec: Any) -> Manifest:
+    """Change a BGPPeer; None takes a field away."""
+    if manifest["kind"] != PEER:
+        return manifest
+    changed = {**manifest["spec"], **spec}
+    return {**manifest, "spec": {name: value for name, value in changed.items() if value is not None}}
+
+
+def _has_told(engine: Engine) -> bool:
+    status = engine.session("tor")
+    assert status.state is State.ESTABLISHED, status
+    assert status.sent == status.wanted, status
+    return True
+
+
+def _nodes() -> Iterator[Manifest]:
+    for name, both in NODES.items():
+        addresses = [{"type": "InternalIP", "address": address} for address in both]
+        yield {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "status": {"addresses": addresses}}
+
+
+def _services(services: Mapping[Address, Endpoints]) -> Iterator[Manifest]:
+    for number, (address, endpoints) in enumerate(services.items()):
+        kind = f"IPv{address.version}"
+        names = {"name": f"s{number}", "namespace": "default", "uid": f"{number}"}
+        spec = {"type": "LoadBalancer", "externalTrafficPolicy": "Local", "ipFamilies": [kind]}
+        held = {"loadBalancer": {"ingress": [{"ip": str(address)}]}}
+        yield {"apiVersion": "v1", "kind": "Service", "metadata": names, "spec": spec, "status": held}
+        label = {"kubernetes.io/service-name": names["name"]}
+        yield {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {"name": names["name"], "namespace": "default", "labels": label},
+            "addressType": kind,
+            "endpoints": list(_endpoints(address.version, endpoints)),
+        }
+
+
+def _endpoints(version: int, endpoints: Endpoints) -> Iterator[Manifest]:
+    for number, (node, (condition, count)) in enumerate(endpoints.items(), 1):
+        ready = condition == "ready"
+        for each in range(1, count + 1):
+            address = f"10.88.{number}.{each}" if version == 4 else f"fd00:88:{number}::{each}"
+            conditions = {"ready": ready, "serving": True, "terminating": not ready}
+            yield {"addresses": [address], "nodeName": node, "conditions": conditions}

@@ -1,0 +1,118 @@
+"""The pages on routers are true: their configuration and their BGPPeer, word for word, bring up what they promise."""
+
+from collections.abc import Iterator
+from functools import partial
+from ipaddress import ip_address
+
+import pytest
+
+from exalb_bgp.rib import Address
+from exalb_bgp.session import State
+from tests.lab.wait import TooLateError, until
+from tests.router.rack import GTSM, ROUTER, ROUTERS, Rack
+
+WEB4, WEB6 = ip_address("198.51.100.10"), ip_address("2001:db8:100::10")
+EVERYWHERE = {"n1": ("ready", 1), "n2": ("ready", 3)}
+WEIGHTED = {"frr"}
+"""Those whose page says that they weigh paths by link bandwidth."""
+OUTSIDE = ip_address("172.20.0.10")
+OTHER_POOL = {
+    "apiVersion": "exalb.io/v1beta1",
+    "kind": "IPAddressPool",
+    "metadata": {"name": "other"},
+    "spec": {"addresses": ["172.20.0.0/24"]},
+}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.xdist_group(f"docs-{name}")) for name in (*ROUTERS, f"frr{GTSM}")],
+)
+def rack(lab: str, request: pytest.FixtureRequest) -> Iterator[Rack]:
+    """Two nodes before each router in turn."""
+    rack = Rack(lab, request.param)
+    try:
+        rack.build()
+        yield rack
+    finally:
+        rack.destroy()
+
+
+@pytest.mark.parametrize("version", [4, 6], ids=["over-ipv4", "over-ipv6"])
+def test_both_nodes_share_the_traffic(rack: Rack, version: int) -> None:
+    """Sessions open with all that the page sets, carry both families, and packets go to both nodes."""
+    rack.announce({WEB4: EVERYWHERE, WEB6: EVERYWHERE}, peerAddress=ROUTER[version == 6])
+    rack.until_told()
+    weights = {"n1": 1, "n2": 3 if rack.router.language in WEIGHTED else 1}
+    for address in (WEB4, WEB6):
+        until(f"{address} goes to both", partial(sends, rack, address, weights), seconds=15)
+    for engine in rack.engines.values():
+        session = engine.session("tor")
+        assert len(session.families) == 2
+        assert session.graceful_restart
+
+
+def sends(rack: Rack, address: Address, wanted: dict[str, int]) -> bool:
+    """Whether packets for an address go to these nodes, in these shares."""
+    found = rack.hops(address)
+    assert found.keys() == wanted.keys(), found
+    assert all(found[node] * sum(wanted.values()) == share * sum(found.values()) for node, share in wanted.items())
+    return True
+
+
+def test_the_router_takes_the_pool_and_nothing_else(rack: Rack) -> None:
+    rack.announce({OUTSIDE: EVERYWHERE}, OTHER_POOL)
+    rack.until_told()
+    rack.announce({OUTSIDE: EVERYWHERE, WEB4: EVERYWHERE}, OTHER_POOL)
+    until("the pool's is taken", lambda: rack.hops(WEB4).keys() == EVERYWHERE.keys(), seconds=15)
+    assert not rack.hops(OUTSIDE)
+
+
+def test_a_draining_node_gets_no_traffic_while_there_is_another(rack: Rack) -> None:
+    """GRACEFUL_SHUTDOWN (RFC 8326) lowers the preference; alone, the route stays in use."""
+    rack.announce({WEB4: {"n1": ("draining", 1), "n2": ("ready", 3)}, WEB6: {"n1": ("draining", 1)}})
+    rack.until_told()
+    until("the ready node has it all", lambda: rack.hops(WEB4).keys() == {"n2"}, seconds=15)
+    until("the only node keeps it", lambda: rack.hops(WEB6).keys() == {"n1"}, seconds=15)
+
+
+def test_routes_outlive_a_restart_of_the_engine(rack: Rack) -> None:
+    rack.announce({WEB4: EVERYWHERE})
+    rack.until_told()
+    until("packets go to both", lambda: rack.hops(WEB4).keys() == EVERYWHERE.keys(), seconds=15)
+    engine, seen = rack.engines["n1"], [rack.hops(WEB4).keys()]
+    before = engine.session("tor").since
+    engine.kill_exabgp()
+
+    def is_back() -> bool:
+        seen.append(rack.hops(WEB4).keys())
+        status = engine.session("tor")
+        return status.state is State.ESTABLISHED and status.since != before and status.sent == 1
+
+    until("the session is new", is_back, seconds=60)
+    assert all(nodes == EVERYWHERE.keys() for nodes in seen)
+
+
+def test_too_many_prefixes(rack: Rack) -> None:
+    """FRR warns, BIRD ignores what is too much, GoBGP closes the session until somebody opens it."""
+    taken = {"frr": 1001, "bird": 1000, "toml": 0}[rack.router.language]
+    rack.announce({WEB6 + number: {"n1": ("ready", 1)} for number in range(1001)})
+    until(f"{taken} are taken", lambda: len(rack.router.prefixes()) == taken, seconds=30)
+    if taken:
+        rack.until_told()
+    else:
+        until("GoBGP says why", lambda: "Idle(PfxCt)" in rack.namespace.run(["gobgp", "neighbor"]).stdout)
+
+
+def test_a_node_without_the_keys_is_refused(rack: Rack) -> None:
+    """The last test of a rack: some routers hold a broken session for minutes."""
+    for field in ("passwordSecretRef", "ttlSecurity"):
+        if field in rack.peer:
+            rack.announce({WEB4: EVERYWHERE}, **{field: None})
+            with pytest.raises(TooLateError):
+                until("a session opens", partial(is_any_up, rack), seconds=3)
+
+
+def is_any_up(rack: Rack) -> bool:
+    """Whether some node has a session."""
+    return any(engine.session("tor").state is State.ESTABLISHED for engine in rack.engines.values())
