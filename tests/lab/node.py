@@ -83,12 +83,12 @@ class Node:
         flags = ["--mount", "--uts", "--ipc", "--pid", "--cgroup", "--fork", "--kill-child", "--propagation=private"]
         init: list[str | Path] = [sys.executable, "-I", "-S", Path(__file__).with_name("nodeinit.py"), self._spec]
         argv = group.argv(self.layout.namespace(self.name).argv(["unshare", *flags, *init]))
-        log, identity = self.layout.log(f"{self.name}-init"), self._directory / "unshare.pid"
-        daemon.start(argv, identity=identity, log=log, lab=self.layout.name)
+        identity = self._directory / "unshare.pid"
+        daemon.start(argv, identity=identity, log=self._log, lab=self.layout.name)
 
         def started() -> bool:
             if Identity.read(identity) is None:
-                raise NodeError(f"node {self.name} ended at once; the end of {log}:\n{daemon.tail(log)}")
+                raise NodeError(f"node {self.name} ended at once; the end of {self._log}:\n{daemon.tail(self._log)}")
             return self.pid is not None
 
         wait.until(f"node {self.name} starts", started, seconds=10, every=0.01)
@@ -109,7 +109,7 @@ class Node:
     def argv(self, argv: Sequence[str | Path]) -> list[str]:
         """Return the command that runs `argv` inside the node, as root."""
         if (pid := self.pid) is None:
-            raise NodeError(f"node {self.name} is off")
+            raise NodeError(f"node {self.name} is off; the end of {self._log}:\n{daemon.tail(self._log)}")
         return ["nsenter", f"--target={pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--", *map(str, argv)]
 
     def run(self, argv: Sequence[str | Path], **kw: Any) -> subprocess.CompletedProcess[str]:
@@ -138,6 +138,10 @@ class Node:
             return self.run(["ctr", "version"], check=False).returncode == 0
 
         wait.until(f"containerd of {self.name} answers", answers, seconds=seconds)
+
+    @property
+    def _log(self) -> Path:
+        return self.layout.log(f"{self.name}-init")
 
     @property
     def _directory(self) -> Path:

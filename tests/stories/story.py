@@ -1,6 +1,7 @@
 """One story's part of the lab: a namespace, a pool and a router of its own, so that stories do not meet."""
 
 import fcntl
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
@@ -59,12 +60,15 @@ class Story:
 
     @classmethod
     def begin(cls, lab: Lab) -> "Story":
-        """Take a number that no other story of this lab has now; make the namespace, the pool, the router and peers."""
-        with (lab.layout.state / "stories.lock").open("w") as file:
+        """Take the next number of this lab; make the namespace, the pool, the router and the peers.
+
+        No number is taken twice: Kubernetes may still be at work on a namespace that is to go.
+        """
+        with (lab.layout.state / "stories").open("a+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            numbers = range(1, len(layout.OTHER_ROUTERS) + 1)
-            story = next(each for each in (cls(lab, number) for number in numbers) if not each._namespace.exists)
-            namespace = Namespace.create(lab.name, story._namespace.role, forwarding=True)
+            story = cls(lab, os.fstat(file.fileno()).st_size + 1)
+            file.write(".")
+        namespace = Namespace.create(lab.name, story._namespace.role, forwarding=True)
         fabric.join(fabric.switch_of(lab.layout), namespace, story._host)
         story.router.start(*lab.neighbors)
         lab.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": story.name}}, story.pool()])
@@ -127,6 +131,17 @@ class Story:
             return found
 
         return wait.until(f"Service {service} has {count} addresses", given, seconds=seconds)
+
+    def wait_sessions(self, seconds: float = 30) -> None:
+        """Return when every node has a session of each family with the story's router."""
+        wanted = {address for node in self.lab.nodes for address in node.addresses}
+
+        def up() -> bool:
+            found = {address for address, peering in self.router.peerings().items() if peering.established}
+            assert wanted <= found, f"no session yet with {wanted - found}"
+            return True
+
+        wait.until("every node has its sessions", up, seconds=seconds)
 
     def routes(self) -> dict[Prefix, frozenset[Address]]:
         """Return what the story's router has of the story's own pool: each prefix, and the nodes that sent it."""

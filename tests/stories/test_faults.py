@@ -1,0 +1,98 @@
+"""What breaks, and what the router sees of it: nothing, where nothing needs to change."""
+
+import os
+import signal
+from collections.abc import Iterator
+from ipaddress import ip_network
+
+import pytest
+
+from exalb_bgp.rib import Address, Prefix
+from tests.bench import processes
+from tests.lab import exalb
+from tests.lab.cluster import Lab
+from tests.stories.story import Story
+
+
+def _announce(story: Story) -> Prefix:
+    """Expose a deployment and return the address that every node announces."""
+    story.deploy("web")
+    story.lab.apply(story.service("web"))
+    [prefix] = map(ip_network, story.wait_addresses("web"))
+    story.wait_routes({prefix: _everyone(story)})
+    story.wait_sessions()
+    return prefix
+
+
+def _everyone(story: Story) -> frozenset[Address]:
+    return frozenset(node.addresses[0] for node in story.lab.nodes)
+
+
+def _kill(story: Story, role: str) -> None:
+    """Kill -9 the processes of a role on every node, and wait until others have taken their places."""
+
+    def running() -> set[int]:
+        return {each.pid for each in processes.of(story.lab) if each.role == role}
+
+    before = running()
+    assert len(before) == len(story.lab.nodes), f"{role}: {before}"
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    story.wait(f"every node has a new {role}", lambda: len(running() - before) == len(before), seconds=60)
+
+
+def _sessions(story: Story) -> dict[Address, int]:
+    """Return how often each session with the story's router came up."""
+    return {address: peering.connections for address, peering in story.router.peerings().items()}
+
+
+def _are_new(before: dict[Address, int], now: dict[Address, int]) -> bool:
+    return all(now.get(address, 0) != count for address, count in before.items())
+
+
+def test_killed_speakers_drop_no_session_and_no_route(story: Story) -> None:
+    """ExaBGP lives on; the new speakers find nothing to do, and then do what is new."""
+    prefix = _announce(story)
+    before = _sessions(story)
+    _kill(story, "speaker")
+    story.lab.kubectl("rollout", "status", "daemonset/exalb-speaker", f"--namespace={exalb.NAMESPACE}")
+    assert _sessions(story) == before
+    story.wait_routes({prefix: _everyone(story)}, seconds=0)
+    story.kubectl("delete", "service", "web")
+    story.wait_routes({}, seconds=30)
+
+
+def test_a_killed_exabgp_comes_back_with_the_same_routes(story: Story) -> None:
+    """The sessions come up anew, and the router ends with what it had."""
+    prefix = _announce(story)
+    before = _sessions(story)
+    _kill(story, "exabgp")
+    story.wait("every session is new", lambda: _are_new(before, _sessions(story)), seconds=60)
+    story.wait_routes({prefix: _everyone(story)}, seconds=60)
+
+
+@pytest.fixture
+def own_story(nodes: Lab) -> Iterator[Story]:
+    """Return a story in a lab of its own, for what would disturb all others."""
+    lab = Lab(f"{nodes.name}f")
+    lab.up(1)
+    try:
+        exalb.install(lab)
+        yield Story.begin(lab)
+    finally:
+        lab.down()
+
+
+def test_nothing_is_withdrawn_while_the_api_server_is_away(own_story: Story) -> None:
+    """The routes stay, and what was asked for meanwhile is done when the server is back."""
+    prefix = _announce(own_story)
+    before = _sessions(own_story)
+    control = own_story.lab.control_plane
+    control.stop("kube-apiserver")
+    _kill(own_story, "speaker")
+    own_story.wait_routes({prefix: _everyone(own_story)}, seconds=0)
+    control.start("kube-apiserver")
+    control.wait_ready()
+    own_story.wait("the Service can be deleted", lambda: own_story.kubectl("delete", "service", "web"))
+    own_story.wait_routes({}, seconds=60)
+    assert _sessions(own_story) == before
