@@ -190,6 +190,8 @@ class World:
 
     def _holds_its_table(self, peer: Peer) -> bool:
         wanted = {prefix: self._view(peer, prefix, a) for prefix, a in self.ribs.get(peer.name, {}).items()}
+        told = {prefix for prefix, peers in peer.router.prefixes().items() if self.node_address(peer) in peers}
+        assert told == wanted.keys()  # cheap to ask, so asked first
         internal = self.sessions[peer.name].is_ibgp
         held = self.received(peer).items()
         assert {p: route if internal else replace(route, local_pref=None) for p, route in held} == wanted

@@ -26,7 +26,10 @@ class Neighbor:
     """One neighbour as the router is configured for it, or all neighbours of a range with equal settings."""
 
     address: Address | Prefix
-    """A prefix is a listen range: whoever calls from there is a neighbour (FRR only)."""
+    """A prefix is a listen range: whoever calls from there is a neighbour (FRR only).
+
+    FRR 8.4 crashes when such a neighbour that offered graceful restart stays away for longer than its restart time.
+    """
     asn: int
     families: frozenset[Family] = frozenset(Family)
     passive: bool = True
