@@ -16,16 +16,18 @@ class Gateway(NamedTuple):
     interface: str
     """The interface behind which the router is."""
     link_local: Address | None = None
-    """The node's own IPv6 link-local address on that interface."""
+    """Of a link-local `address`: the node's own link-local address on that interface."""
 
 
 class DataPlane(Enum):
-    """Whether the node forwards traffic for Services, as kube-proxy's health endpoint says."""
+    """Whether the node forwards traffic for Services, as kube-proxy says; the value is the condition's reason."""
 
-    UNWATCHED = "unwatched"
-    """Nobody looks, or nothing answers."""
-    UP = "up"
-    DOWN = "down"
+    UNWATCHED = "NotWatched"
+    """Nobody asks, or nothing answers: the node counts as forwarding."""
+    STARTING = "NotHealthyYet"
+    """kube-proxy answers, and was never healthy yet."""
+    UP = "Healthy"
+    DOWN = "DataPlaneDown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,5 +37,5 @@ class Host:
     gateways: Mapping[Family, Gateway] | None = None
     """None where nobody looked, as in a plan made without a cluster."""
     data_plane: DataPlane = DataPlane.UNWATCHED
-    why: str = ""
+    why: str = "nobody asks"
     """What stands behind `data_plane`: a sentence for people."""

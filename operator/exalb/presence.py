@@ -58,7 +58,7 @@ def node_refusal(node: Node, host: Host) -> Refusal | None:
         return Refusal(Reason.NODE_EXCLUDED, f"node {node.name} carries the label {EXCLUDED}")
     if node.network_unavailable:
         return Refusal(Reason.NODE_NETWORK_UNAVAILABLE, f"node {node.name} has the condition NetworkUnavailable")
-    if host.data_plane is DataPlane.DOWN:
+    if host.data_plane in (DataPlane.STARTING, DataPlane.DOWN):
         return Refusal(Reason.DATA_PLANE_DOWN, f"node {node.name} does not forward traffic for Services: {host.why}")
     return None
 

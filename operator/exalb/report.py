@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from exalb.allocation import Allocation, PoolUse
-from exalb.cluster import Cluster, Node
+from exalb.cluster import Cluster, Node, SpeakerReport
+from exalb.host import DataPlane, Host
 from exalb.report_resources import resource_changes
 from exalb.report_services import ServiceReporter
 from exalb.routes import NodePlan
@@ -18,6 +19,12 @@ from exalb_bgp.speaker import SpeakerStatus
 _SAME_MOMENT = timedelta(seconds=2)
 """An engine tells the age of a session in whole seconds: a new speaker finds its beginning only about there."""
 _RULES = ("pools", "peers", "advertisements", "communities", "nodes", "secrets")
+
+
+DATA_PLANE = "DataPlaneHealthy"
+"""The condition of a BGPSpeaker that says whether its node forwards traffic for Services."""
+_DATA_PLANES = {state.value: state for state in DataPlane}
+_IS_HEALTHY: Mapping[DataPlane, Literal["True", "Unknown"]] = {DataPlane.UP: "True", DataPlane.UNWATCHED: "Unknown"}
 
 
 class ControllerReporter:
@@ -61,7 +68,7 @@ def speaker_changes(cluster: Cluster, plan: NodePlan, status: SpeakerStatus, now
         return Changes()
     report = cluster.speakers.get(plan.node)
     current: Mapping[str, Any] = report.status if report else {}
-    wanted = _speaker_status(plan, status, current, now)
+    wanted = _speaker_status(plan, status, cluster.host, current, now)
     patch = status_patch(current, wanted)
     if patch is None:
         return Changes()
@@ -79,7 +86,17 @@ def _new_speaker(node: Node) -> dict[str, Any]:
     return {"apiVersion": API_VERSION, "kind": "BGPSpeaker", "metadata": metadata}
 
 
-def _speaker_status(plan: NodePlan, status: SpeakerStatus, current: Mapping[str, Any], now: str) -> dict[str, Any]:
+def data_plane_before(report: SpeakerReport | None) -> DataPlane | None:
+    """Return what the last speaker of a node said of its data plane, as its BGPSpeaker has it."""
+    for condition in report.status.get("conditions") or () if report else ():
+        if condition.get("type") == DATA_PLANE and condition.get("reason") in _DATA_PLANES:
+            return _DATA_PLANES[condition["reason"]]
+    return None
+
+
+def _speaker_status(
+    plan: NodePlan, status: SpeakerStatus, host: Host, current: Mapping[str, Any], now: str
+) -> dict[str, Any]:
     before = {session["peer"]: session for session in current.get("sessions") or ()}
     sessions = [
         _session(name, one, status.sessions.get(name, SessionStatus()), before.get(name, {}))
@@ -95,7 +112,7 @@ def _speaker_status(plan: NodePlan, status: SpeakerStatus, current: Mapping[str,
         "summary": f"{up}/{len(sessions)}",
         "prefixes": len(prefixes),
         "withheld": len(withheld),
-        "conditions": conditions(current.get("conditions") or (), [_ready(status)], now),
+        "conditions": conditions(current.get("conditions") or (), [_ready(status), _data_plane(host)], now),
     }
 
 
@@ -103,6 +120,10 @@ def _ready(status: SpeakerStatus) -> Wanted:
     if status.connected:
         return Wanted(READY, "True", "EngineConnected")
     return Wanted(READY, "False", "EngineNotConnected", "the BGP engine of this node does not answer: see its log")
+
+
+def _data_plane(host: Host) -> Wanted:
+    return Wanted(DATA_PLANE, _IS_HEALTHY.get(host.data_plane, "False"), host.data_plane.value, host.why)
 
 
 def _session(name: str, plan: SessionPlan, status: SessionStatus, before: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from exalb.reasons import Reason, Refusal
 from exalb.sessions import next_hop, session_of
 from exalb.validity import InForce
 from exalb_bgp.rib import Address, Attributes, Prefix
-from exalb_bgp.session import Session
+from exalb_bgp.session import Family, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,8 @@ class SessionPlan:
     """One session of a node: the routes told on it, and the held addresses that are not."""
 
     peer: str
+    families: frozenset[Family]
+    """Which ones the session carries, or would carry."""
     session: Session | None
     refusal: Refusal | None
     """Why there is no session; then nothing is told."""
@@ -42,7 +44,7 @@ class SessionTable:
         # The very same session object tells the driver at a glance that nothing is to be changed.
         self._session = before.session if before and before.session == session else session
         self._refusal = Refusal(terms.reason, terms.message) if isinstance(terms, Flaw) else None
-        self._families = {FAMILIES[name] for name in peer.spec.families}
+        self._families = frozenset(FAMILIES[name] for name in peer.spec.families)
         self._advertisements = tuple(one for one in rules.advertisements if advertises_to(one, peer, node))
         self._names = rules.names
         self._wanted: dict[Address, tuple[Contribution, ...]] = {}
@@ -145,5 +147,7 @@ class SessionTable:
         """Return the table as a value; the same one while nothing changed."""
         if self._plan is None:
             rib, withheld = dict(self._rib), dict(self._withheld)
-            self._plan = SessionPlan(self._peer.name, self._session, self._refusal, dict(self._routes), rib, withheld)
+            self._plan = SessionPlan(
+                self._peer.name, self._families, self._session, self._refusal, dict(self._routes), rib, withheld
+            )
         return self._plan

@@ -21,6 +21,12 @@ def _is_directory(text: str) -> str:
     return text
 
 
+def _is_data_plane(text: str) -> str:
+    if text != "off" and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text):
+        raise ValueError(f"{text!r} is neither off nor a URL such as http://localhost:10256/healthz")
+    return text
+
+
 Directory = Annotated[str, AfterValidator(_is_directory)]
 DIRECTORY_MEANING = "where speaker and BGP engine meet: a directory of their own, mode 0700, the same for both"
 
@@ -58,6 +64,11 @@ class SpeakerSettings(ClusterSettings):
 
     node_name: Annotated[str, Field(min_length=1, description="the Node that this speaker speaks for")]
     directory: Annotated[Directory, Field(description=DIRECTORY_MEANING)] = "/run/exalb"
+    data_plane: Annotated[
+        str,
+        AfterValidator(_is_data_plane),
+        Field(description="kube-proxy's health endpoint: no route is told while it is not healthy; or off"),
+    ] = "http://localhost:10256/healthz"
 
 
 class EngineSettings(Settings):

@@ -21,10 +21,11 @@ from exalb.events import EventPoster
 from exalb.kinds import ADVERTISEMENT, COMMUNITY, ENDPOINT_SLICE, NODE, PEER, POOL, SECRET, SERVICE, SPEAKER
 from exalb.loop import reconcile
 from exalb.reflector import Reflector
-from exalb.report import speaker_changes
+from exalb.report import data_plane_before, speaker_changes
 from exalb.routes import NodePlan, RoutePlanner
 from exalb.settings import SpeakerSettings
 from exalb.store import Store
+from exalb.surroundings import Surroundings
 from exalb.telemetry import Telemetry, gauge
 from exalb.writer import Writer
 from exalb_bgp.driver import Driver
@@ -44,7 +45,7 @@ class Speaker:
     """One speaker with all it consists of, but the engine, which lives elsewhere."""
 
     def __init__(self, api: ApiServer, driver: Driver, settings: SpeakerSettings) -> None:
-        node = settings.node_name
+        self._node = node = settings.node_name
         self._driver = driver
         self._store = Store(KINDS, require_class=settings.require_class)
         self._reflectors = [
@@ -55,6 +56,7 @@ class Speaker:
             *(Reflector(api, self._store, kind) for kind in (POOL, PEER, ADVERTISEMENT, COMMUNITY)),
             Reflector(api, self._store, SPEAKER, query={"fieldSelector": f"metadata.name={node}"}),
         ]
+        self._surroundings = Surroundings(settings.data_plane, self._store.observe)
         self._events = EventPoster(api, NAME, node)
         self.telemetry = Telemetry(self._unready, self._gauges)
         self._writer = Writer(api, self._store, self._events, count=self.telemetry.count_write)
@@ -72,7 +74,16 @@ class Speaker:
             tasks.create_task(self._driver.run())
             tasks.create_task(self._listen())
             tasks.create_task(self._report())
-            tasks.create_task(reconcile(self._store, self._round, self.telemetry.observe_round))
+            tasks.create_task(self._decide())
+
+    async def _decide(self) -> None:
+        """Plan and drive, once it can be said what the node is like: a restart must not take back what is told."""
+        await self._store.synced.wait()
+        before = data_plane_before(self._store.snapshot().speakers.get(self._node))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._surroundings.run(before))
+            await self._surroundings.known.wait()
+            await reconcile(self._store, self._round, self.telemetry.observe_round)
 
     async def _round(self, cluster: Cluster) -> None:
         plan = self._planner.plan(cluster)
@@ -109,6 +120,8 @@ class Speaker:
 
     def _unready(self) -> list[str]:
         reasons = [f"not listed yet: {kind}" for kind in sorted(self._store.missing())]
+        if not self._surroundings.known.is_set():
+            reasons.append("not known yet whether the node forwards traffic")
         return reasons if self._driver.status().connected else [*reasons, "not connected to the BGP engine"]
 
     def _gauges(self) -> Iterable[GaugeMetricFamily]:

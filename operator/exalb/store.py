@@ -21,6 +21,7 @@ import structlog
 
 from exalb.apiserver import Json
 from exalb.cluster import Cluster, EndpointSlice, Key
+from exalb.host import Host
 from exalb.kinds import ENDPOINT_SLICE, Kind
 from exalb.parse import MalformedError
 
@@ -56,6 +57,7 @@ class Store:
         self._slices: dict[Key, tuple[EndpointSlice, ...]] = {}
         self._slices_picture: Mapping[Key, tuple[EndpointSlice, ...]] | None = None
         self._require_class = require_class
+        self._host = Host()
         self._unlisted = set(self._tables)
         self.synced = asyncio.Event()
         """Set once every kind was listed in whole: before that nothing may be decided."""
@@ -83,8 +85,15 @@ class Store:
             advertisements=pictures.get("BGPAdvertisement", nothing),
             communities=pictures.get("Community", nothing),
             speakers=pictures.get("BGPSpeaker", nothing),
+            host=self._host,
             require_class=self._require_class,
         )
+
+    def observe(self, host: Host) -> None:
+        """Take what the node of this program looks like now."""
+        if host != self._host:
+            self._host = host
+            self.changed.set()
 
     def put(self, kind: Kind, raw: Json) -> None:
         """Take an object that was listed, or added or modified in a watch."""

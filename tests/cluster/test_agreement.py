@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.cluster.test_crd_rules import create
 from tests.lab.api import ApiError
 from tests.lab.cluster import Lab
-from tests.unit.specs import ADVERTISEMENT, PEER, POOL, peer, pool, told
+from tests.unit.specs import ADVERTISEMENT, NAMES, PEER, POOL, discovered, named, peer, pool, told
 from tests.unit.test_specs import PARSE
 
 ALPHABET = "0123456789abcdef:./-% ,smhTx_\n\tÀ٣"
@@ -24,6 +24,8 @@ RANGES = (
 )
 HOSTS = ("203.0.113.1", "2001:db8::1", "fe80::1", "ff02::1", "::ffff:1.2.3.4", "::", "127.0.0.1", "169.254.0.1")
 SECONDS = ("90s", "1m30s", "3h", "0s", "90", "65535s", "18h12m15s", "-3s", "1d", "00090s")
+WORDS = ("customer", "NO_EXPORT", "a.b-c_D", "65001")
+KEYS = ("router", "example.com/tor-asn", "a.b-c/D_e.f")
 COMMUNITIES = ("65001:100", "large:1:2:3", "target:1:2", "origin:65535:4294967295", "NO_EXPORT", "65535:65281")
 
 
@@ -50,6 +52,9 @@ def one_of_specs() -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
         st.one_of(slips(SECONDS), numbers).map(lambda time: (PEER, {**peer(), "holdTime": time})),
         st.one_of(slips(SECONDS), numbers).map(lambda time: (PEER, peer(gracefulRestart={"restartTime": time}))),
         slips(("eth0", "bond0.100", "en-p0_1")).map(lambda text: (PEER, peer(sourceInterface=text))),
+        slips(KEYS).map(lambda key: (PEER, discovered({"nodeAnnotation": key}))),
+        st.tuples(slips(WORDS), slips(COMMUNITIES)).map(lambda pair: (NAMES, named(*pair))),
+        st.lists(slips(WORDS), max_size=3).map(lambda words: (ADVERTISEMENT, told(*words))),
         st.lists(slips(COMMUNITIES), max_size=3).map(lambda texts: (ADVERTISEMENT, told(*texts))),
     )
 

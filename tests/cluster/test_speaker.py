@@ -46,7 +46,7 @@ class Talk:
 @contextlib.asynccontextmanager
 async def talking(kubeconfig: Path, driver: MemoryDriver) -> AsyncIterator[Talk]:
     """Run a speaker for NODE."""
-    settings = SpeakerSettings(node_name=NODE, listen="127.0.0.1:0")
+    settings = SpeakerSettings(node_name=NODE, listen="127.0.0.1:0", data_plane="off")
     async with ApiServer(load_credentials(str(kubeconfig))) as api, running(Speaker(api, driver, settings).run()):
         yield Talk(driver)
 

@@ -106,11 +106,9 @@ def test_told_is_wanted_and_wanted_is_told(objects: list[Object]) -> None:
     nodes, peers = by_name(objects, "Node"), by_name(objects, "BGPPeer")
     for name in nodes:
         for session in RoutePlanner(name).plan(cluster).sessions.values():
-            families = {int(family.value[-1]) for family in session.session.families}
+            families = {int(family.value[-1]) for family in session.families}
             asked = {
-                prefix
-                for prefix in wanted(objects, nodes[name], peers[session.session.peer])
-                if prefix.version in families
+                prefix for prefix in wanted(objects, nodes[name], peers[session.peer]) if prefix.version in families
             }
             told = set(session.routes)
             assert told <= asked
@@ -138,7 +136,7 @@ def test_a_held_address_is_told_or_has_a_row(objects: list[Object]) -> None:
         for session in RoutePlanner(name).plan(cluster).sessions.values():
             for service in cluster.services.values():
                 for address in service.held if cluster.is_ours(service) else ():
-                    carried = int(f"{address.version}") in {int(one.value[-1]) for one in session.session.families}
+                    carried = int(f"{address.version}") in {int(one.value[-1]) for one in session.families}
                     is_told = any(address in prefix for prefix in session.routes if prefix.version == address.version)
                     has_row = (service.key, address) in session.withheld
                     assert has_row <= carried
