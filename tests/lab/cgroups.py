@@ -28,9 +28,13 @@ class CgroupError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One node's group: a directory in each hierarchy. `scope` is the systemd unit that holds it, if any."""
+    """One node's group: a directory in each hierarchy of version 1, or the one of version 2 (`unified`).
+
+    `scope` is the systemd unit that holds it, if any.
+    """
 
     directories: tuple[Path, ...]
+    unified: bool = False
     scope: str | None = None
 
     def argv(self, argv: Sequence[str | Path]) -> list[str]:
@@ -40,6 +44,13 @@ class Group:
             return [*run, "--", *map(str, argv)]
         paths = [str(path) for path in self.directories]
         return ["sh", "-c", _JOIN, "sh", str(len(paths)), *paths, *map(str, argv)]
+
+    def set_aside(self, pid: int) -> None:
+        """Move a process out of the way of version 2, where a group that has processes cannot have groups of pods."""
+        if self.unified:
+            for directory in self.directories:
+                (directory / "init").mkdir(exist_ok=True)
+                (directory / "init/cgroup.procs").write_text(str(pid))
 
     def create(self) -> None:
         """Make the directories; what a killed node left in them goes first, for kubelet spends seconds on each."""
@@ -68,8 +79,8 @@ def group(lab: str, node: str) -> Group:
     name = f"{_PREFIX}-{lab}-{node}"
     if (MOUNT / "cgroup.controllers").exists():
         if SYSTEMD.exists():
-            return Group((MOUNT / "system.slice" / f"{name}.scope",), scope=name)
-        return Group((_root_for_children(MOUNT) / name,))
+            return Group((MOUNT / "system.slice" / f"{name}.scope",), unified=True, scope=name)
+        return Group((_root_for_children(MOUNT) / name,), unified=True)
     return Group(tuple(MOUNT / hierarchy / path / name for hierarchy, path in _own_groups()))
 
 

@@ -37,7 +37,7 @@ def reload(lab: Lab) -> Archive:
     """
     image = ready_image(lab)
     with lab.narration.step("ExaLB: helm upgrade, all pods at once"):
-        _helm(lab, ["upgrade", "--reuse-values"], image, {})
+        _helm(lab, ["upgrade", "--reset-then-reuse-values"], image, {})
         wait.until("the new image is in force", partial(_is_observed, lab), seconds=10)
         here = f"--namespace={NAMESPACE}"
         if old := _of_other_images(lab, image):

@@ -92,6 +92,8 @@ class Node:
             return self.pid is not None
 
         wait.until(f"node {self.name} starts", started, seconds=10, every=0.01)
+        if parent := Identity.read(identity):
+            group.set_aside(parent.pid)
 
     def kill(self) -> None:
         """Take the node's power away: every process of it is gone when this returns, what was written stays."""

@@ -6,6 +6,7 @@ takes one argument: a JSON file with the fields of `Spec`. Every default path (/
 """
 
 import ctypes
+import errno
 import json
 import os
 import shutil
@@ -29,6 +30,8 @@ KUBELET_WANTS = {
     "kernel/keys/root_maxbytes": 25_000_000,
 }
 """kubelet writes these settings of the whole machine unless it reads these values: it reads them from plain files."""
+PARENT_LEAVES = 10.0
+"""Seconds within which our parent leaves the root of our control groups."""
 RESTART_AFTER = 0.2
 """Seconds between a service's end and its new start."""
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -138,11 +141,23 @@ def own_hierarchies() -> list[str]:
 
 
 def hand_out_controllers() -> None:
-    """Let the groups below the node's root have all controllers; for that the root itself must hold no process."""
+    """Let the groups below the node's root have all controllers; for that the root itself must hold no process.
+
+    Our parent, which nobody can name from in here, is moved from outside meanwhile.
+    """
     (CGROUP / "init").mkdir(exist_ok=True)
     (CGROUP / "init/cgroup.procs").write_text("1")
     offered = (CGROUP / "cgroup.controllers").read_text().split()
-    (CGROUP / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in offered))
+    wanted, deadline = " ".join(f"+{name}" for name in offered), time.monotonic() + PARENT_LEAVES
+    while True:
+        try:
+            (CGROUP / "cgroup.subtree_control").write_text(wanted)
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def keep_running(services: dict[str, list[str]], logs: dict[str, int]) -> NoReturn:
