@@ -66,6 +66,23 @@ def test_a_new_driver_finds_nothing_to_do(told: World, wires: list[Wire]) -> Non
     told.until_told(*told.peers.values())
 
 
+def test_a_new_driver_takes_up_sessions_whose_address_the_kernel_chose(world: World) -> None:
+    """After a reload, which a second session brings, ExaBGP does not tell the first one's own address any more."""
+    first, *others = [peer for peer in world.peers.values() if peer.family is Family.IPV4]
+    world.sessions = {first.name: replace(first.session, local_address=None)}
+    world.act()
+    world.until_established(first)
+    world.tell(table(SIZE), first)
+    world.sessions |= {peer.name: replace(peer.session, local_address=None) for peer in others}
+    world.act()
+    world.until_established(*others)
+    world.until_told(first)
+    world.engine.kill_driver()
+    world.engine.start_driver()
+    world.tell(table(SIZE + 2), first)
+    world.until_told(first)
+
+
 def test_a_new_driver_sends_only_what_changed_meanwhile(told: World, wires: list[Wire]) -> None:
     told.engine.kill_driver()
     kept = {p: a for n, (p, a) in enumerate(table(SIZE + 2).items()) if n != 3}

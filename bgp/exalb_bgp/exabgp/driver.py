@@ -12,6 +12,7 @@ from exalb_bgp import events
 from exalb_bgp.engine import Engine
 from exalb_bgp.exabgp import config, wire
 from exalb_bgp.exabgp.link import Link, RefusedError, until
+from exalb_bgp.exabgp.local import located
 from exalb_bgp.exabgp.reload import Reloader
 from exalb_bgp.exabgp.settings import EngineSettings
 from exalb_bgp.rib import Address, Attributes, Prefix
@@ -125,13 +126,14 @@ class ExaBGPDriver:
                 peer, prefix, attributes = wire.held(line)
                 held.setdefault(peer, {})[prefix] = attributes
             await self._reloader.read(link)
+            found = located(wire.snapshots(snapshots), self._goal.sessions.values() if self._goal else ())
         except (RefusedError, ConnectionError, ValueError, LookupError) as error:
             _LOG.warning("exabgp_state_unreadable", error=repr(error))
             link.close()
             return
         await until(lambda: not held or monotonic() - self._heard > _CALM, _PATIENCE)
         early, self._early = self._early or [], None
-        self._engine.adopt(wire.snapshots(snapshots), held, datetime.now(UTC))
+        self._engine.adopt(found, held, datetime.now(UTC))
         for event, moment in early:
             self._engine.fold(event, moment)
         self._ready, self._reloader.link = True, link

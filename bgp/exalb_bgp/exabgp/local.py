@@ -1,0 +1,42 @@
+"""The local address of a session that ExaBGP does not tell: after a reload it shows `local-address auto` as none."""
+
+import socket
+from collections.abc import Iterable
+from dataclasses import replace
+from ipaddress import ip_address
+
+from exalb_bgp.events import Snapshot
+from exalb_bgp.rib import Address
+from exalb_bgp.session import Session, State
+
+DISCARD = 9
+"""A port to ask about; nothing is sent there."""
+
+
+def located(snapshots: Iterable[Snapshot], sessions: Iterable[Session]) -> list[Snapshot]:
+    """Fill in the local addresses of Established sessions by the kernel's route to the peer.
+
+    Raises ValueError where there is no route: what such a session carries cannot be judged.
+    """
+    interfaces = {int(session.peer_address): session.source_interface for session in sessions}
+    found = []
+    for snapshot in snapshots:
+        if snapshot.state is State.ESTABLISHED and snapshot.local_address is None:
+            address = source_towards(snapshot.peer, interfaces.get(int(snapshot.peer)))
+            found.append(replace(snapshot, local_address=address))
+        else:
+            found.append(snapshot)
+    return found
+
+
+def source_towards(peer: Address, interface: str | None) -> Address:
+    """Return the address that the kernel gives to packets for `peer`; raises ValueError where there is no route."""
+    family = socket.AF_INET if peer.version == 4 else socket.AF_INET6
+    scope = socket.if_nametoindex(interface) if interface and peer.is_link_local else 0
+    target = (str(peer), DISCARD) if peer.version == 4 else (str(peer), DISCARD, 0, scope)
+    with socket.socket(family, socket.SOCK_DGRAM) as asked:
+        try:
+            asked.connect(target)
+        except OSError as error:
+            raise ValueError(f"no route to {peer}: {error.strerror}") from error
+        return ip_address(asked.getsockname()[0].partition("%")[0])
