@@ -1,0 +1,1 @@
+"""Faults in an order that a seed decides, while everything changes."""
