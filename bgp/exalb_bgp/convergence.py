@@ -52,6 +52,8 @@ class Adjacency:
     refused: dict[Prefix, Attributes | None] = field(default_factory=dict)
     """What the engine would not do in this session; tried again when something else is wanted."""
     completed: set[Family] = field(default_factory=set)
+    """The families whose End-of-RIB was written in this session."""
+    _completing: set[Family] = field(default_factory=set)
     _unsent: set[Prefix] = field(default_factory=set)
     _ready: dict[Prefix, None] = field(default_factory=dict)
     _surplus: dict[Prefix, None] = field(default_factory=dict)
@@ -99,7 +101,7 @@ class Adjacency:
                 uncertain[prefix] = replace(operation, stale=True)
         self.held, self.flight, self.wire, self.repeated = held, uncertain, {}, {}
         self.established, self._replay = False, False
-        self.refused, self.completed = {}, set()
+        self.refused, self.completed, self._completing = {}, set(), set()
         self._unsent, self._ready, self._surplus, self._lost = set(), {}, {}, set()
 
     def forget(self) -> None:
@@ -174,8 +176,8 @@ class Adjacency:
         yield from self._withdrawals(2 * WINDOW - len(self.flight))
         yield from self._announcements(WINDOW - len(self.flight))
         if self._complete:
-            for family in sorted(self.families - self.completed, key=lambda family: family.value):
-                self.completed.add(family)
+            for family in sorted(self.families - self.completed - self._completing, key=lambda family: family.value):
+                self._completing.add(family)
                 yield EndOfRib(self.session, family)
 
     def _withdrawals(self, room: int) -> Iterator[Step]:

@@ -7,7 +7,7 @@ from ipaddress import IPv6Address
 
 from exalb_bgp import status as words
 from exalb_bgp.convergence import Adjacency
-from exalb_bgp.events import Closed, Established, Event, Negotiated, Snapshot, Updated
+from exalb_bgp.events import Closed, Completed, Established, Event, Negotiated, Snapshot, Updated
 from exalb_bgp.rib import Address, Attributes, Prefix, Rib
 from exalb_bgp.session import Session, SessionStatus, State
 from exalb_bgp.speaker import Speaker, SpeakerStatus
@@ -93,6 +93,9 @@ class Engine:
         match event:
             case Updated():
                 adjacency.confirm(event)
+                return
+            case Completed(family=family):
+                adjacency.completed.add(family)
                 return
             case Negotiated():
                 adjacency.negotiate(event)

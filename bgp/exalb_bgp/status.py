@@ -27,8 +27,7 @@ def observe(status: SessionStatus, session: Session, event: Event, now: datetime
             text = describe_notification(event.sent, event.code, event.subcode, event.data)
             return replace(_down(status, now), last_error=text)
         case Closed():
-            text = describe_close(event.reason) or status.last_error or _unconnected(session)
-            return replace(_down(status, now), last_error=text)
+            return replace(_down(status, now), last_error=_why_closed(status, session, event.reason))
         case Entered():
             return _entered(status, session, event.state, now)
         case _:
@@ -46,6 +45,15 @@ def adopted(session: Session, snapshot: Snapshot, since: datetime | None, now: d
         graceful_restart=snapshot.graceful_restart and session.graceful_restart is not None,
         extended_next_hop=session.extended_next_hop,
     )
+
+
+def _why_closed(status: SessionStatus, session: Session, reason: str) -> str:
+    """Say why it ended; ExaBGP tells a refused connection like one that was made and lost."""
+    text = describe_close(reason)
+    if text and status.state in {State.ACTIVE, State.CONNECT, State.OPEN_SENT}:
+        where = f"{session.peer_address} port {session.peer_port}"
+        return f"{where} refused the connection, or closed it before it sent an OPEN message"
+    return text or status.last_error or _unconnected(session)
 
 
 def _down(status: SessionStatus, now: datetime) -> SessionStatus:

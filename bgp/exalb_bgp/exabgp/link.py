@@ -45,7 +45,8 @@ class Link:
     def send(self, command: str, answered: Callable[[bool, list[str]], None]) -> None:
         """Send one command and have `answered` called with the outcome and the lines that came before it."""
         self._pending.append(_Pending(answered))
-        self._writer.write(command.encode("ascii") + b"\n")
+        if not self._writer.is_closing():
+            self._writer.write(command.encode("ascii") + b"\n")
 
     async def ask(self, command: str) -> list[str]:
         """Send one command and return the lines of its answer.

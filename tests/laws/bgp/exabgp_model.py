@@ -4,6 +4,7 @@ As measured on ExaBGP 5.0.15 and read in its source (rib/outgoing.py, reactor/pe
 - changes wait in buckets of equal attributes, and a flush sends bucket by bucket, not in the order of the commands;
 - an announcement equal to what is held is dropped without a word;
 - the first flush of a session sends no withdrawals; it begins with all that is held;
+- a router that asks for all again gets the newest of each prefix first, which then leaves its bucket;
 - an answer ("done") means taken in, not sent, and comes when the command's turn comes;
 - End-of-RIB waits until nothing else is to be sent.
 """
@@ -46,6 +47,8 @@ class ExaBGPModel:
     ends: list[dict[Prefix, Attributes]] = field(default_factory=list)
     """The router's table at each End-of-RIB."""
     _buckets: dict[Attributes | None, dict[Prefix, Attributes | None]] = field(default_factory=dict)
+    _order: list[Change] = field(default_factory=list)
+    _again: dict[Prefix, Attributes] = field(default_factory=dict)
     _flush: deque[Change] = field(default_factory=deque)
     _flushing: bool = False
     _first: bool = True
@@ -59,7 +62,7 @@ class ExaBGPModel:
     @property
     def sending(self) -> bool:
         """Whether something is to be written to the router, now or when the session is up."""
-        return bool(self._buckets or self._flush or self._flushing or self._eor)
+        return bool(self._buckets or self._again or self._flush or self._flushing or self._eor)
 
     def take(self, step: Step) -> None:
         """Read a command; it is done later, change by change."""
@@ -87,14 +90,14 @@ class ExaBGPModel:
 
     def refresh(self) -> None:
         """Be asked by the router to send all once more (RFC 2918)."""
-        if self.up and not self._buckets:
-            for change in list(self.held.items()):
-                self._put(*change, force=True)
+        if self.up:
+            self._again |= self.held
 
     def _put(self, prefix: Prefix, attributes: Attributes | None, force: bool = False) -> None:
         if attributes is not None and self.held.get(prefix) == attributes and not force:
             return
         self._buckets.setdefault(attributes, {})[prefix] = attributes
+        self._order.append((prefix, attributes))
         if attributes is None:
             self.held.pop(prefix, None)
         else:
@@ -108,16 +111,27 @@ class ExaBGPModel:
             self._write(*self._flush.popleft())
         elif self._flushing:
             self._flushing, self._first = False, False
-        elif self._buckets:
+        elif self._buckets or self._again:
             self._begin_flush()
         elif self._eor:
             self.ends.append(dict(self.router))
             self.output.append(Completed(self.session.peer_address, self._eor.popleft().family))
 
     def _begin_flush(self) -> None:
-        changes = [change for bucket in self._buckets.values() for change in bucket.items()]
-        self._flush = deque(change for change in changes if change[1] is not None or not self._first)
-        self._buckets = {}
+        gone = {prefix for prefix in self._again if prefix in self._buckets.get(None, {})}
+        newest: dict[Prefix, Attributes | None] = {}
+        for change in self._order:
+            newest[change[0]] = change[1]
+        first = [(prefix, newest.get(prefix, shown)) for prefix, shown in self._again.items() if prefix not in gone]
+        consumed = {prefix for prefix in self._again if prefix not in gone or newest[prefix] is None}
+        changes = [
+            (prefix, attributes)
+            for bucket in self._buckets.values()
+            for prefix, attributes in bucket.items()
+            if attributes is None or prefix not in consumed
+        ]
+        self._flush = deque(change for change in first + changes if change[1] is not None or not self._first)
+        self._buckets, self._again, self._order = {}, {}, []
         self._flushing = True
 
     def _write(self, prefix: Prefix, attributes: Attributes | None) -> None:
@@ -155,6 +169,8 @@ class ExaBGPModel:
         self.router.clear()
         self._flush.clear()
         self._buckets.clear()
+        self._again.clear()
+        self._order.clear()
         self._eor.clear()
         self.output.append(Closed(self.session.peer_address, "closing connection"))
 

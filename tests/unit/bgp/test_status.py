@@ -60,6 +60,13 @@ def test_an_error_is_remembered_until_the_session_is_up() -> None:
     assert after(tried, Established(PEER)).last_error is None
 
 
+def test_a_refused_connection_is_told_from_a_lost_one() -> None:
+    refused = after(started(SESSION), Entered(PEER, State.OPEN_SENT), Closed(PEER, "closing connection"))
+    assert "10.77.0.100 port 179 refused the connection" in (refused.last_error or "")
+    lost = after(started(SESSION), Entered(PEER, State.OPEN_CONFIRM), Closed(PEER, "closing connection"))
+    assert lost.last_error == "the TCP connection was closed"
+
+
 def test_idle_is_shown_as_active_for_exabgp_does_try() -> None:
     assert after(started(SESSION), Entered(PEER, State.IDLE)).state is State.ACTIVE
 

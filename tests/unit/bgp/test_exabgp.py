@@ -1,0 +1,179 @@
+"""The driver and a real ExaBGP, as an ordinary program runs them, against a router on the loopback."""
+
+import asyncio
+import contextlib
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+from ipaddress import IPv4Address, ip_network
+from pathlib import Path
+
+import pytest
+
+from exalb_bgp.exabgp.driver import ExaBGPDriver
+from exalb_bgp.exabgp.settings import EngineSettings
+from exalb_bgp.rib import Attributes, Prefix
+from exalb_bgp.session import Family, Password, Session, State
+from exalb_bgp.speaker import Speaker
+from tests.unit.bgp.listener import LOOPBACK, Listener
+
+ROOT = Path(__file__).parents[3]
+PREFIXES: list[Prefix] = [ip_network(f"198.51.100.{number}/32") for number in range(200)]
+SUPERVISE = """
+import asyncio, sys
+from pathlib import Path
+from exalb_bgp.exabgp.process import supervise
+from exalb_bgp.exabgp.settings import EngineSettings
+asyncio.run(supervise(EngineSettings(Path(sys.argv[1]))))
+"""
+
+
+class Node:
+    """A supervisor with its ExaBGP in one process tree, and drivers in this one."""
+
+    def __init__(self, directory: Path) -> None:
+        self.settings = EngineSettings(directory)
+        self.supervisor = subprocess.Popen([sys.executable, "-c", SUPERVISE, str(directory)])
+
+    def exabgp(self) -> int:
+        """Return the process id of ExaBGP."""
+        children = Path(f"/proc/{self.supervisor.pid}/task/{self.supervisor.pid}/children").read_text().split()
+        return int(children[0]) if children else 0
+
+    @contextlib.asynccontextmanager
+    async def driver(self) -> AsyncIterator[ExaBGPDriver]:
+        """Run one driver."""
+        driver = ExaBGPDriver(self.settings)
+        running = asyncio.create_task(driver.run())
+        try:
+            yield driver
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    """Start an engine without peers, and end it."""
+    directory = tmp_path / "engine"
+    directory.mkdir(mode=0o700)
+    node = Node(directory)
+    yield node
+    node.supervisor.terminate()
+    assert node.supervisor.wait(timeout=10) == 0
+
+
+def to(router: Listener) -> Session:
+    return Session("tor", LOOPBACK, 64512, 64513, IPv4Address("10.0.0.1"), peer_port=router.port)
+
+
+async def until(driver: ExaBGPDriver, condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await driver.changed()
+
+
+async def settled(driver: ExaBGPDriver, name: str = "tor") -> None:
+    await until(driver, lambda: driver.status().sessions[name].state is State.ESTABLISHED)
+    async with asyncio.timeout(20):
+        await driver.settled()
+
+
+async def test_tables_go_their_way_and_a_new_driver_says_nothing(node: Node) -> None:
+    table = dict.fromkeys(PREFIXES, Attributes(med=1))
+    async with Listener() as router:
+        async with node.driver() as driver:
+            driver.apply(Speaker({"tor": to(router)}, {"tor": table}))
+            await settled(driver)
+            assert driver.status().sessions["tor"].families == {Family.IPV4}
+            await router.holds(set(PREFIXES))
+            await router.ended()
+            assert router.ends == [Family.IPV4]
+        before = router.updates
+        async with node.driver() as driver:
+            driver.apply(Speaker({"tor": to(router)}, {"tor": dict(table)}))
+            await settled(driver)
+            assert driver.status().sessions["tor"].sent == len(table)
+            assert (router.updates, router.connections) == (before, 1)
+            driver.apply(Speaker({"tor": to(router)}, {"tor": dict(list(table.items())[10:])}))
+            await router.holds(set(PREFIXES[10:]))
+            await settled(driver)
+            assert (router.updates, router.connections) == (before + 1, 1)
+
+
+async def test_a_killed_exabgp_and_a_lost_session_come_back_with_the_table(node: Node) -> None:
+    async with Listener() as router, node.driver() as driver:
+        driver.apply(Speaker({"tor": to(router)}, {"tor": dict.fromkeys(PREFIXES, Attributes())}))
+        await settled(driver)
+        router.close()
+        await until(driver, lambda: driver.status().sessions["tor"].state is not State.ESTABLISHED)
+        driver.apply(Speaker({"tor": to(router)}, {"tor": dict.fromkeys(PREFIXES[5:], Attributes())}))
+        await settled(driver)
+        await router.holds(set(PREFIXES[5:]))
+        os.kill(node.exabgp(), signal.SIGKILL)
+        await until(driver, lambda: not driver.status().connected)
+        await until(driver, lambda: driver.status().connected)
+        await settled(driver)
+        await router.holds(set(PREFIXES[5:]))
+        assert router.connections == 3
+
+
+async def test_sessions_come_and_go_without_each_other(node: Node) -> None:
+    """A session that cannot be, a peer that does not answer: neither stops the rest."""
+    async with Listener() as router, node.driver() as driver:
+        tor = to(router)
+        nobody = replace(tor, peer="nobody", peer_address=IPv4Address("127.0.0.2"), peer_port=1)
+        twice = replace(tor, peer="twice", hold_time=30)
+        tables = {"tor": {PREFIXES[0]: Attributes()}}
+        driver.apply(Speaker({"tor": tor, "nobody": nobody, "twice": twice}, tables))
+        await settled(driver)
+        sessions = driver.status().sessions
+        assert sessions["nobody"].state is not State.ESTABLISHED
+        assert "127.0.0.2 port 1" in (sessions["nobody"].last_error or "")
+        assert sessions["twice"].last_error == "the address 127.0.0.1 is taken by the peer tor"
+        driver.apply(Speaker({"tor": tor}, tables))
+        await settled(driver)
+        assert router.connections == 1
+        driver.apply(Speaker({"tor": replace(tor, hold_time=30)}, tables))
+        await until(driver, lambda: router.connections == 2)
+        await settled(driver)
+        await router.holds({PREFIXES[0]})
+        driver.apply(Speaker())
+        await router.holds(set())
+
+
+async def test_the_configuration_is_private_and_the_password_is_in_no_log(
+    node: Node, capfd: pytest.CaptureFixture[str]
+) -> None:
+    session = replace(Session("tor", LOOPBACK, 64512, 64513, IPv4Address("10.0.0.1")), password=Password(b"hush-hush"))
+    async with node.driver() as driver:
+        driver.apply(Speaker({"tor": session}))
+        async with asyncio.timeout(20):
+            await driver.settled()
+        assert node.settings.configuration.stat().st_mode & 0o777 == 0o600
+        assert node.settings.socket.stat().st_mode & 0o777 == 0o600
+        assert "hush" not in repr(driver.status())
+    said = capfd.readouterr()
+    assert "hush" not in said.out + said.err
+    assert "aHVzaC1odXNo" not in said.out + said.err
+
+
+async def test_the_example_of_the_readme_runs(tmp_path: Path) -> None:
+    text = (ROOT / "bgp" / "README.md").read_text()
+    found = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    assert found
+    directory = tmp_path / "engine"
+    directory.mkdir(mode=0o700)
+    async with Listener() as router:
+        command = [sys.executable, "-c", found[1], str(directory), str(LOOPBACK), str(router.port)]
+        program = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        async with asyncio.timeout(30):
+            said, _ = await program.communicate()
+        assert program.returncode == 0, shlex.join(command)
+        assert "State.ESTABLISHED" in said.decode()
+        assert router.updates >= 1
