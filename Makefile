@@ -72,6 +72,10 @@ format: $(VENV)/.ready ## Format and mend what can be mended
 crds: $(VENV)/.ready ## Write the custom resource definitions from their models
 	$(BIN)/python -m exalb.crd crds charts/exalb/files/crds
 
+.PHONY: docs
+docs: $(VENV)/.ready ## Write the generated pages of docs/reference
+	EXALB_GOLDEN=write $(BIN)/python -m pytest --quiet tests/house/test_docs_reference.py
+
 .PHONY: lock
 lock: ## Pin the packages of pyproject.toml with hashes (needs uv)
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 pyproject.toml -o requirements/runtime.txt
