@@ -15,6 +15,7 @@ from exalb.naming import mean
 from exalb.peering import PeerInForce
 from exalb.presence import Level, Presence
 from exalb.reasons import Reason, Refusal
+from exalb.resources.advertisement import BGPAdvertisementSpec
 from exalb.resources.common import any_matches
 from exalb.validity import AdvertisementInForce, selects_pool
 from exalb_bgp.rib import (
@@ -53,14 +54,17 @@ class Route:
     """The Services that it is told for, by key, sorted."""
 
 
-def advertises_to(advertisement: AdvertisementInForce, peer: PeerInForce, node: Node) -> bool:
-    """Tell whether an advertisement is for this peer on this node."""
-    spec = advertisement.spec
-    if not any_matches(spec.node_selectors, node.labels):
-        return False
+def selects_peer(spec: BGPAdvertisementSpec, peer: PeerInForce) -> bool:
+    """Tell whether an advertisement names or selects the peer; one that does neither selects all."""
     if not spec.peers and not spec.peer_selectors:
         return True
     return peer.name in spec.peers or any(selector.matches(peer.labels) for selector in spec.peer_selectors)
+
+
+def advertises_to(advertisement: AdvertisementInForce, peer: PeerInForce, node: Node) -> bool:
+    """Tell whether an advertisement is for this peer on this node."""
+    spec = advertisement.spec
+    return any_matches(spec.node_selectors, node.labels) and selects_peer(spec, peer)
 
 
 def contributions(

@@ -3,6 +3,7 @@
 What a node says wrong, or does not say, harms its own session with that peer and nothing else.
 """
 
+import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -63,6 +64,20 @@ Value = TypeVar("Value")
 def is_for(peer: PeerInForce, node: Node) -> bool:
     """Tell whether `node` opens a session with `peer`."""
     return any_matches(peer.spec.node_selectors, node.labels)
+
+
+def are_in_one_as(peer: PeerInForce, nodes: Iterable[Node]) -> bool:
+    """Tell whether the peer is in the AS of the nodes (iBGP); where nodes have a say, of one of `nodes`."""
+    spec = peer.spec
+    if not spec.my_asn_from and not spec.peer_asn_from:
+        return spec.my_asn == spec.peer_asn
+    for node in nodes:
+        if is_for(peer, node):
+            with contextlib.suppress(_FlawError):
+                local_asn, peer_asn = _asns(spec, node)
+                if local_asn == peer_asn:
+                    return True
+    return False
 
 
 def owners_of(nodes: Mapping[str, Node]) -> dict[Address, str]:
@@ -184,16 +199,23 @@ class _FlawError(Exception):
 def _terms(spec: BGPPeerSpec, node: Node, host: Host) -> Terms | Flaw:
     try:
         router = _router(spec, node, host)
+        local_asn, peer_asn = _asns(spec, node)
         return Terms(
             peer_address=router.address,
-            local_asn=spec.my_asn or _annotated(node, "myASNFrom", spec.my_asn_from, _asn),
-            peer_asn=spec.peer_asn or _annotated(node, "peerASNFrom", spec.peer_asn_from, _asn),
+            local_asn=local_asn,
+            peer_asn=peer_asn,
             router_id=_router_id(spec, node),
             interface=router.interface if router.link_local else None,
             local_address=_local_address(spec, router),
         )
     except _FlawError as error:
         return error.flaw
+
+
+def _asns(spec: BGPPeerSpec, node: Node) -> tuple[int, int]:
+    """Return the AS numbers of the node and of the peer."""
+    local_asn = spec.my_asn or _annotated(node, "myASNFrom", spec.my_asn_from, _asn)
+    return local_asn, spec.peer_asn or _annotated(node, "peerASNFrom", spec.peer_asn_from, _asn)
 
 
 def _router(spec: BGPPeerSpec, node: Node, host: Host) -> Gateway:

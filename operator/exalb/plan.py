@@ -41,9 +41,10 @@ def _tell(planned: dict[str, Any]) -> None:
             console.print(_session(node["name"], session))
         if not node["sessions"]:
             console.print(f"node {node['name']}: no sessions")
-    for one in planned["invalid"]:
-        console.print("invalid", style="red", end=" ")
-        console.print(f"{one['kind']} {one['name']} {one['field']}: {one['message']}")
+    for kind, style, found in (("invalid", "red", planned["invalid"]), ("note", "yellow", planned.get("notes", []))):
+        for one in found:
+            console.print(kind, style=style, end=" ")
+            console.print(f"{one['kind']} {one['name']} {one['field']}: {one['message']}")
 
 
 def _session(node: str, session: dict[str, Any]) -> Table:

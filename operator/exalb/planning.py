@@ -10,8 +10,10 @@ from typing import Any
 
 from exalb.allocation import Allocation, Allocator
 from exalb.cluster import Cluster, Key, Service
+from exalb.effects import in_vain
 from exalb.presence import host_route
 from exalb.reasons import Invalid
+from exalb.report_services import has_only_ours
 from exalb.routes import NodePlan, RoutePlanner
 from exalb.session_table import SessionPlan
 from exalb.validity import in_force
@@ -26,6 +28,8 @@ class Plan:
     nodes: tuple[NodePlan, ...]
     invalid: tuple[Invalid, ...]
     held: Mapping[Key, tuple[Address, ...]]
+    in_vain: tuple[Invalid, ...] = ()
+    """What is lawful and has no effect; no error."""
 
     @property
     def is_good(self) -> bool:
@@ -37,9 +41,11 @@ def plan(cluster: Cluster, malformed: Iterable[Invalid] = ()) -> Plan:
     """Work out what ExaLB would do; `malformed` are objects that could not be read into the picture."""
     allocation, settled = _settle(cluster)
     nodes = tuple(RoutePlanner(name).plan(settled) for name in sorted(cluster.nodes))
-    found = (*in_force(cluster).invalid, *malformed)
+    rules = in_force(cluster)
+    found = (*rules.invalid, *malformed)
     invalid = tuple(sorted(found, key=lambda one: (one.kind, one.name, one.field, one.message)))
-    return Plan(allocation, nodes, invalid, {key: service.held for key, service in settled.services.items()})
+    vain = tuple(in_vain(cluster, rules))
+    return Plan(allocation, nodes, invalid, {key: service.held for key, service in settled.services.items()}, vain)
 
 
 def _settle(cluster: Cluster) -> tuple[Allocation, Cluster]:
@@ -57,22 +63,29 @@ def _after(service: Service, allocation: Allocation, cluster: Cluster) -> Servic
     outcome = allocation.outcomes.get(service.key)
     if outcome is None:
         ours_before = service.condition is not None and not cluster.is_ours(service)
-        return replace(service, held=(), condition=None) if ours_before else service
+        return (
+            replace(service, held=() if has_only_ours(service) else service.held, condition=None)
+            if ours_before
+            else service
+        )
     return service if service.held == outcome.addresses else replace(service, held=outcome.addresses)
 
 
 def to_json(planned: Plan) -> dict[str, Any]:
-    """Return the plan as JSON values; every list is sorted."""
-    return {
+    """Return the plan as JSON values; every list is sorted. There are `notes` only where something has no effect."""
+    told: dict[str, Any] = {
         "services": [_service(key, planned) for key in sorted(planned.allocation.outcomes)],
         "nodes": [
             {"name": node.node, "sessions": [_session(one) for _, one in sorted(node.sessions.items())]}
             for node in planned.nodes
         ],
-        "invalid": [
-            {"kind": one.kind, "name": one.name, "field": one.field, "message": one.message} for one in planned.invalid
-        ],
+        "invalid": [_said(one) for one in planned.invalid],
     }
+    return told | ({"notes": [_said(one) for one in planned.in_vain]} if planned.in_vain else {})
+
+
+def _said(one: Invalid) -> dict[str, str]:
+    return {"kind": one.kind, "name": one.name, "field": one.field, "message": one.message}
 
 
 def _service(key: Key, planned: Plan) -> dict[str, Any]:

@@ -95,6 +95,10 @@ class Reason(Enum):
     UNKNOWN_PEER = "UnknownPeer"
     """The advertisement names a peer that does not exist."""
 
+    # A custom resource asks for something in vain.
+    LOCAL_PREF_ON_EBGP = "LocalPrefOnEBGP"
+    """The advertisement sets localPref, and all the peers that it selects are in other autonomous systems."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:

@@ -5,6 +5,7 @@ from typing import Any
 
 from exalb.allocation import Allocation
 from exalb.cluster import Cluster, CustomResource
+from exalb.effects import in_vain
 from exalb.peering import is_for
 from exalb.reasons import Invalid
 from exalb.validity import InForce
@@ -23,6 +24,9 @@ from exalb_bgp.session import Family
 
 IN_EFFECT = "InEffect"
 ESTABLISHED = "Established"
+EFFECTIVE = "Effective"
+"""The condition of a BGPAdvertisement: whether all that it asks for can have an effect."""
+ALL_EFFECTIVE = "AllEffective"
 HIGHEST = (1 << 63) - 1
 """What an int64 of the API can tell."""
 
@@ -56,8 +60,10 @@ def _wanted(
     for peer in cluster.peers.values():
         status, established = _peer_status(wanting.get(peer.name, []), sessions.get(peer.name, {}))
         yield "BGPPeer", peer, status, [established]
+    vain = {one.name: one for one in in_vain(cluster, in_force)}
     for advertisement in cluster.advertisements.values():
-        yield "BGPAdvertisement", advertisement, {}, []
+        more = [_effective(advertisement, vain.get(advertisement.name))] if advertisement.spec else []
+        yield "BGPAdvertisement", advertisement, {}, more
     for names in cluster.communities.values():
         yield "Community", names, {}, []
 
@@ -117,6 +123,12 @@ def _ready(resource: CustomResource, wrong: Iterable[Invalid]) -> Wanted:
         return Wanted(READY, "True", IN_EFFECT, "", resource.generation)
     message = "; ".join(f"{invalid.field}: {invalid.message}" for invalid in found[:5])
     return Wanted(READY, "False", found[0].reason.value, message, resource.generation)
+
+
+def _effective(resource: CustomResource, vain: Invalid | None) -> Wanted:
+    if vain is None:
+        return Wanted(EFFECTIVE, "True", ALL_EFFECTIVE, "", resource.generation)
+    return Wanted(EFFECTIVE, "False", vain.reason.value, f"{vain.field}: {vain.message}", resource.generation)
 
 
 def _write(kind: str, resource: CustomResource, patch: Mapping[str, Any]) -> StatusWrite:

@@ -1,0 +1,84 @@
+"""What is asked for in vain: a note, no mistake."""
+
+import json
+from typing import Any
+
+import pytest
+
+from exalb.allocation import allocate
+from exalb.commands import plan as plan_command
+from exalb.manifests import picture
+from exalb.planning import plan
+from exalb.report_resources import resource_changes
+from exalb.validity import in_force
+from tests.unit.objects import Object, advertisement, node, peer, planned
+
+EBGP, IBGP = peer("ebgp"), peer("ibgp", peerASN=64512, peerAddress="203.0.113.2")
+BY_NODE = peer("own", peerAddress="203.0.113.3", myASNFrom={"nodeAnnotation": "asn"})
+del BY_NODE["spec"]["myASN"]
+PREFERRED = advertisement(localPref=200)
+
+
+def n(name: str, asn: str = "", **labels: str) -> Object:
+    """Return a Node that says its AS number."""
+    return node(name, annotations={"asn": asn}, **labels)
+
+
+@pytest.mark.parametrize(
+    ("objects", "notes"),
+    [
+        pytest.param([PREFERRED, EBGP, node()], ["BGPPeer ebgp is in another"], id="ebgp"),
+        pytest.param([PREFERRED, IBGP, node()], [], id="ibgp"),
+        pytest.param([PREFERRED, EBGP, IBGP, node()], [], id="both"),
+        pytest.param([PREFERRED, node()], [], id="nobody"),
+        pytest.param([PREFERRED, EBGP], ["BGPPeer ebgp is in another"], id="no-node-yet"),
+        pytest.param([advertisement(), EBGP], [], id="unset"),
+        pytest.param([advertisement(localPref=0), EBGP], ["spec.localPref: has no effect"], id="zero-is-set"),
+        pytest.param([advertisement(localPref=1, peers=["ebgp"]), EBGP, IBGP], ["BGPPeer ebgp"], id="by-name"),
+        pytest.param([advertisement(localPref=1, peers=["ibgp"]), EBGP, IBGP], [], id="by-the-other-name"),
+        pytest.param(
+            [PREFERRED, *(peer(f"p{number}", peerAddress=f"203.0.113.{number}") for number in range(1, 6))],
+            ["BGPPeers p1, p2, p3 and 2 more are in others; use med"],
+            id="many",
+        ),
+        pytest.param([PREFERRED, BY_NODE, n("n1", "64513"), n("n2", "64600")], [], id="ibgp-on-one-node"),
+        pytest.param([PREFERRED, BY_NODE, n("n1", "64601"), n("n2", "x")], ["own is in another"], id="ebgp-on-all"),
+        pytest.param(
+            [
+                advertisement(localPref=1, nodeSelectors=[{"matchLabels": {"rack": "2"}}]),
+                BY_NODE,
+                n("n1", "64513", rack="1"),
+                n("n2", "64600", rack="2"),
+            ],
+            ["own is in another"],
+            id="ibgp-on-a-node-that-is-not-selected",
+        ),
+        pytest.param([advertisement(localPref=-1), EBGP], [], id="out-of-force"),
+    ],
+)
+def test_local_pref_towards_other_autonomous_systems(objects: list[Object], notes: list[str]) -> None:
+    found = [f"{one['field']}: {one['message']}" for one in planned(*objects).get("notes", [])]
+    assert len(found) == len(notes)
+    assert all(says in one for says, one in zip(notes, found, strict=True))
+
+
+def test_a_note_is_no_error(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "all.json"
+    path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": [PREFERRED, EBGP]}))
+    assert plan_command("exalb plan", ["-f", str(path)]) == 0
+    assert "note BGPAdvertisement all spec.localPref: has no effect: LOCAL_PREF is told" in capsys.readouterr().out
+    assert plan(picture([PREFERRED, EBGP], "x")[0]).is_good
+
+
+def conditions(*objects: Object) -> dict[str, tuple[str, str]]:
+    """Return the conditions that the advertisement is given: status and reason by type."""
+    cluster, _ = picture(objects, "exalb-system")
+    writes = resource_changes(cluster, in_force(cluster), allocate(cluster), "2026-01-09T08:00:00Z").writes
+    (write,) = (one for one in writes if one.kind == "BGPAdvertisement")
+    return {one["type"]: (one["status"], one["reason"]) for one in write.body["status"]["conditions"]}
+
+
+def test_the_advertisement_is_ready_and_its_other_condition_says_so() -> None:
+    assert conditions(PREFERRED, EBGP) == {"Ready": ("True", "InEffect"), "Effective": ("False", "LocalPrefOnEBGP")}
+    assert conditions(PREFERRED, IBGP) == {"Ready": ("True", "InEffect"), "Effective": ("True", "AllEffective")}
+    assert conditions(advertisement(med=-1), EBGP) == {"Ready": ("False", "InvalidSpec")}
