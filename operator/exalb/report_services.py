@@ -17,6 +17,7 @@ from exalb.writes import Changes, EventNote, ObjectKey, StatusWrite
 
 ASSIGNED = "Assigned"
 RELEASED = "Released"
+_KEEPS = "; keeps "
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def _age(cluster: Cluster, key: Key) -> tuple[str, Key]:
 
 def _write(service: Service, outcome: Outcome | None, now: str) -> tuple[StatusWrite, list[EventNote]] | None:
     if outcome is None:
-        return _clean(service) if service.condition else None
+        return _clean(service, service.condition) if service.condition else None
     verdict = _verdict(outcome)
     before = service.condition or ConditionState("", "", "")
     told = (before.status, before.reason, before.message) == (verdict.status, verdict.reason, verdict.message)
@@ -90,7 +91,7 @@ def _verdict(outcome: Outcome) -> _Verdict:
         return _Verdict("True", ASSIGNED, f"{addresses} from pool {outcome.pool}")
     if not addresses:
         return _Verdict("False", outcome.refusal.reason.value, outcome.refusal.message)
-    return _Verdict("True", outcome.refusal.reason.value, f"{outcome.refusal.message}; keeps {addresses}")
+    return _Verdict("True", outcome.refusal.reason.value, f"{outcome.refusal.message}{_KEEPS}{addresses}")
 
 
 def _event(service: Service, outcome: Outcome, verdict: _Verdict) -> EventNote:
@@ -101,15 +102,21 @@ def _event(service: Service, outcome: Outcome, verdict: _Verdict) -> EventNote:
     return _note(service, kind, verdict.reason, message, "Assign")
 
 
-def _clean(service: Service) -> tuple[StatusWrite, list[EventNote]]:
-    """Take our entries out of a Service that is not ours any more."""
+def _clean(service: Service, condition: ConditionState) -> tuple[StatusWrite, list[EventNote]]:
+    """Take our entries out of a Service that is not ours any more; those of another controller stay."""
     status: dict[str, Any] = {"conditions": [{"type": CONDITION, "$patch": "delete"}]}
-    if not service.held:
+    if service.held and has_only_ours(service):
+        status["loadBalancer"] = {"ingress": []}
+    if condition.status != "True":
         return _patch(service, status), []
-    status["loadBalancer"] = {"ingress": []}
-    addresses = " and ".join(str(address) for address in service.held)
-    message = f"gave back {addresses}: the Service is not ExaLB's any more"
+    message = f"the Service is not ExaLB's any more; it had {condition.message}"
     return _patch(service, status), [_note(service, "Normal", RELEASED, message, "Release")]
+
+
+def has_only_ours(service: Service) -> bool:
+    """Tell whether its condition of ours names every address that it has: the list has one writer at a time."""
+    named = service.condition.message.rpartition(_KEEPS)[2].split() if service.condition else ()
+    return all(str(address) in named for address in service.held)
 
 
 def _patch(service: Service, status: dict[str, Any]) -> StatusWrite:

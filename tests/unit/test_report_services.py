@@ -1,0 +1,60 @@
+"""What is taken out of the status of a Service that is not ours any more, and what stays there."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from exalb.allocation import allocate
+from exalb.manifests import picture
+from exalb.parse import CONDITION
+from exalb.report_services import ServiceReporter
+from tests.unit.objects import Object, made, pool, service
+
+OURS = "198.51.100.1 from pool main"
+KEPT = "192.0.2.1 is in no pool; keeps 198.51.100.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A Service as it stands, the list of ingresses that is written (None: it is left alone), and the events."""
+
+    id: str
+    service: Object
+    ingress: list[Object] | None
+    events: list[str]
+
+
+def left(message: str, *held: str, status: str = "True", **spec: Any) -> Object:
+    """Return a Service that was ours, has what `held` says, and whose condition says `message`."""
+    found = service("web", *held, **{"loadBalancerClass": "example.com/cloud", **spec})
+    one = {"type": CONDITION, "status": status, "reason": "Assigned", "message": message, "lastTransitionTime": made(1)}
+    found.setdefault("status", {})["conditions"] = [one]
+    return found
+
+
+ROWS = [
+    Row("another-class", left(OURS, "198.51.100.1"), [], ["Released"]),
+    Row("no-balancer", left(OURS, "198.51.100.1", type="ClusterIP", loadBalancerClass=None), [], ["Released"]),
+    Row("emptied-by-the-server", left(OURS), None, ["Released"]),
+    Row("kept-for-want-of-another", left(KEPT, "198.51.100.1"), [], ["Released"]),
+    Row("had-nothing", left("pool main is disabled", status="False"), None, []),
+    Row("another-controller-was-faster", left(OURS, "203.0.113.9"), None, ["Released"]),
+    Row("what-we-only-spoke-of", left(KEPT, "192.0.2.1"), None, ["Released"]),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_who_is_not_ours_any_more(row: Row) -> None:
+    cluster, _ = picture([pool("main", "198.51.100.0/24"), row.service], "exalb-system")
+    changes = ServiceReporter().changes(cluster, allocate(cluster), made(2))
+    (write,) = changes.writes
+    assert write.body["status"].pop("conditions") == [{"type": CONDITION, "$patch": "delete"}]
+    assert write.body["status"].get("loadBalancer", {"ingress": None})["ingress"] == row.ingress
+    assert [event.reason for event in changes.events] == row.events
+
+
+def test_another_class_is_never_touched() -> None:
+    theirs = service("theirs", "198.51.100.1", loadBalancerClass="example.com/cloud")
+    cluster, _ = picture([pool("main", "198.51.100.0/24"), theirs], "exalb-system")
+    assert ServiceReporter().changes(cluster, allocate(cluster), made(2)).writes == ()
