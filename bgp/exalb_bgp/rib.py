@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from itertools import chain
-from operator import is_not
 from typing import NamedTuple, TypeAlias
 
 Address: TypeAlias = IPv4Address | IPv6Address
@@ -99,23 +98,47 @@ def diff(current: Rib, desired: Rib) -> Delta:
 
 
 def changed(old: Rib, new: Rib) -> Iterator[Prefix]:
-    """Yield every prefix that is in one table only or has other attributes in the other; equal ones may come too.
+    """Yield every prefix that is in one table only, or has other attributes in the other.
 
-    Entries at the front and at the back which are the same objects in both tables are passed over without hashing
-    a prefix, so that one change to a large table that shares the rest with the one before costs next to nothing.
+    Both are walked side by side, and runs of entries that are the same objects in both cost next to nothing: no prefix
+    is hashed, which Python does slowly. So a few changes are cheap in a large table that shares the rest, in the same
+    order, with the one before.
     """
-    gone, came = list(old), list(new)
-    before, after = list(old.values()), list(new.values())
-    shorter = min(len(gone), len(came))
-    front = min(_common(gone, came, shorter), _common(before, after, shorter))
-    rest = shorter - front
-    back = min(_common(gone[::-1], came[::-1], rest), _common(before[::-1], after[::-1], rest))
-    yield from dict.fromkeys(chain(gone[front : len(gone) - back], came[front : len(came) - back]))
+    keys, values = (list(old), list(new)), (list(old.values()), list(new.values()))
+    left = right = 0
+    while left < len(old) and right < len(new):
+        run = _run(keys, values, left, right)
+        left, right = left + run, right + run
+        if run:
+            continue
+        before, after = keys[0][left], keys[1][right]
+        if before == after:
+            yield before
+            left, right = left + 1, right + 1
+        elif before not in new:
+            yield before
+            left += 1
+        elif after not in old:
+            yield after
+            right += 1
+        else:
+            break  # another order
+    rest = dict.fromkeys(chain(keys[0][left:], keys[1][right:]))
+    yield from (prefix for prefix in rest if old.get(prefix) != new.get(prefix))
 
 
-def _common(left: Sequence[object], right: Sequence[object], limit: int) -> int:
-    """Count the leading items that are the same objects in both, `limit` at most."""
-    try:
-        return min(limit, list(map(is_not, left, right)).index(True))
-    except ValueError:
-        return limit
+_Pair: TypeAlias = tuple[Sequence[object], Sequence[object]]
+_STRIDE = 64
+
+
+def _run(keys: _Pair, values: _Pair, left: int, right: int) -> int:
+    """Count the entries that are equal from here on; comparing lists asks for identity first."""
+    start, stride = left, _STRIDE
+    while stride:
+        here, there = slice(left, left + stride), slice(right, right + stride)
+        part = keys[0][here]
+        if part and part == keys[1][there] and values[0][here] == values[1][there]:
+            left, right = left + stride, right + stride
+        else:
+            stride //= 2
+    return left - start
