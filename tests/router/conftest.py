@@ -13,6 +13,13 @@ from tests.router.world import MAKERS, Peer, World
 PEERS = [f"{maker.kind}-{family.value}" for maker in MAKERS for family in Family]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the stories of one file, and so its world, on one worker of a parallel run."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "built" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def possible() -> None:
     """Skip all stories where the machine cannot tell them."""
