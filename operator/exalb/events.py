@@ -13,6 +13,8 @@ log = structlog.get_logger(__name__)
 WAITING = 4096
 """Events that wait to be posted; more are dropped."""
 IN_FLIGHT = 4
+BURST, PER_SECOND = 50, 20
+"""Events posted at once after a quiet time, and from then on: what tells people must not delay what they wait for."""
 LONGEST_NOTE = 1024
 """Bytes of an event's text that the API server takes."""
 
@@ -22,12 +24,14 @@ class EventPoster:
 
     def __init__(self, api: ApiServer, controller: str, instance: str) -> None:
         self._api, self._controller, self._instance = api, controller, instance
-        self._queue: asyncio.Queue[EventNote] = asyncio.Queue(WAITING)
+        self._queue: asyncio.Queue[tuple[EventNote, datetime]] = asyncio.Queue(WAITING)
+        self._next = 0.0
+        """When the next event could go were there no burst; time of the loop."""
 
     def post(self, note: EventNote) -> None:
         """Take an event to be posted soon."""
         try:
-            self._queue.put_nowait(note)
+            self._queue.put_nowait((note, datetime.now(UTC)))
         except asyncio.QueueFull:
             log.warning("too many events; dropped one", reason=note.reason, object=note.name)
 
@@ -43,15 +47,22 @@ class EventPoster:
 
     async def _work(self) -> None:
         while True:
-            note = await self._queue.get()
+            note, moment = await self._queue.get()
+            await self._turn()
             namespace = note.namespace or "default"
             try:
                 path = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
-                await self._api.post(path, self._event(note, namespace, datetime.now(UTC)))
+                await self._api.post(path, self._event(note, namespace, moment))
             except ApiError as error:
                 log.warning("an event could not be posted", reason=note.reason, object=note.name, why=str(error))
             finally:
                 self._queue.task_done()
+
+    async def _turn(self) -> None:
+        """Wait until one more event may go."""
+        now = asyncio.get_running_loop().time()
+        self._next = max(self._next, now - BURST / PER_SECOND) + 1 / PER_SECOND
+        await asyncio.sleep(max(0.0, self._next - now))
 
     def _event(self, note: EventNote, namespace: str, now: datetime) -> Json:
         regarding = {"kind": note.kind, "apiVersion": note.api_version, "name": note.name, "uid": note.uid}

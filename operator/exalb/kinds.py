@@ -1,10 +1,10 @@
 """The kinds of objects that decisions are made of: where the API server has them and how each is parsed. Pure."""
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from exalb.cluster import Key
+from exalb.cluster import Key, Service
 from exalb.parse import Raw, key_of, parse_endpoint_slice, parse_namespace, parse_node, parse_secret, parse_service
 from exalb.parse_resources import (
     parse_advertisement,
@@ -53,9 +53,16 @@ class Kind:
         return Key(namespace or "default", name) if self.keyed_by_namespace else name
 
 
+def _parse_held(raw: Raw) -> Service | None:
+    service = parse_service(raw)
+    return service if service.held else None
+
+
 _CORE, _OURS = "/api/v1", f"/apis/{GROUP}/{VERSION}"
 
 SERVICE = Kind("Service", _CORE, "services", parse_service, namespaced=True, keyed_by_namespace=True)
+HELD_SERVICE = replace(SERVICE, parse=_parse_held)
+"""Services as far as they have an address: what a speaker asks about."""
 ENDPOINT_SLICE = Kind(
     "EndpointSlice",
     "/apis/discovery.k8s.io/v1",

@@ -22,7 +22,7 @@ import structlog
 from exalb.apiserver import Json
 from exalb.cluster import Cluster, EndpointSlice, Key
 from exalb.host import Host
-from exalb.kinds import ENDPOINT_SLICE, Kind
+from exalb.kinds import ENDPOINT_SLICE, SERVICE, Kind
 from exalb.parse import MalformedError
 
 log = structlog.get_logger(__name__)
@@ -172,7 +172,14 @@ class Store:
         table.picture = None
         if kind.name == ENDPOINT_SLICE.name:
             self._regroup(old, new)
+            if not self._has_service_of(old, new):
+                return
         self.changed.set()
+
+    def _has_service_of(self, *slices: EndpointSlice | None) -> bool:
+        """Tell whether a Service of these slices is there; without it they change no decision, and it rings itself."""
+        services = self._tables.get(SERVICE.name)
+        return services is None or any(one.service in services.values for one in slices if one)
 
     def _regroup(self, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
         """Keep the slices of each Service together; a Service whose slices did not change keeps its very tuple."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from exalb.cluster import Key
-from exalb.kinds import ENDPOINT_SLICE, NAMESPACE, SERVICE, Kind
+from exalb.kinds import ENDPOINT_SLICE, HELD_SERVICE, NAMESPACE, SERVICE, Kind
 from exalb.store import Store
 
 
@@ -66,6 +66,24 @@ def test_what_changes_nothing_that_matters_rings_no_bell() -> None:
     assert not store.changed.is_set()
     assert store.snapshot().namespaces is before.namespaces
     store.put(NAMESPACE, namespace("a", 3, team="blue"))
+    assert store.changed.is_set()
+
+
+def test_slices_ring_the_bell_when_their_service_is_there_and_it_has_an_address() -> None:
+    store = Store([HELD_SERVICE, ENDPOINT_SLICE])
+    listed(store, HELD_SERVICE, 1)
+    listed(store, ENDPOINT_SLICE, 1)
+    store.changed.clear()
+    store.put(HELD_SERVICE, service("web", 2))
+    store.put(ENDPOINT_SLICE, endpoint_slice("a", "web", 3, "10.0.0.1"))
+    assert not store.changed.is_set()
+    given = {"loadBalancer": {"ingress": [{"ip": "198.51.100.1"}]}}
+    store.put(HELD_SERVICE, service("web", 4) | {"status": given})
+    assert store.changed.is_set()
+    [found] = store.snapshot().slices.values()
+    assert [one.key.name for one in found] == ["a"], "what did not ring is there all the same"
+    store.changed.clear()
+    store.put(ENDPOINT_SLICE, endpoint_slice("a", "web", 5, "10.0.0.2"))
     assert store.changed.is_set()
 
 

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 
 from exalb_bgp.engine import bare
@@ -88,6 +89,7 @@ def render(sessions: Iterable[Session], helper: Iterable[str]) -> str:
     return head + "".join(_neighbor(session, _stamp(session)) for session in ordered)
 
 
+@lru_cache(maxsize=256)
 def _stamp(session: Session) -> str:
     return hashlib.sha256(_neighbor(session, "").encode("ascii")).hexdigest()[:16]
 

@@ -48,6 +48,8 @@ class Reloader:
 
     def problems(self, sessions: Mapping[str, Session]) -> dict[str, str]:
         """Tell which of these sessions ExaBGP was seen to refuse."""
+        if not self.invalid:
+            return {}
         return {
             name: "ExaBGP refuses the configuration of this session"
             for name, session in sessions.items()
