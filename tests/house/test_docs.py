@@ -10,6 +10,7 @@ import yaml
 
 from exalb.__main__ import run
 from exalb.crd import RESOURCES, definition
+from exalb.resources.common import GROUP
 from tests.house.documents import Page, documents, pages, unknown
 from tests.house.tree import ROOT, files, sources
 
@@ -128,3 +129,8 @@ def test_every_metric_is_described_and_no_other() -> None:
     made = {text for text in texts if re.fullmatch(r"exalb_[a-z_]*[a-z]", text)} - {"exalb_bgp"}
     told = set(re.findall(r"^\| `(exalb_[a-z_]+)", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE))
     assert told == made
+
+
+def test_to_remove_everything_every_definition_is_named() -> None:
+    for name in ("charts/exalb/README.md", "docs/operations.md"):
+        assert not [one.plural for one in RESOURCES if f"{one.plural}.{GROUP}" not in (ROOT / name).read_text()]
