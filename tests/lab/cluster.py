@@ -184,7 +184,7 @@ class Lab:
             fabric.build(self.layout, nodes)
         with self.narration.step(f"control plane and {nodes} nodes: starting"):
             authority = self.control_plane.configure()
-            self.control_plane.start_all()
+            self.control_plane.begin()
             for node in self.nodes:
                 node.configure(authority, programs, seeds.seed(archives[0], self.narration.say))
                 node.start()

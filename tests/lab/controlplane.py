@@ -16,6 +16,7 @@ from tests.lab.nodeconfig import API_PORT, api_url
 from tests.lab.pki import Authority
 
 ROLE = "cp"
+FIRST, SECOND = ("etcd", "kube-apiserver"), ("kube-controller-manager", "kube-scheduler")
 _ETCD, _ETCD_PEER = "http://127.0.0.1:2379", "http://127.0.0.1:2380"
 
 
@@ -66,17 +67,21 @@ class ControlPlane:
         argv = self.namespace.argv([self.programs / program, *self._arguments(program)])
         daemon.start(argv, identity=self._identity(program), log=self.layout.log(program), lab=self.layout.name)
 
-    def start_all(self) -> None:
-        """Start all four; the later ones wait for the earlier by themselves, so that all of them load at once."""
-        for program in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"):
+    def begin(self) -> None:
+        """Start etcd and the API server; the latter waits for the former by itself."""
+        for program in FIRST:
             self.start(program)
 
-    def wait_ready(self, seconds: float = 60) -> None:
-        """Return when the API server calls itself ready; ControlPlaneError when it or etcd ended instead."""
+    def wait_ready(self, seconds: float = 120) -> None:
+        """Return when the API server calls itself ready and the programs that need it are started.
+
+        Those end when the server does not answer within ten seconds, so they come after it. ControlPlaneError when
+        the server or etcd ended instead.
+        """
         client = api.Client.of(self.layout)
 
         def ready() -> bool:
-            for program in ("etcd", "kube-apiserver"):
+            for program in FIRST:
                 if Identity.read(self._identity(program)) is None:
                     log = self.layout.log(program)
                     raise ControlPlaneError(f"{program} ended; the end of {log}:\n{daemon.tail(log)}")
@@ -84,6 +89,9 @@ class ControlPlane:
 
         with contextlib.closing(client):
             wait.until("the API server is ready", ready, seconds=seconds)
+        for program in SECOND:
+            if Identity.read(self._identity(program)) is None:
+                self.start(program)
 
     def stop(self, program: str) -> None:
         """Kill one program and return when it is gone."""
