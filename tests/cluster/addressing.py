@@ -1,0 +1,137 @@
+"""What stories about addresses tell and ask: Services with wishes, and what became of them, to the write."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from exalb.parse import CONDITION
+from tests.cluster.world import OURS, World
+from tests.lab import wait
+from tests.lab.api import Json
+from tests.unit.objects import wants
+
+SECONDS = 30.0
+
+
+class Addressing:
+    """A world in which a controller called `user` gives addresses."""
+
+    def __init__(self, world: World, user: str) -> None:
+        self.world, self.user = world, user
+        self._mark = world.end_of_audit
+        self._probes = 0
+
+    def pool(self, name: str, *addresses: str, **spec: Any) -> None:
+        """Make a pool, and wait until the controller has judged it."""
+        self.world.custom("ipaddresspools", "IPAddressPool", name, {"addresses": list(addresses), **spec})
+        wait.until(f"pool {name} is judged", lambda: self.judged(name), seconds=SECONDS)
+
+    def judged(self, name: str) -> str:
+        """Return the reason of a pool's condition; empty before the controller has seen the pool."""
+        status = self.world.api.get(f"{OURS}/ipaddresspools/{name}").get("status", {})
+        return next((str(one["reason"]) for one in status.get("conditions", []) if one["type"] == "Ready"), "")
+
+    def change_pool(self, name: str, **spec: Any) -> None:
+        """Change fields of a pool; None takes a field away."""
+        self.world.change(f"{OURS}/ipaddresspools/{name}", {"spec": spec})
+
+    def delete_pool(self, name: str) -> None:
+        """Delete a pool."""
+        self.world.delete(f"{OURS}/ipaddresspools/{name}")
+
+    def service(
+        self, name: str, *, labels: Json | None = None, wishes: dict[str, str] | None = None, **spec: Any
+    ) -> None:
+        """Make a Service; `wishes` are annotations of ExaLB without the domain, such as `sharing_key`."""
+        spec = {"type": "LoadBalancer", "allocateLoadBalancerNodePorts": False, "ports": [{"port": 80}], **spec}
+        metadata = {"name": name, "labels": labels or {}, "annotations": wants(**(wishes or {}))}
+        self.world.create(self.world.services, {"metadata": metadata, "spec": spec})
+
+    def change(self, name: str, *, wishes: dict[str, Any] | None = None, **spec: Any) -> None:
+        """Change wishes or fields of a Service; None takes one away."""
+        patch: Json = {"spec": spec, "metadata": {"annotations": wants(**(wishes or {}))}}
+        self.world.change(f"{self.world.services}/{name}", patch)
+
+    def delete(self, *names: str) -> None:
+        """Delete Services."""
+        for name in names:
+            self.world.delete(f"{self.world.services}/{name}")
+
+    def expect(self, name: str, addresses: str = "", reason: str | None = "Assigned", says: str = "") -> None:
+        """Wait until a Service has these addresses, and its condition this reason; None is no condition."""
+
+        def so() -> bool:
+            assert (found := self.told(name)) == (addresses, reason), found
+            return True
+
+        wait.until(f"{name} has {addresses or 'nothing'} because of {reason}", so, seconds=SECONDS)
+        condition = self._condition(name)
+        assert says in condition.get("message", "")
+        assert condition.get("status") == (("True" if addresses else "False") if reason else None)
+
+    def told(self, name: str) -> tuple[str, str | None]:
+        """Return the addresses of a Service, each of which is a VIP, and the reason of our condition."""
+        status = self.world.api.get(f"{self.world.services}/{name}")["status"]
+        entries = status["loadBalancer"].get("ingress", [])
+        assert all(entry["ipMode"] == "VIP" for entry in entries)
+        return " ".join(entry["ip"] for entry in entries), self._condition(name).get("reason")
+
+    def _condition(self, name: str) -> Json:
+        status = self.world.api.get(f"{self.world.services}/{name}")["status"]
+        return next((one for one in status.get("conditions", []) if one["type"] == CONDITION), {})
+
+    def costs(self, *, quiet: int = 0, **events: str) -> None:
+        """Assert that since the last such look each Service named had these events, and one write for each of them.
+
+        `quiet` are writes that no event tells of. Services that are not named had nothing.
+        """
+        self._pass_a_round()
+        wanted = {name.replace("_", "-"): reasons.split() for name, reasons in events.items()}
+
+        def posted() -> bool:
+            assert (found := self._events()) == wanted, found
+            return True
+
+        wait.until("every event is there", posted, seconds=SECONDS)
+        found = Counter(write.name for write in self._writes() if not write.name.startswith("probe"))
+        assert sum(found.values()) == sum(map(len, wanted.values())) + quiet, found
+        self._forget()
+
+    def pass_a_second(self) -> None:
+        """Wait until what is made now is younger, by the API server's clock, than what is there."""
+        begun = int(time.time())
+        wait.until("another second began", lambda: int(time.time()) > begun)
+
+    def _pass_a_round(self) -> None:
+        """Let the controller finish a round that began after all that it was told."""
+        self._probes += 1
+        name = f"probe-{self.user}-{self._probes}"
+        self.service(name, wishes={"pool": "nowhere"})
+        self.expect(name, "", "PoolNotFound")
+
+    def _events(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for event in sorted(self._posted(), key=lambda one: str(one["eventTime"])):
+            if not event["regarding"]["name"].startswith("probe"):
+                found.setdefault(event["regarding"]["name"], []).append(event["reason"])
+        return found
+
+    def _posted(self) -> Iterator[Json]:
+        path = f"/apis/events.k8s.io/v1/namespaces/{self.world.namespace}/events"
+        return (one for one in self.world.api.items(path) if one["reportingController"] == "exalb.io/controller")
+
+    def note(self, name: str) -> str:
+        """Return the sentence of the last event of a Service."""
+        mine = [one for one in self._posted() if one["regarding"]["name"] == name]
+        return str(max(mine, key=lambda one: str(one["eventTime"]))["note"])
+
+    def _writes(self) -> list[Any]:
+        writes = self.world.writes(self.user, self._mark)
+        assert all(write.status == 200 for write in writes if write.resource == "services/status"), writes
+        return [write for write in writes if write.resource == "services/status"]
+
+    def _forget(self) -> None:
+        self._mark = self.world.end_of_audit
+        path = f"/apis/events.k8s.io/v1/namespaces/{self.world.namespace}/events"
+        self.world.api.request("DELETE", path)
