@@ -1,0 +1,73 @@
+"""What the driver does when ExaBGP does not do its part."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from exalb_bgp.exabgp.driver import ExaBGPDriver
+from exalb_bgp.exabgp.settings import EngineSettings
+from exalb_bgp.session import Session
+from exalb_bgp.speaker import Speaker
+from tests.unit.bgp.fake_exabgp import FakeExaBGP
+
+GOAL = Speaker({"tor": Session("tor", IPv4Address("10.77.0.100"), 64512, 64513, IPv4Address("10.77.0.11"))})
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> EngineSettings:
+    """Give a meeting place."""
+    directory = tmp_path / "engine"
+    directory.mkdir(mode=0o700)
+    return EngineSettings(directory)
+
+
+@contextlib.asynccontextmanager
+async def driving(settings: EngineSettings) -> AsyncIterator[ExaBGPDriver]:
+    """Run a driver with a goal."""
+    driver = ExaBGPDriver(settings)
+    running = asyncio.create_task(driver.run())
+    driver.apply(GOAL)
+    try:
+        yield driver
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def test_a_lost_reload_is_asked_for_until_it_is_seen_to_work(settings: EngineSettings) -> None:
+    async with FakeExaBGP(settings, lose=3).running() as exabgp, driving(settings) as driver:
+        async with asyncio.timeout(20):
+            await driver.settled()
+        assert exabgp.commands.count("reload") == 4
+        assert "10.77.0.100" in exabgp.configuration
+
+
+async def test_an_exabgp_that_takes_no_reload_is_started_anew(settings: EngineSettings) -> None:
+    async with FakeExaBGP(settings, lose=1000).running() as exabgp, driving(settings):
+        await exabgp.asked("shutdown")
+        assert exabgp.commands.count("reload") < 100
+
+
+async def test_what_runs_already_is_not_reloaded(settings: EngineSettings) -> None:
+    exabgp = FakeExaBGP(settings)
+    async with exabgp.running(), driving(settings) as driver, asyncio.timeout(20):
+        await driver.settled()
+    before = exabgp.commands.count("reload")
+    async with exabgp.running(), driving(settings) as driver, asyncio.timeout(20):
+        await driver.settled()
+    assert (before, exabgp.commands.count("reload")) == (1, 1)
+
+
+@pytest.mark.parametrize("line", ["done", "error", '{ "exabgp": nonsense', '{ "exabgp": "5.0.0", "neighbor": {} }'])
+async def test_an_api_that_went_wrong_is_read_anew(settings: EngineSettings, line: str) -> None:
+    async with FakeExaBGP(settings).running() as exabgp, driving(settings) as driver:
+        async with asyncio.timeout(20):
+            await driver.settled()
+            exabgp.say(line)
+            await exabgp.asked("reset", times=2)
+            await driver.settled()
+        assert exabgp.commands.count("reload") == 1
