@@ -102,7 +102,7 @@ class Rack:
             assert plan.sessions.keys() == {"tor"}, "the page's peer is not in force"
             engine.apply(plan.speaker)
         for engine in self.engines.values():
-            engine.settle()
+            engine.settle(seconds=90)  # the first of them waits for ExaBGP to start, on a machine that may be busy
 
     def until_told(self) -> None:
         """Wait until both sessions are Established and have told all."""
