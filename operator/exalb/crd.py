@@ -131,7 +131,7 @@ RESOURCES = (
         community,
         community.CommunitySpec,
         community.CommunityStatus,
-        (Column("Names", ".spec.communities[*].name"), *READY, AGE),
+        (*READY, AGE),
     ),
     Resource(
         "BGPSpeaker",

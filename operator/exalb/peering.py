@@ -156,7 +156,7 @@ def _flaws(peers: list[PeerInForce], nodes: Iterable[Node], owners: Mapping[Addr
         for name, terms in terms_on(node, peers, Host(), owners).items():
             if isinstance(terms, Flaw) and terms.reason is not Reason.NO_DEFAULT_GATEWAY:
                 told = found.setdefault((name, terms.field, terms.reason), [])
-                told.append(f"node {node.name}: {terms.message}")
+                told.append(terms.message)
     for (name, field, reason), told in found.items():
         more = f"; and {len(told) - NAMED} more nodes" if len(told) > NAMED else ""
         yield Invalid("BGPPeer", name, field, reason, "; ".join(told[:NAMED]) + more)
@@ -171,20 +171,23 @@ def terms_on(
     for peer in sorted((peer for peer in peers if is_for(peer, node)), key=lambda peer: peer.age):
         terms = _terms(peer.spec, node, host)
         if isinstance(terms, Terms):
-            terms = _refused(terms, peer, owners, taken) or terms
+            terms = _refused(terms, node, peer, owners, taken) or terms
         found[peer.name] = terms
     return found
 
 
-def _refused(terms: Terms, peer: PeerInForce, owners: Mapping[Address, str], taken: dict[Address, str]) -> Flaw | None:
+def _refused(
+    terms: Terms, node: Node, peer: PeerInForce, owners: Mapping[Address, str], taken: dict[Address, str]
+) -> Flaw | None:
     """Tell why a node cannot have this session; note in `taken` the address that it takes otherwise."""
     address = terms.peer_address
     if address in owners:
-        return _is_a_node(address, owners, peer.spec)
+        field, reason, message = _is_a_node(address, owners, peer.spec)
+        return Flaw(field, reason, f"on node {node.name}, {message}")
     holder = taken.setdefault(address, peer.name)
     if holder == peer.name:
         return None
-    message = f"peer {holder} has a session with {address} already: a node can have one only"
+    message = f"peer {holder} has a session with {address} from node {node.name}: a node can have one only"
     return Flaw(_address_field(peer.spec), Reason.PEER_ADDRESS_TAKEN, message)
 
 
@@ -206,7 +209,7 @@ def _terms(spec: BGPPeerSpec, node: Node, host: Host) -> Terms | Flaw:
             peer_asn=peer_asn,
             router_id=_router_id(spec, node),
             interface=router.interface if router.link_local else None,
-            local_address=_local_address(spec, router),
+            local_address=_local_address(spec, node, router),
         )
     except _FlawError as error:
         return error.flaw
@@ -235,12 +238,12 @@ def _router(spec: BGPPeerSpec, node: Node, host: Host) -> Gateway:
     return gateway
 
 
-def _local_address(spec: BGPPeerSpec, router: Gateway) -> Address | None:
+def _local_address(spec: BGPPeerSpec, node: Node, router: Gateway) -> Address | None:
     if spec.source_address is None:
         return router.link_local
     source = ip_address(spec.source_address)
     if source.version != router.address.version:
-        message = f"{source} is of another family than the peer's address {router.address}"
+        message = f"{source} is of another family than {router.address}, the router of node {node.name}"
         raise _FlawError("spec.sourceAddress", Reason.NODE_ANNOTATION_INVALID, message)
     return source
 
@@ -262,13 +265,15 @@ def _annotated(
     field = f"spec.{field}.nodeAnnotation"
     text = node.annotations.get(key, "").strip()
     if not text:
-        message = f"has no annotation {key}: set it, or leave the node out by nodeSelectors"
+        message = f"node {node.name} has no annotation {key}: set it, or leave the node out by nodeSelectors"
         raise _FlawError(field, Reason.NODE_ANNOTATION_MISSING, message)
     try:
         return read(text)
     except ValidationError as error:
         why = error.errors(include_url=False, include_input=False)[0]["msg"].removeprefix("Value error, ")
-        raise _FlawError(field, Reason.NODE_ANNOTATION_INVALID, f"annotation {key} is {text!r}: {why}") from None
+        raise _FlawError(
+            field, Reason.NODE_ANNOTATION_INVALID, f"annotation {key} of node {node.name}: {why}"
+        ) from None
 
 
 _HOST: TypeAdapter[str] = TypeAdapter(HostText)

@@ -68,14 +68,16 @@ class Surroundings:
 
     async def _follow_data_plane(self, before: DataPlane | None) -> None:
         gate = begin(before)
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS)) as session:
+        loop, timeout = asyncio.get_running_loop(), aiohttp.ClientTimeout(total=0.9 * SECONDS)
+        async with aiohttp.ClientSession(timeout=timeout) as session:
             while True:
+                asked = loop.time()
                 answer, said = await _ask(session, self._url)
                 gate = fold(gate, answer)
                 if gate.state is not None and (gate.state is not self._host.data_plane or not self.known.is_set()):
                     self._note(replace(self._host, data_plane=gate.state, why=_why(gate, self._url, said)))
                     self.known.set()
-                await asyncio.sleep(SECONDS)
+                await asyncio.sleep(max(0.0, asked + SECONDS - loop.time()))
 
     def _note(self, host: Host) -> None:
         if host != self._host:
@@ -120,7 +122,7 @@ async def _ask(session: aiohttp.ClientSession, url: str) -> tuple[Answer, str]:
             healthy = response.status == 200
             return Answer.HEALTHY if healthy else Answer.UNHEALTHY, f"it answers {response.status} {response.reason}"
     except TimeoutError:
-        return Answer.SILENT, f"no answer within {SECONDS:g} s"
+        return Answer.SILENT, f"no answer within {0.9 * SECONDS:g} s"
     except (aiohttp.ClientError, OSError) as error:
         return Answer.SILENT, f"no answer: {error}"
 

@@ -71,14 +71,14 @@ CASES = [
         ask(**BY_NAME),
         [says("n1"), says("n2", router=""), says("n3", router="203.0.113.9")],
         {"n3": "64512 203.0.113.9 64513"},
-        {f"{ADDRESS}.nodeAnnotation": "node n1: has no annotation example.com/router: set it, or leave the node out"},
+        {f"{ADDRESS}.nodeAnnotation": "node n1 has no annotation example.com/router: set it, or leave the node out"},
     ),
     case(
         "who-says-it-wrong-has-none",
         ask(**BY_NAME),
         [says("n1", router="rack-1"), says("n2", router="203.0.113.9")],
         {"n2": "64512 203.0.113.9 64513"},
-        {f"{ADDRESS}.nodeAnnotation": "node n1: annotation example.com/router is 'rack-1': 'rack-1' is not an IP"},
+        {f"{ADDRESS}.nodeAnnotation": "annotation example.com/router of node n1: 'rack-1' is not an IP address"},
     ),
     case(
         "no-router-to-speak-to",
@@ -113,14 +113,14 @@ CASES = [
         ask(**BY_NAME),
         [says("n1", router="10.77.0.12"), says("n2", "10.77.0.12", router="203.0.113.9")],
         {"n2": "64512 203.0.113.9 64513"},
-        {ADDRESS: "node n1: 10.77.0.12 is the address of node n2"},
+        {ADDRESS: "on node n1, 10.77.0.12 is the address of node n2"},
     ),
     case(
         "source-of-the-other-family",
         ask(**BY_NAME, sourceAddress="203.0.113.5"),
         [says("n1", router="2001:db8::9"), says("n2", router="203.0.113.9")],
         {"n2": "64512 203.0.113.9 64513"},
-        {"BGPPeer tor spec.sourceAddress": "node n1: 203.0.113.5 is of another family than the peer's address"},
+        {"BGPPeer tor spec.sourceAddress": "203.0.113.5 is of another family than 2001:db8::9, the router of node n1"},
     ),
     case("asn-0", ask(**OWN_ASN), [says(asn="0")], {}, {"BGPPeer tor spec.myASNFrom.nodeAnnotation": "greater than"}),
     case("asn-in-words", ask(**OWN_ASN), [says(asn="AS7")], {}, {"BGPPeer tor spec.myASNFrom.nodeAnnotation": "'AS7'"}),
@@ -194,7 +194,7 @@ def test_of_two_peers_with_one_address_on_a_node_the_later_has_no_session_there(
         "n2 by-address": [V4],
     }
     (message,) = invalid(*SERVED, *peers, *nodes).values()
-    assert message == f"node n1: peer {first} has a session with 203.0.113.9 already: a node can have one only"
+    assert message == f"peer {first} has a session with 203.0.113.9 from node n1: a node can have one only"
 
 
 ON_ETH0 = Gateway(ip_address("203.0.113.1"), "eth0")
