@@ -271,9 +271,9 @@ def _annotated(
         return read(text)
     except ValidationError as error:
         why = error.errors(include_url=False, include_input=False)[0]["msg"].removeprefix("Value error, ")
-        raise _FlawError(
-            field, Reason.NODE_ANNOTATION_INVALID, f"annotation {key} of node {node.name}: {why}"
-        ) from None
+        shown = "" if repr(text) in why else f"{text[:40]!r}: "
+        message = f"annotation {key} of node {node.name}: {shown}{why}"
+        raise _FlawError(field, Reason.NODE_ANNOTATION_INVALID, message) from None
 
 
 _HOST: TypeAdapter[str] = TypeAdapter(HostText)
