@@ -1,5 +1,6 @@
 """Ranges of addresses as operators write them: `198.51.100.0/24`, `198.51.100.10-198.51.100.20`, IPv6 alike. Pure."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
@@ -121,6 +122,16 @@ class AddressRange:
     def overlaps(self, other: "AddressRange") -> bool:
         """Tell whether both hold a common address."""
         return self.version == other.version and self.first <= other.last and other.first <= self.last
+
+    def without(self, other: "AddressRange") -> Iterator["AddressRange"]:
+        """Yield what is left of the range without what is in `other` too, lowest first."""
+        if not self.overlaps(other):
+            yield self
+            return
+        if self.first < other.first:
+            yield AddressRange(self.version, self.first, other.first - 1)
+        if other.last < self.last:
+            yield AddressRange(self.version, other.last + 1, self.last)
 
     def covers(self, prefix: Prefix) -> bool:
         """Tell whether every address of `prefix` is in the range."""

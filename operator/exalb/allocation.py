@@ -20,6 +20,8 @@ from exalb.validity import PoolInForce, in_force
 from exalb_bgp.rib import Address
 from exalb_bgp.session import Family
 
+_POOL_RULES = ("pools", "nodes", "service_ranges")
+
 
 @dataclass(frozen=True, slots=True)
 class PoolUse:
@@ -69,8 +71,8 @@ class Allocator:
 
     def _forget_where_rules_changed(self, cluster: Cluster) -> None:
         last = self._last
-        if cluster.pools is not last.pools or cluster.nodes is not last.nodes:
-            pools = in_force(Cluster(pools=cluster.pools, nodes=cluster.nodes)).pools
+        if any(getattr(cluster, kind) is not getattr(last, kind) for kind in _POOL_RULES):
+            pools = in_force(_without_the_rest(cluster)).pools
         else:
             pools = self._pools
         namespaces = any(pool.spec.service_allocation for pool in pools) and changed_keys(
@@ -163,6 +165,11 @@ class Allocator:
             for family in Family
             if pool.has_family(family)
         }
+
+
+def _without_the_rest(cluster: Cluster) -> Cluster:
+    """Return what decides which pools are in force."""
+    return Cluster(pools=cluster.pools, nodes=cluster.nodes, service_ranges=cluster.service_ranges)
 
 
 def labels_of(namespaces: Mapping[str, Namespace], name: str) -> Mapping[str, str]:

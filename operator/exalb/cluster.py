@@ -10,6 +10,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from exalb.addresses import AddressRange
 from exalb.communities import AnyCommunity
 from exalb.host import Host
 from exalb.reasons import Invalid, Refusal
@@ -241,6 +242,14 @@ class SpeakerReport(CustomResource):
     """A BGPSpeaker: what one node's speaker wrote of its sessions."""
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceRange:
+    """A ServiceCIDR: where the cluster takes the ClusterIPs of Services from."""
+
+    name: str
+    ranges: tuple[AddressRange, ...]
+
+
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
@@ -253,6 +262,7 @@ class Cluster:
     """By the key of their Service."""
     nodes: Mapping[str, Node] = field(default_factory=lambda: _NOTHING)
     namespaces: Mapping[str, Namespace] = field(default_factory=lambda: _NOTHING)
+    service_ranges: Mapping[str, ServiceRange] = field(default_factory=lambda: _NOTHING)
     secrets: Mapping[str, Secret] = field(default_factory=lambda: _NOTHING)
     pools: Mapping[str, Pool] = field(default_factory=lambda: _NOTHING)
     peers: Mapping[str, Peer] = field(default_factory=lambda: _NOTHING)

@@ -19,7 +19,7 @@ from exalb.cluster import Cluster
 from exalb.credentials import Credentials, load_credentials
 from exalb.election import Election
 from exalb.events import EventPoster
-from exalb.kinds import ADVERTISEMENT, COMMUNITY, NAMESPACE, NODE, PEER, POOL, SECRET, SERVICE, SPEAKER
+from exalb.kinds import ADVERTISEMENT, COMMUNITY, NAMESPACE, NODE, PEER, POOL, SECRET, SERVICE, SERVICE_CIDR, SPEAKER
 from exalb.loop import reconcile
 from exalb.reflector import Reflector
 from exalb.report import ControllerReporter
@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 NAME = "exalb.io/controller"
 LEASE_NAME = "exalb-controller"
-KINDS = (SERVICE, NODE, NAMESPACE, SECRET, POOL, PEER, ADVERTISEMENT, COMMUNITY, SPEAKER)
+KINDS = (SERVICE, NODE, NAMESPACE, SERVICE_CIDR, SECRET, POOL, PEER, ADVERTISEMENT, COMMUNITY, SPEAKER)
 
 
 class Controller:
@@ -45,7 +45,7 @@ class Controller:
         self._services = Reflector(api, self._store, SERVICE)
         self._reflectors = [
             self._services,
-            *(Reflector(api, self._store, kind) for kind in (NODE, NAMESPACE, SPEAKER)),
+            *(Reflector(api, self._store, kind) for kind in (NODE, NAMESPACE, SERVICE_CIDR, SPEAKER)),
             Reflector(api, self._store, SECRET, namespace=settings.namespace),
         ]
         self._feed = KopfFeed(api, credentials, self._store)

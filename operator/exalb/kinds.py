@@ -5,7 +5,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from exalb.cluster import Key, Service
-from exalb.parse import Raw, key_of, parse_endpoint_slice, parse_namespace, parse_node, parse_secret, parse_service
+from exalb.parse import (
+    Raw,
+    key_of,
+    parse_endpoint_slice,
+    parse_namespace,
+    parse_node,
+    parse_secret,
+    parse_service,
+    parse_service_cidr,
+)
 from exalb.parse_resources import (
     parse_advertisement,
     parse_community_names,
@@ -34,6 +43,8 @@ class Kind:
     """Whether its key in a `Cluster` is a `Key`, and not a name alone."""
     query: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     """What of it matters at all, as selectors of a list."""
+    optional: bool = False
+    """Whether an API server may lack the whole kind; then there are no such objects."""
 
     def collection(self, namespace: str | None = None) -> str:
         """Return the path of all objects, or of those of one namespace."""
@@ -74,6 +85,13 @@ ENDPOINT_SLICE = Kind(
     query={"labelSelector": "!service.kubernetes.io/headless"},
 )
 NODE = Kind("Node", _CORE, "nodes", parse_node)
+SERVICE_CIDR = Kind(
+    "ServiceCIDR",
+    "/apis/networking.k8s.io/v1",
+    "servicecidrs",
+    parse_service_cidr,
+    optional=True,  # Kubernetes 1.33 and later
+)
 NAMESPACE = Kind("Namespace", _CORE, "namespaces", parse_namespace)
 SECRET = Kind(
     "Secret",
@@ -90,6 +108,6 @@ ADVERTISEMENT = Kind("BGPAdvertisement", _OURS, "bgpadvertisements", parse_adver
 COMMUNITY = Kind("Community", _OURS, "communities", parse_community_names)
 SPEAKER = Kind("BGPSpeaker", _OURS, "bgpspeakers", parse_speaker)
 
-FOREIGN = (SERVICE, ENDPOINT_SLICE, NODE, NAMESPACE, SECRET)
+FOREIGN = (SERVICE, ENDPOINT_SLICE, NODE, NAMESPACE, SECRET, SERVICE_CIDR)
 OURS = (POOL, PEER, ADVERTISEMENT, COMMUNITY, SPEAKER)
 BY_NAME = {kind.name: kind for kind in (*FOREIGN, *OURS)}

@@ -19,6 +19,7 @@ from exalb.parse import (
     parse_node,
     parse_secret,
     parse_service,
+    parse_service_cidr,
 )
 from exalb.parse_resources import parse_advertisement, parse_community_names, parse_peer, parse_pool
 from exalb.reasons import Invalid, Reason
@@ -32,6 +33,7 @@ _PARSE: Mapping[tuple[str, str], Callable[[Mapping[str, Any]], Any]] = {
     ("v1", "Namespace"): parse_namespace,
     ("v1", "Secret"): parse_secret,
     ("discovery.k8s.io", "EndpointSlice"): parse_endpoint_slice,
+    ("networking.k8s.io", "ServiceCIDR"): parse_service_cidr,
     (GROUP, "IPAddressPool"): parse_pool,
     (GROUP, "BGPPeer"): parse_peer,
     (GROUP, "BGPAdvertisement"): parse_advertisement,
@@ -168,6 +170,7 @@ def picture(objects: Iterable[dict[str, Any]], namespace: str) -> tuple[Cluster,
         slices=_by_service(kinds.get("EndpointSlice", {}).values()),
         nodes=kinds.get("Node", {}),
         namespaces=kinds.get("Namespace", {}),
+        service_ranges=kinds.get("ServiceCIDR", {}),
         secrets={key.name: secret for key, secret in kinds.get("Secret", {}).items()},
         pools=kinds.get("IPAddressPool", {}),
         peers=kinds.get("BGPPeer", {}),

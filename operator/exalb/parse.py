@@ -7,9 +7,10 @@ the Kubernetes API says raises `MalformedError`.
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
+from ipaddress import ip_network
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
-from exalb.addresses import family_of, parse_address
+from exalb.addresses import AddressRange, family_of, parse_address
 from exalb.cluster import (
     ConditionState,
     Endpoint,
@@ -22,6 +23,7 @@ from exalb.cluster import (
     Readiness,
     Secret,
     Service,
+    ServiceRange,
 )
 from exalb.requests import parse_request
 from exalb_bgp.rib import Address
@@ -197,6 +199,13 @@ def _flag(value: object, *, default: bool) -> bool:
     if not isinstance(value, bool):
         raise MalformedError(f"is not shaped as the Kubernetes API says: {value!r} is neither true nor false")
     return value
+
+
+@_well_formed
+def parse_service_cidr(raw: Raw) -> ServiceRange:
+    """Read a ServiceCIDR (networking.k8s.io/v1, Kubernetes 1.33 and later)."""
+    cidrs = (raw.get("spec") or {}).get("cidrs") or ()
+    return ServiceRange(raw["metadata"]["name"], tuple(AddressRange.of(ip_network(text(cidr))) for cidr in cidrs))
 
 
 @_well_formed

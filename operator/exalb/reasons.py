@@ -74,6 +74,8 @@ class Reason(Enum):
     """The pool has addresses in common with an earlier pool, and stands aside."""
     POOL_HOLDS_NODE = "PoolHoldsNode"
     """The pool has the address of a node, which is never given away."""
+    POOL_HOLDS_SERVICE_RANGE = "PoolHoldsServiceRange"
+    """The pool has addresses that the cluster takes ClusterIPs from, which are never given away."""
     RESERVATION_OUTSIDE = "ReservationOutside"
     """The pool reserves an address that it does not have."""
     AGGREGATE_PARTLY_OUTSIDE = "AggregatePartlyOutside"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from exalb.apiserver import ApiError, ApiServer, GoneError, Json
+from exalb.apiserver import ApiError, ApiServer, GoneError, Json, NotFoundError
 from exalb.backoff import Backoff
 from exalb.kinds import Kind
 from exalb.store import Store, version_number
@@ -15,6 +15,9 @@ log = structlog.get_logger(__name__)
 
 WATCH_SECONDS = (240, 480)
 """How long one watch lasts; spread out, so that nodes that started together do not come back together."""
+
+ABSENT_SECONDS = 600.0
+"""How soon to ask again for a kind that the API server does not know: it may be a newer one then."""
 
 
 class Reflector:
@@ -45,14 +48,30 @@ class Reflector:
         while True:
             try:
                 if self._since is None:
-                    self._since = await self.refresh()
-                await self._watch(self._since, backoff)
+                    self._since = await self._list_if_there()
+                if self._since is None:
+                    await asyncio.sleep(ABSENT_SECONDS)
+                else:
+                    await self._watch(self._since, backoff)
             except GoneError as error:
                 log.info("listing again", kind=self._kind.name, why=str(error))
                 self._since = None
             except ApiError as error:
                 log.warning("not up to date", kind=self._kind.name, why=str(error))
             await backoff.wait()
+
+    async def _list_if_there(self) -> str | None:
+        """List all objects; None where the API server does not know the kind, and need not."""
+        try:
+            return await self.refresh()
+        except NotFoundError as error:
+            if not self._kind.optional:
+                raise
+            log.info("the API server has no such kind", kind=self._kind.name, why=str(error))
+            listing = self._store.listing(self._kind)
+            listing.add((), 0)
+            listing.finish()
+            return None
 
     async def refresh(self) -> str:
         """List all objects now, and return the list's resourceVersion; safe beside a running watch."""

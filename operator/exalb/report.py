@@ -18,7 +18,7 @@ from exalb_bgp.speaker import SpeakerStatus
 
 _SAME_MOMENT = timedelta(seconds=2)
 """An engine tells the age of a session in whole seconds: a new speaker finds its beginning only about there."""
-_RULES = ("pools", "peers", "advertisements", "communities", "nodes", "secrets")
+_RULES = ("pools", "peers", "advertisements", "communities", "nodes", "secrets", "service_ranges")
 
 
 DATA_PLANE = "DataPlaneHealthy"

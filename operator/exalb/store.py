@@ -79,6 +79,7 @@ class Store:
             slices=self._slices_picture,
             nodes=pictures.get("Node", nothing),
             namespaces=pictures.get("Namespace", nothing),
+            service_ranges=pictures.get("ServiceCIDR", nothing),
             secrets=pictures.get("Secret", nothing),
             pools=pictures.get("IPAddressPool", nothing),
             peers=pictures.get("BGPPeer", nothing),

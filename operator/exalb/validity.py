@@ -5,12 +5,12 @@ stands in its way. The older of two that exclude each other stays (by creation, 
 """
 
 from bisect import bisect_right, insort
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
 from exalb.addresses import AddressRange
-from exalb.cluster import Advertisement, Cluster, Pool
+from exalb.cluster import Advertisement, Cluster, Pool, ServiceRange
 from exalb.communities import AnyCommunity, read_community
 from exalb.naming import mean, meanings, unknown
 from exalb.peering import PeerInForce, owners_of, peers_in_force
@@ -28,7 +28,7 @@ class PoolInForce:
     labels: Mapping[str, str]
     spec: IPAddressPoolSpec
     merged: tuple[AddressRange, ...]
-    """The pool's addresses as the fewest ranges."""
+    """The pool's addresses as the fewest ranges, but for those of the cluster's own Service ranges."""
     taken_by_nodes: frozenset[Address]
     """Addresses of the pool that nodes have; they are never given away."""
 
@@ -94,7 +94,7 @@ def in_force(cluster: Cluster) -> InForce:
         for mistake in resource.invalid
     ]
     owners = owners_of(cluster.nodes)
-    pools = _pools(cluster.pools.values(), owners, invalid)
+    pools = _pools(cluster.pools.values(), owners, cluster.service_ranges.values(), invalid)
     peers = peers_in_force(cluster, owners, invalid)
     names = meanings(cluster.communities.values(), invalid)
     found = tuple(_advertisements(cluster, pools, names, invalid))
@@ -107,7 +107,12 @@ def in_force(cluster: Cluster) -> InForce:
     )
 
 
-def _pools(pools: Iterable[Pool], owners: Mapping[Address, str], invalid: list[Invalid]) -> list[PoolInForce]:
+def _pools(
+    pools: Iterable[Pool],
+    owners: Mapping[Address, str],
+    service_ranges: Collection[ServiceRange],
+    invalid: list[Invalid],
+) -> list[PoolInForce]:
     standing: list[tuple[AddressRange, str]] = []
     found: list[PoolInForce] = []
     for pool in sorted(pools, key=lambda pool: pool.age):
@@ -123,10 +128,23 @@ def _pools(pools: Iterable[Pool], owners: Mapping[Address, str], invalid: list[I
         for part in pool.spec.ranges:
             insort(standing, (part, pool.name))
         merged = merge(pool.spec.ranges)
+        for service_range in sorted(service_ranges, key=lambda one: one.name):
+            for part in service_range.ranges:
+                if any(part.overlaps(mine) for mine in merged):
+                    merged = tuple(rest for mine in merged for rest in mine.without(part))
+                    invalid.append(_holds_cluster_ips(pool.name, part, service_range.name))
         taken = {address: node for address, node in owners.items() if any(address in part for part in merged)}
         found.append(PoolInForce(pool.name, pool.labels, pool.spec, merged, frozenset(taken)))
         invalid.extend(_flaws(found[-1], taken))
     return found
+
+
+def _holds_cluster_ips(pool: str, part: AddressRange, service_range: str) -> Invalid:
+    message = (
+        f"{part} is where the cluster takes ClusterIPs from (ServiceCIDR {service_range}): no Service ever gets an "
+        "address of it; leave it out of the pool"
+    )
+    return Invalid("IPAddressPool", pool, "spec.addresses", Reason.POOL_HOLDS_SERVICE_RANGE, message)
 
 
 def _flaws(pool: PoolInForce, taken: Mapping[Address, str]) -> Iterator[Invalid]:

@@ -190,11 +190,16 @@ def test_who_stops_being_ours_gives_back(story: Addressing) -> None:
 
 
 def test_an_address_of_the_cluster_itself_is_never_given(story: Addressing) -> None:
-    story.pool("main", "10.77.0.200/31")
     story.world.node("machine", "10.77.0.200")
+    story.pool("near", "10.77.0.200/31")
+    assert story.judged("near") == "PoolHoldsNode"
     story.service("web")
     story.expect("web", "10.77.0.201")
-    story.costs(web="Assigned")
+    story.pool("within", "10.96.255.0-10.97.0.0")
+    assert story.judged("within") == "PoolHoldsServiceRange"
+    story.service("next", wishes={"pool": "within"})
+    story.expect("next", "10.97.0.0")
+    story.costs(web="Assigned", next="Assigned")
 
 
 def test_what_is_freed_goes_to_the_oldest_that_waits(story: Addressing) -> None:

@@ -98,4 +98,4 @@ def granted(lab: Lab, user: str, namespace: str) -> set[Right]:
 
 
 def test_the_table_knows_where_every_kind_is() -> None:
-    assert {group(kind) for kind in FOREIGN} == {"", "discovery.k8s.io"}
+    assert {group(kind) for kind in FOREIGN} == {"", "discovery.k8s.io", "networking.k8s.io"}

@@ -109,7 +109,7 @@ def test_what_is_no_longer_lawful_goes_in_the_write_that_gives_the_next(
     story.change_pool("main", serviceAllocation={"namespaces": ["elsewhere"]})
     for name in HELD:
         story.expect(name, "", "NoMatchingPool")
-    story.costs(**dict.fromkeys(HELD, "NoMatchingPool"))
+    story.costs(a="NoMatchingPool", b="NoMatchingPool", pair="NoMatchingPool")
     story.delete_pool("main")
 
 

@@ -90,6 +90,11 @@ def namespace(name: str, **labels: str) -> Object:
     return _object("v1", "Namespace", name, labels=labels)
 
 
+def service_cidr(*cidrs: str, name: str = "kubernetes") -> Object:
+    """Return a ServiceCIDR."""
+    return _object("networking.k8s.io/v1", "ServiceCIDR", name, spec={"cidrs": list(cidrs)})
+
+
 def endpoint(address: str = "10.88.1.2", on: str | None = "n1", **conditions: Any) -> Object:
     """Return one endpoint of an EndpointSlice."""
     return {"addresses": [address], "conditions": conditions, "nodeName": on}

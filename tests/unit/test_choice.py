@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.objects import Row, check, endpoints, namespace, node, pool, service, wants
+from tests.unit.objects import Row, check, endpoints, namespace, node, pool, service, service_cidr, wants
 
 MAIN = pool("main", "198.51.100.0/24")
 IN_TEAM = {"namespaces": ["team"]}
@@ -31,6 +31,17 @@ ROWS = [
         "not-yet-created-comes-last",
         [MAIN, service("a"), service("b", day=1)],
         {"b": "198.51.100.0", "a": "198.51.100.1"},
+    ),
+    Row(
+        "never-a-cluster-ip",
+        [pool("main", "10.95.255.254-10.96.0.9"), service_cidr("10.96.0.0/16"), *map(service, "abc")],
+        {"a": "10.95.255.254", "b": "10.95.255.255", "c": "PoolExhausted"},
+        "pool main: 2 of 2 addresses are in use",
+    ),
+    Row(
+        "no-cluster-ip-is-kept",
+        [pool("main", "10.95.255.254-10.96.0.9"), service_cidr("10.96.0.0/16"), service("a", "10.96.0.1")],
+        {"a": "10.95.255.254"},
     ),
     Row(
         "gaps-are-filled",

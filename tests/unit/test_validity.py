@@ -17,6 +17,7 @@ from tests.unit.objects import (
     pool,
     secret,
     service,
+    service_cidr,
 )
 
 MAIN = pool("main", "198.51.100.0/24", day=1)
@@ -86,6 +87,19 @@ CASES = [
         [MAIN, pool("b", "198.51.100.255-198.51.101.9", day=2), pool("c", "198.51.101.0/24", day=3)],
         {"IPAddressPool b spec.addresses": "of pool main"},
     ),
+    Case(
+        "a-pool-in-the-cluster's-own-service-range",
+        [
+            pool("a", "10.96.255.0-10.97.0.9"),
+            pool("six", "fd00:96::/96"),
+            service_cidr("10.96.0.0/16", "fd00:96::/112"),
+        ],
+        {
+            "IPAddressPool a spec.addresses": "10.96.0.0-10.96.255.255 is where the cluster takes ClusterIPs from",
+            "IPAddressPool six spec.addresses": "(ServiceCIDR kubernetes)",
+        },
+    ),
+    Case("beside-the-service-range", [MAIN, service_cidr("198.51.101.0/24", "2001:db8::/112")], {}),
     Case(
         "an-invalid-pool-is-in-nobody's-way",
         [pool("a", "198.51.100.0/24", "x", day=1), pool("b", "198.51.100.0/24", day=2)],
