@@ -33,6 +33,7 @@ def create(settings: EngineSettings) -> None:
     with contextlib.suppress(FileExistsError):
         settings.configuration.hardlink_to(fresh)
     fresh.unlink()
+    settings.options.touch(0o600)
 
 
 def _write(path: Path, text: str) -> None:

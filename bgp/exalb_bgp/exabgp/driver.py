@@ -22,6 +22,8 @@ from exalb_bgp.steps import Step
 _LOG = structlog.get_logger(__name__)
 _SILENCE = 1.0
 """Seconds of silence after which what ExaBGP did not confirm counts as lost."""
+_HANGING = 15.0
+"""Seconds in which an ExaBGP that was asked something says nothing, after which it does not count as connected."""
 _CALM = 0.05
 """Seconds of silence awaited from ExaBGP after a driver took over, so that nothing of the last one is under way."""
 
@@ -104,6 +106,7 @@ class ExaBGPDriver:
         if self._link is not None:
             self._link.close()
         link = self._link = Link(reader, writer, self._take)
+        self._heard = monotonic()
         self._ready, self._early = False, []
         introduction = asyncio.create_task(self._introduce(link))
         try:
@@ -170,8 +173,14 @@ class ExaBGPDriver:
         """Give up on what ExaBGP did not confirm although it answered everything and says nothing more."""
         while True:
             await asyncio.sleep(_SILENCE / 2)
-            silent = monotonic() - self._heard > _SILENCE
-            if not (self._ready and silent and self._link is not None and self._link.idle):
+            silence, link = monotonic() - self._heard, self._link
+            if link is None:
+                continue
+            if not link.idle and silence > _HANGING:
+                _LOG.error("exabgp_hangs", silent_s=round(silence))
+                self._heard = monotonic()
+                link.close()
+            if not (self._ready and link.idle and silence > _SILENCE):
                 continue
             for peer in self._engine.waiting:
                 _LOG.warning("exabgp_silent", peer=str(peer))

@@ -76,6 +76,8 @@ async def _run(settings: EngineSettings) -> int:
         "-m",
         "exabgp",
         "server",
+        "--env-file",
+        str(settings.options),
         str(settings.configuration),
         stdin=asyncio.subprocess.DEVNULL,
         env=_environment(settings),

@@ -24,6 +24,11 @@ class EngineSettings:
         return self.directory / "exabgp.conf"
 
     @property
+    def options(self) -> Path:
+        """ExaBGP's own file of options, empty: all of them come by environment, but it complains without a file."""
+        return self.directory / "exabgp.env"
+
+    @property
     def socket(self) -> Path:
         """The unix socket on which the driver listens and to which the relay connects."""
         return self.directory / "api.sock"
