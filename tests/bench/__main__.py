@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=SCENARIOS, default=list(SCENARIOS), help="run these alone")
     parser.add_argument("--quick", action="store_true", help="few tries and few Services: to see that it works")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the JSON there instead of printing it")
     parser.add_argument("--keep", action="store_true", help="use the lab that an earlier --keep left, and leave it")
     options = parser.parse_args(arguments)
     console = Console()
@@ -64,9 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         if not options.keep:
             lab.down()
-    report.show(console, figures)
+    report.show(figures)
     if options.json:
-        report.write(options.json, figures)
+        options.json.write_text(report.as_json(figures))
+    else:
+        sys.stdout.write(report.as_json(figures))
     return 0
 
 

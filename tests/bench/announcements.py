@@ -40,6 +40,7 @@ def created(rig: Rig) -> Iterator[Figure]:
     for _ in range(rig.sizes.created):
         seen = len(rig.wire.messages)
         name, begun = rig.services.create()
+        times.add("created-answer-0", begun, time.time())
         told = rig.first_told(seen, lambda message: message.announced)
         times.add("created-first-0", begun, min(told.values()))
         times.add("created-all-0", begun, max(told.values()))
@@ -59,6 +60,7 @@ def created_after_deletion(rig: Rig) -> Iterator[Figure]:
         rig.services.delete(rig.services.names[0])
         seen = len(rig.wire.messages)
         _, begun = rig.services.create()
+        times.add("created-answer-1000", begun, time.time())
         told = rig.first_told(seen, lambda message: message.announced)
         times.add("created-first-1000", begun, min(told.values()))
         times.add("created-all-1000", begun, max(told.values()))
@@ -75,6 +77,7 @@ def readiness(rig: Rig) -> Iterator[Figure]:
             for key, ready in (("unready", False), ("ready", True)):
                 seen = len(rig.wire.messages)
                 begun = rig.services.set_ready(name, node, ready=ready)
+                times.add("readiness-answer", begun, time.time())
                 times.add(key, begun, _told_by(rig, node, seen, prefix, ready=ready))
                 pause()
     for figure in times.figures():

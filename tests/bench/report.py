@@ -6,7 +6,6 @@ import platform
 import subprocess
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -19,8 +18,10 @@ WIDTH = 140
 """Characters that the table needs to have each measure on a line."""
 
 
-def show(console: Console, figures: Iterable[Figure]) -> None:
+def show(figures: Iterable[Figure]) -> None:
     """Print the table."""
+    console = Console()
+    console.width = max(console.width, WIDTH)
     table = Table(title="ExaLB beside MetalLB 0.16.1 (native | default mode)", title_justify="left")
     for heading in ("measure", "MetalLB", "aim", "ExaLB", "n", "load"):
         table.add_column(heading, no_wrap=heading in {"ExaLB", "load"})
@@ -28,7 +29,7 @@ def show(console: Console, figures: Iterable[Figure]) -> None:
         measure = MEASURES[figure.key]
         load = f"{figure.load[0]:.1f} → {figure.load[1]:.1f}"
         table.add_row(measure.text, measure.metallb, measure.aim, told(figure), str(len(figure.values)), load)
-    console.print(table, width=max(console.width, WIDTH))
+    console.print(table)
 
 
 def told(figure: Figure) -> str:
@@ -38,17 +39,17 @@ def told(figure: Figure) -> str:
     return ", ".join(_short(value, figure.unit) for value in figure.values)
 
 
-def write(path: Path, figures: Iterable[Figure]) -> None:
-    """Write all of it as JSON."""
+def as_json(figures: Iterable[Figure]) -> str:
+    """Return all of it as JSON, a line for each figure."""
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=CHECKOUT, capture_output=True, text=True, check=False)
-    found = {
+    machine = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit.stdout.strip(),
         "processors": os.cpu_count(),
         "kernel": platform.release(),
-        "figures": [_record(figure) for figure in figures],
     }
-    path.write_text(json.dumps(found, indent=1) + "\n")
+    head = json.dumps(machine).removesuffix("}")
+    return head + ', "figures": [\n' + ",\n".join(json.dumps(_record(figure)) for figure in figures) + "\n]}\n"
 
 
 def _record(figure: Figure) -> dict[str, Any]:
