@@ -8,6 +8,7 @@ import pytest
 from exalb.allocation import allocate
 from exalb.manifests import picture
 from exalb.parse import CONDITION
+from exalb.report import ControllerReporter
 from exalb.report_services import ServiceReporter
 from tests.unit.objects import Object, made, pool, service
 
@@ -58,3 +59,13 @@ def test_another_class_is_never_touched() -> None:
     theirs = service("theirs", "198.51.100.1", loadBalancerClass="example.com/cloud")
     cluster, _ = picture([pool("main", "198.51.100.0/24"), theirs], "exalb-system")
     assert ServiceReporter().changes(cluster, allocate(cluster), made(2)).writes == ()
+
+
+def test_a_pool_is_never_overfull() -> None:
+    """What others gave out of a pool is in use, though the pool would not give it."""
+    theirs = service("theirs", "198.51.100.0", loadBalancerClass="example.com/cloud")
+    objects = [pool("main", "198.51.100.0-198.51.100.1", "2000::/3", avoidBuggyIPs=True), service(), theirs]
+    cluster, _ = picture(objects, "exalb-system")
+    (write,) = ControllerReporter().changes(cluster, allocate(cluster), made(2)).writes[1:]
+    assert write.body["status"]["ipv4"] == {"capacity": 1, "assigned": 2, "available": 0}
+    assert write.body["status"]["ipv6"]["capacity"] == write.body["status"]["ipv6"]["available"] == (1 << 63) - 1
