@@ -110,3 +110,16 @@ def _sign_of_life(lab: Lab) -> str:
     lease = lab.api.find("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n1")
     assert lease, "kubelet has no lease yet"
     return str(lease["spec"]["renewTime"])
+
+
+def test_commands_for_people_work_in_a_shell_where_they_come_first(nodes: Lab) -> None:
+    """A wrapper calls the program that it stands for, and not itself."""
+    path = f"{nodes.layout.bin}:{os.environ['PATH']}"
+    script = "kubectl get nodes --output=name && vtysh -c 'show version' && curl --version && helm version"
+    environment = {**os.environ, "PATH": path}
+    done = subprocess.run(
+        ["sh", "-c", script], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for word in ("node/n2", "FRRouting", "libcurl", "version.BuildInfo"):
+        assert word in done.stdout

@@ -1,6 +1,7 @@
 """Commands for a person who looks around in a lab: small scripts that enter the right namespace."""
 
 import shlex
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,5 +28,7 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def _script(path: Path, namespace: Namespace, command: Sequence[str | Path]) -> None:
+    """Write a script; it names the program by its path, for the script itself may come first in the PATH."""
+    command = [shutil.which(command[0], path=_PATH) or command[0], *command[1:]]
     path.write_text(f'#!/bin/sh\nexec {shlex.join(namespace.argv(command))} "$@"\n')
     path.chmod(0o755)

@@ -48,10 +48,11 @@ class Story:
     @property
     def router(self) -> Frr:
         """The story's own router, beside the lab's on the fabric."""
-        return Frr(self._namespace, self.asn, IPv4Address(f"10.77.0.{self._host}"))
+        return Frr(self.network, self.asn, IPv4Address(f"10.77.0.{self._host}"))
 
     @property
-    def _namespace(self) -> Namespace:
+    def network(self) -> Namespace:
+        """The network of the story's router."""
         return self.lab.layout.namespace(f"r{self.number}")
 
     @property
@@ -68,7 +69,7 @@ class Story:
             fcntl.flock(file, fcntl.LOCK_EX)
             story = cls(lab, os.fstat(file.fileno()).st_size + 1)
             file.write(".")
-        namespace = Namespace.create(lab.name, story._namespace.role, forwarding=True)
+        namespace = Namespace.create(lab.name, story.network.role, forwarding=True)
         fabric.join(fabric.switch_of(lab.layout), namespace, story._host)
         story.router.start(*lab.neighbors)
         lab.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": story.name}}, story.pool()])
@@ -80,7 +81,7 @@ class Story:
         self.lab.kubectl("delete", "namespace", self.name, "--wait=false", "--ignore-not-found")
         self.lab.delete([*self.peers(), self.pool()])
         self.router.stop()
-        self._namespace.delete()
+        self.network.delete()
 
     def pool(self, **spec: Any) -> Json:
         """Return the story's pool, which serves its namespace alone."""
