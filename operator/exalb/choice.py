@@ -3,8 +3,9 @@
 A Service that cannot have what it asks for keeps what it lawfully holds, and is told why.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple, TypeAlias
 
 from exalb.addresses import family_of, make_address
@@ -45,9 +46,15 @@ _TELLING = (
 def is_content(service: Service, kept: tuple[Address, ...], pools: PoolTable) -> bool:
     """Tell whether `kept` is all that the Service asks for, so that nothing has to be chosen."""
     request = service.request
-    if request.problem or len(kept) != len(service.families):
+    if request.problem or not kept:
         return False
-    if request.addresses and set(request.addresses) != set(kept):
+    home, has = pools.find(kept[0]), {family_of(address) for address in kept}
+    missing = [family for family in service.families if family not in has]
+    if missing and not (
+        service.policy is IPFamilyPolicy.PREFER_DUAL_STACK and home and not home.has_family(missing[0])
+    ):
+        return False
+    if request.addresses and (missing or set(request.addresses) != set(kept)):
         return False
     return request.pool is None or all((pool := pools.find(one)) and pool.name == request.pool for one in kept)
 
@@ -210,17 +217,17 @@ class Chooser:
             return Refusal(Reason.FAMILY_NOT_AVAILABLE, f"pool {pool.name} has no {_text(family)} addresses")
         if pool.pool.spec.disabled:
             return _disabled(pool)
-        for address in (*pool.reserved_for(who.service.key, family), *self._sharable(who.service, pool, family)):
+        for address in chain(pool.reserved_for(who.service.key, family), self._sharable(who.service, pool, family)):
             if not self._obtainable(who, address, pool, beside):
                 return address
         over = self._over_quota(who, pool, beside)
         return over or self._lowest_free(pool, family) or self._exhausted(pool, family)
 
-    def _sharable(self, service: Service, pool: AllocatingPool, family: Family) -> list[Address]:
-        key = service.request.sharing_key
-        shared = self._ledger.shared_with(key) if key is not None else ()
-        mine = (address for address in shared if family_of(address) is family and self._pools.find(address) is pool)
-        return sorted(mine, key=int)
+    def _sharable(self, service: Service, pool: AllocatingPool, family: Family) -> Iterator[Address]:
+        for number in self._ledger.shares.open_to(service, VERSIONS[family]):
+            address = make_address(family, number)
+            if self._pools.find(address) is pool:
+                yield address
 
     def _lowest_free(self, pool: AllocatingPool, family: Family) -> Address | None:
         used, closed = self._ledger.used(pool, VERSIONS[family]), self._never_free[pool.name]

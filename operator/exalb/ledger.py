@@ -10,26 +10,8 @@ from collections.abc import Iterable, Mapping
 from exalb.cluster import Key, Service
 from exalb.pools import AllocatingPool, PoolTable
 from exalb.reasons import Reason, Refusal
+from exalb.sharing import ShareIndex, sharing_refusal
 from exalb_bgp.rib import Address
-
-
-def sharing_refusal(service: Service, holder: Service, address: Address) -> Refusal | None:
-    """Tell why `service` may not share `address` with `holder`, or None where it may."""
-    mine, theirs = service.request.sharing_key, holder.request.sharing_key
-    if mine is None or theirs is None:
-        return Refusal(Reason.ADDRESS_IN_USE, f"{address} is held by {holder.key}")
-    if mine != theirs:
-        return Refusal(Reason.SHARING_CONFLICT, f"{address} is held by {holder.key} with another sharing key")
-    clash = min(service.ports & holder.ports, default=None)
-    if clash:
-        return Refusal(Reason.SHARING_CONFLICT, f"{holder.key} has {clash} on {address}: shared ports must differ")
-    if service.local_traffic != holder.local_traffic:
-        message = f"{holder.key} has {address} with another externalTrafficPolicy: sharers need the same"
-        return Refusal(Reason.SHARING_CONFLICT, message)
-    if service.local_traffic and service.selector != holder.selector:
-        message = f"{holder.key} has {address} with another selector: sharers with Local traffic need the same"
-        return Refusal(Reason.SHARING_CONFLICT, message)
-    return None
 
 
 def may_have(
@@ -60,7 +42,7 @@ class Ledger:
         self.lost: dict[tuple[Key, Address], Refusal] = {}
         """Why a claim is not lawful."""
         self._blocked: dict[Address, dict[Key, Service]] = {}
-        self._sharing: dict[str, Counter[Address]] = {}
+        self.shares = ShareIndex()
         self._claims: dict[Address, dict[Key, tuple[Service, Refusal | None]]] = {}
         self._used: dict[tuple[str, int], set[int]] = {}
         self._of_namespace: dict[tuple[str, str], Counter[Address]] = {}
@@ -152,16 +134,13 @@ class Ledger:
             (numbers.add if is_used else numbers.discard)(int(address))
 
     def _count(self, service: Service, address: Address, change: int) -> None:
+        (self.shares.add if change > 0 else self.shares.remove)(service, address)
         pool = self.pools.find(address)
-        counters = []
         if pool:
-            counters.append(self._of_namespace.setdefault((pool.name, service.key.namespace), Counter()))
-        if service.request.sharing_key is not None:
-            counters.append(self._sharing.setdefault(service.request.sharing_key, Counter()))
-        for counter in counters:
-            counter[address] += change
-            if not counter[address]:
-                del counter[address]
+            has = self._of_namespace.setdefault((pool.name, service.key.namespace), Counter())
+            has[address] += change
+            if not has[address]:
+                del has[address]
 
     def used(self, pool: AllocatingPool, version: int) -> set[int]:
         """Return the addresses of `pool` that somebody has, as numbers."""
@@ -170,7 +149,3 @@ class Ledger:
     def has_of_namespace(self, pool: AllocatingPool, namespace: str) -> Mapping[Address, int]:
         """Return the addresses of `pool` that `namespace` has."""
         return self._of_namespace.get((pool.name, namespace), Counter())
-
-    def shared_with(self, key: str) -> Mapping[Address, int]:
-        """Return the addresses that Services with the sharing key `key` have."""
-        return self._sharing.get(key, Counter())

@@ -106,6 +106,21 @@ ROWS = [
     ),
     Row("half-stays-where-preferred", [FOUR, DUAL, service("web", "198.51.100.9", **PREFER)], {"web": "198.51.100.9"}),
     Row(
+        "half-asked-for-is-not-enough",
+        [FOUR, service("web", "198.51.100.9", **PREFER, annotations=wants(addresses="198.51.100.9"))],
+        {"web": "198.51.100.9 but ContradictoryRequest"},
+    ),
+    Row(
+        "half-asked-for-in-a-cluster-of-one-family",
+        [FOUR, service("web", "198.51.100.9", **PREFER, clusterIP=IP4, annotations=wants(addresses="198.51.100.9"))],
+        {"web": "198.51.100.9"},
+    ),
+    Row(
+        "half-is-completed-where-the-pool-got-the-other-family",
+        [pool("four", "198.51.100.0/24", "2001:db8:6::/64"), service("web", "198.51.100.9", **PREFER)],
+        {"web": "198.51.100.9 2001:db8:6::"},
+    ),
+    Row(
         "half-moves-to-the-named-pool",
         [FOUR, DUAL, service("web", "198.51.100.9", **PREFER, annotations=wants(pool="dual"))],
         {"web": PAIR},
