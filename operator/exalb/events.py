@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import structlog
 
 from exalb.apiserver import ApiError, ApiServer, Json
+from exalb.pacing import Allowance
 from exalb.writes import EventNote
 
 log = structlog.get_logger(__name__)
@@ -25,8 +26,7 @@ class EventPoster:
     def __init__(self, api: ApiServer, controller: str, instance: str) -> None:
         self._api, self._controller, self._instance = api, controller, instance
         self._queue: asyncio.Queue[tuple[EventNote, datetime]] = asyncio.Queue(WAITING)
-        self._next = 0.0
-        """When the next event could go were there no burst; time of the loop."""
+        self._allowance = Allowance(BURST, PER_SECOND)
 
     def post(self, note: EventNote) -> None:
         """Take an event to be posted soon."""
@@ -48,7 +48,7 @@ class EventPoster:
     async def _work(self) -> None:
         while True:
             note, moment = await self._queue.get()
-            await self._turn()
+            await asyncio.sleep(self._allowance.delay(asyncio.get_running_loop().time()))
             namespace = note.namespace or "default"
             try:
                 path = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
@@ -57,12 +57,6 @@ class EventPoster:
                 log.warning("an event could not be posted", reason=note.reason, object=note.name, why=str(error))
             finally:
                 self._queue.task_done()
-
-    async def _turn(self) -> None:
-        """Wait until one more event may go."""
-        now = asyncio.get_running_loop().time()
-        self._next = max(self._next, now - BURST / PER_SECOND) + 1 / PER_SECOND
-        await asyncio.sleep(max(0.0, self._next - now))
 
     def _event(self, note: EventNote, namespace: str, now: datetime) -> Json:
         regarding = {"kind": note.kind, "apiVersion": note.api_version, "name": note.name, "uid": note.uid}

@@ -1,4 +1,4 @@
-"""How often the status of one object may be written: at once after a pause, then at most every few seconds.
+"""How often something may be done: at once after a pause, then at most so often. Pure; time is what the caller says.
 
 An object whose write is refused waits ever longer, alone: it never holds up the others.
 """
@@ -8,6 +8,20 @@ from dataclasses import dataclass
 
 FIRST_REFUSAL, LAST_REFUSAL = 1.0, 120.0
 """Seconds."""
+
+
+class Allowance:
+    """For things that cost: `burst` of them at once after a quiet time, and from then on `per_second`."""
+
+    def __init__(self, burst: int, per_second: float) -> None:
+        self._burst, self._per_second = burst, per_second
+        self._paid = float("-inf")
+        """The time up to which the things done so far were allowed at the steady pace."""
+
+    def delay(self, now: float) -> float:
+        """Note that one more is to be done; return how long it has to wait, in seconds."""
+        self._paid = max(self._paid, now - self._burst / self._per_second) + 1 / self._per_second
+        return max(0.0, self._paid - now)
 
 
 @dataclass(slots=True)

@@ -1,6 +1,8 @@
-"""How often one object's status may be written."""
+"""How often something may be done: writes of one object's status, rounds, events."""
 
-from exalb.pacing import LAST_REFUSAL, Pace
+import pytest
+
+from exalb.pacing import LAST_REFUSAL, Allowance, Pace
 
 
 def test_a_report_goes_at_once_and_the_next_one_later() -> None:
@@ -35,3 +37,21 @@ def test_a_refused_write_waits_ever_longer_and_alone() -> None:
     assert waits[-1] == LAST_REFUSAL
     pace.written("Service", "web", now)
     assert pace.may_write("web", now)
+
+
+def test_a_few_go_at_once_and_then_they_walk() -> None:
+    allowance = Allowance(burst=3, per_second=10)
+    assert [allowance.delay(100.0) for _ in range(5)] == pytest.approx([0, 0, 0, 0.1, 0.2])
+
+
+def test_a_quiet_time_gives_the_burst_back_and_no_more() -> None:
+    allowance = Allowance(burst=3, per_second=10)
+    for _ in range(5):
+        allowance.delay(100.0)
+    assert allowance.delay(100.5) == 0
+    assert [allowance.delay(900.0) for _ in range(4)] == pytest.approx([0, 0, 0, 0.1])
+
+
+def test_who_keeps_the_pace_never_waits() -> None:
+    allowance = Allowance(burst=3, per_second=10)
+    assert not any(allowance.delay(100.0 + number / 10) for number in range(50))
