@@ -76,9 +76,9 @@ class Convergence(RuleBasedStateMachine):
             self.desired[prefix] = attributes
         self.apply()
 
-    @rule(moves=st.lists(st.sampled_from("dwwsshh"), min_size=1, max_size=16))
+    @rule(moves=st.lists(st.sampled_from("ddwwwsshhhf"), min_size=1, max_size=20))
     def flow(self, moves: list[str]) -> None:
-        """Let driver, ExaBGP's two halves and the ears of the driver have their turns, in any order."""
+        """Let driver, ExaBGP's two halves and the ears of the driver have their turns, with a flap now and then."""
         for move in moves:
             if move == "d":
                 self.turn()
@@ -86,6 +86,9 @@ class Convergence(RuleBasedStateMachine):
                 self.model.work()
             elif move == "s":
                 self.model.send()
+            elif move == "f":
+                self.model.close()
+                self.model.open()
             elif self.model.output:
                 self.deliver(self.model.output.popleft())
 
