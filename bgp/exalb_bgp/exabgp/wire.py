@@ -63,14 +63,19 @@ def _attributes(step: Announce) -> str:
 def event(line: str) -> events.Event | None:
     """Return the event that a line tells, or None where it tells nothing of use.
 
-    Raises ValueError or KeyError for a line that is not of ExaBGP's making.
+    Raises ValueError for a line that is not of ExaBGP's making.
     """
-    message = json.loads(line)
-    body = message.get("neighbor")
-    if body is None:
-        return None
+    try:
+        message = json.loads(line)
+        body = message.get("neighbor")
+        return None if body is None else _event(message["type"], body)
+    except (AttributeError, LookupError, TypeError) as error:
+        raise ValueError("a line that is no event of ExaBGP") from error
+
+
+def _event(kind: str, body: Mapping[str, Any]) -> events.Event | None:
     peer = bare(ip_address(body["address"]["peer"]))
-    match message["type"]:
+    match kind:
         case "state":
             return _state(peer, body)
         case "fsm":
