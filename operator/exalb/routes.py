@@ -49,7 +49,10 @@ def _premises(name: str, cluster: Cluster) -> _Premises:
     return _Premises(rules, there, terms, node_refusal(node, cluster.host), cluster.require_class)
 
 
-_RULES = ("pools", "peers", "advertisements", "communities", "nodes", "secrets", "host", "require_class")
+_RULES = (
+    *("pools", "peers", "advertisements", "communities", "nodes", "secrets", "service_ranges"),
+    *("host", "require_class"),
+)
 
 
 class RoutePlanner:

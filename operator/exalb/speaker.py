@@ -18,7 +18,18 @@ from exalb.clock import now
 from exalb.cluster import Cluster
 from exalb.credentials import load_credentials
 from exalb.events import EventPoster
-from exalb.kinds import ADVERTISEMENT, COMMUNITY, ENDPOINT_SLICE, HELD_SERVICE, NODE, PEER, POOL, SECRET, SPEAKER
+from exalb.kinds import (
+    ADVERTISEMENT,
+    COMMUNITY,
+    ENDPOINT_SLICE,
+    HELD_SERVICE,
+    NODE,
+    PEER,
+    POOL,
+    SECRET,
+    SERVICE_CIDR,
+    SPEAKER,
+)
 from exalb.loop import reconcile
 from exalb.reflector import Reflector
 from exalb.report import data_plane_before, speaker_changes
@@ -34,7 +45,7 @@ from exalb_bgp.session import State
 log = structlog.get_logger(__name__)
 
 NAME = "exalb.io/speaker"
-KINDS = (HELD_SERVICE, ENDPOINT_SLICE, NODE, SECRET, POOL, PEER, ADVERTISEMENT, COMMUNITY, SPEAKER)
+KINDS = (HELD_SERVICE, ENDPOINT_SLICE, NODE, SERVICE_CIDR, SECRET, POOL, PEER, ADVERTISEMENT, COMMUNITY, SPEAKER)
 SETTLE_SECONDS = 10.0
 """How long a new speaker waits for its sessions before the first report, so that a restart changes none."""
 CALM_SECONDS = 0.3
@@ -51,7 +62,7 @@ class Speaker:
         self._reflectors = [
             # No address belongs to another type of Service.
             Reflector(api, self._store, HELD_SERVICE, query={"fieldSelector": "spec.type=LoadBalancer"}),
-            *(Reflector(api, self._store, kind) for kind in (ENDPOINT_SLICE, NODE)),
+            *(Reflector(api, self._store, kind) for kind in (ENDPOINT_SLICE, NODE, SERVICE_CIDR)),
             Reflector(api, self._store, SECRET, namespace=settings.namespace),
             *(Reflector(api, self._store, kind) for kind in (POOL, PEER, ADVERTISEMENT, COMMUNITY)),
             Reflector(api, self._store, SPEAKER, query={"fieldSelector": f"metadata.name={node}"}),

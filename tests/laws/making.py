@@ -19,6 +19,7 @@ from tests.unit.objects import (
     peer,
     pool,
     service,
+    service_cidr,
     wants,
 )
 
@@ -125,6 +126,8 @@ class Maker:
         addresses = self.few(2, "10.77.0.11", "10.77.0.12", "fd00:77::11", "fd00:77::12", V4[3], "203.0.113.2")
         labels = self.some(0.6, rack="12")
         labels |= self.some(0.05, **{"node.kubernetes.io/exclude-from-external-load-balancers": ("",)})
+        said = self.some(0.7, router=("203.0.113.1", "203.0.113.4", "?"), asn=("64513", "0"))
+        labels |= {"annotations": {f"rack.example.org/{key}": value for key, value in said.items()}}
         return node(name, *addresses, **labels, **self.some(0.05, unavailable=("True", "False")))
 
     def peer(self, name: str) -> Object:
@@ -132,8 +135,14 @@ class Maker:
         spec = self.some(0.2, families=(["IPv4"], ["IPv6"]), nextHop=("203.0.113.9", "2001:db8:113::9"))
         spec |= self.some(0.3, nodeSelectors=(self.selectors("rack", "1", "2"),), labels=({"site": "x"},))
         spec |= self.some(0.03, passwordSecretRef=({"name": "nowhere"},), holdTime=(1,))
-        router = self.one("203.0.113.1", "203.0.113.2", "203.0.113.3", "2001:db8:113::1")
-        return peer(name, day=self.day(), peerASN=self.one(64512, 64513), peerAddress=router, **spec)
+        spec |= {"peerAddress": self.one("203.0.113.1", "203.0.113.2", "203.0.113.3", "2001:db8:113::1")}
+        spec |= {"peerASN": self.one(64512, 64513)}
+        # A field that is None is not there: the node says it instead.
+        annotation = {"nodeAnnotation": "rack.example.org/router"}
+        router = self.one(annotation, annotation, {"defaultGateway": "IPv4"})
+        spec |= self.one({}, {}, {}, {"peerAddress": None, "peerAddressFrom": router})
+        spec |= self.one({}, {}, {}, {"peerASN": None, "peerASNFrom": {"nodeAnnotation": "rack.example.org/asn"}})
+        return peer(name, day=self.day(), **spec)
 
     def advertisement(self, name: str) -> Object:
         """Make a BGPAdvertisement."""
@@ -156,6 +165,10 @@ class Maker:
         """Make a Community, which may give a name another meaning than its neighbour does."""
         return community(name, day=self.day(), **self.some(0.7, blue=("7:7", "large:7:7:7"), red=("8:8", "NO_PEER")))
 
+    def service_cidr(self, name: str) -> Object:
+        """Make a ServiceCIDR, which may lie across a pool."""
+        return service_cidr(self.one("10.96.0.0/16", "10.96.0.0/16", "198.51.100.4/31"), "fd00:96::/112", name=name)
+
     def namespace(self, name: str) -> Object:
         """Make a Namespace."""
         return namespace(name, **self.some(0.5, tier=("blue",)))
@@ -167,6 +180,7 @@ _MAKE: tuple[tuple[Callable[[Maker, str], Object], str], ...] = (
     *((Maker.slice, f"{name}-{number}") for name in SERVICES for number in (0, 1, 2)),
     *((Maker.node, name) for name in NODES),
     *((Maker.peer, name) for name in "pq"),
+    (Maker.service_cidr, "kubernetes"),
     *((Maker.community, name) for name in "uv"),
     *((Maker.namespace, name) for name in NAMESPACES),
     *((Maker.advertisement, name) for name in "mno"),

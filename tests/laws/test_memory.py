@@ -54,7 +54,14 @@ def told(world: World, planner: RoutePlanner) -> object:
     """Return what a node does, as values that can be compared."""
     plan = planner.plan(world.cluster)
     parts = {
-        name: (one.session, one.routes, one.rib, one.withheld, plan.speaker.sessions[name], plan.speaker.ribs[name])
+        name: (
+            one.session,
+            one.routes,
+            one.rib,
+            one.withheld,
+            plan.speaker.sessions.get(name),
+            plan.speaker.ribs.get(name),
+        )
         for name, one in plan.sessions.items()
     }
     shown = to_json(Plan(allocate(world.cluster), (plan,), (), {}))

@@ -5,7 +5,19 @@ from dataclasses import replace
 from typing import Any
 
 from exalb.cluster import Cluster, EndpointSlice, Key
-from exalb.kinds import ADVERTISEMENT, BY_NAME, COMMUNITY, ENDPOINT_SLICE, NAMESPACE, NODE, PEER, POOL, SERVICE, SPEAKER
+from exalb.kinds import (
+    ADVERTISEMENT,
+    BY_NAME,
+    COMMUNITY,
+    ENDPOINT_SLICE,
+    NAMESPACE,
+    NODE,
+    PEER,
+    POOL,
+    SERVICE,
+    SERVICE_CIDR,
+    SPEAKER,
+)
 from exalb.planning import Plan, plan
 from tests.laws.making import identity
 from tests.unit.objects import Object
@@ -18,6 +30,7 @@ FIELDS = {
     PEER.name: "peers",
     ADVERTISEMENT.name: "advertisements",
     COMMUNITY.name: "communities",
+    SERVICE_CIDR.name: "service_ranges",
     SPEAKER.name: "speakers",
 }
 
