@@ -82,7 +82,7 @@ class Ledger:
         """Tell why `service` cannot join those that have `address`, or None where it can.
 
         Who has the address in its status already gives way to older ones only. Anybody else waits also for those that
-        are about to give it back, so that it never stands in two statuses.
+        are about to give it back, so that it never stands in two statuses; sharers it may join, for they stand there.
         """
         claims = self._claims.get(address, {})
         stranger = min(self._blocked.get(address, {}).values(), key=lambda other: other.age, default=None)
@@ -94,7 +94,7 @@ class Ledger:
                 if found:
                     return found
         leaving = min((key for key in claims if (key, address) in self.lost), default=None)
-        if leaving and service.key not in claims:
+        if leaving and service.key not in claims and not self.kept.get(address):
             return Refusal(Reason.ADDRESS_IN_USE, f"{address} is still in the status of {leaving}, which loses it")
         return None
 

@@ -82,7 +82,7 @@ def _spec(raw: Raw, kind: str, model: type[Spec]) -> tuple[Spec | None, tuple[In
 
 def _told(loc: tuple[int | str, ...], message: str) -> tuple[str, str]:
     """Return the field and the sentence of one mistake."""
-    message = message.removeprefix("Value error, ")
+    message = message.removeprefix("Value error, ").replace("Input should be", "must be").replace("Field", "is")
     path = "spec"
     for part in loc:
         path += f"[{part}]" if isinstance(part, int) else f".{part}"

@@ -18,6 +18,8 @@ from exalb.writes import Changes, EventNote, ObjectKey, StatusWrite
 ASSIGNED = "Assigned"
 RELEASED = "Released"
 _KEEPS = "; keeps "
+LONGEST_REASON = 4096
+"""Characters of a sentence, which may repeat what a user wrote; the API server refuses a status with too many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +91,14 @@ def _verdict(outcome: Outcome) -> _Verdict:
     addresses = " and ".join(str(address) for address in outcome.addresses)
     if outcome.refusal is None:
         return _Verdict("True", ASSIGNED, f"{addresses} from pool {outcome.pool}")
+    reason, why = outcome.refusal.reason.value, _shortened(outcome.refusal.message)
     if not addresses:
-        return _Verdict("False", outcome.refusal.reason.value, outcome.refusal.message)
-    return _Verdict("True", outcome.refusal.reason.value, f"{outcome.refusal.message}{_KEEPS}{addresses}")
+        return _Verdict("False", reason, why)
+    return _Verdict("True", reason, f"{why}{_KEEPS}{addresses}")
+
+
+def _shortened(message: str) -> str:
+    return message if len(message) <= LONGEST_REASON else f"{message[: LONGEST_REASON - 1]}…"
 
 
 def _event(service: Service, outcome: Outcome, verdict: _Verdict) -> EventNote:

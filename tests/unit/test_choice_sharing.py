@@ -147,6 +147,11 @@ ROWS = [
         {"a": HAS, "b": HAS, "c": "198.51.100.0"},
     ),
     Row(
+        "falling-out-is-in-no-sharer's-way",
+        [MAIN, sharer("a", HAS, day=1), sharer("b", HAS, day=2), sharer("c", port=81, day=3, **ASKS)],
+        {"a": HAS, "b": "198.51.100.0", "c": HAS},
+    ),
+    Row(
         "falling-out-with-nowhere-to-go",
         [pool("one", "198.51.100.7/32"), sharer("a", HAS, day=1), sharer("b", HAS, day=2)],
         {"a": HAS, "b": "PoolExhausted"},

@@ -1,0 +1,1 @@
+"""Manifests, and the plan for them: as JSON and as people see it."""
