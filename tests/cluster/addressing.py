@@ -94,8 +94,15 @@ class Addressing:
             return True
 
         wait.until("every event is there", posted, seconds=SECONDS)
-        found = Counter(write.name for write in self._writes() if not write.name.startswith("probe"))
-        assert sum(found.values()) == sum(map(len, wanted.values())) + quiet, found
+        due = sum(map(len, wanted.values())) + quiet
+
+        def written() -> Counter[str]:
+            found = Counter(write.name for write in self._writes() if not write.name.startswith("probe"))
+            assert found.total() >= due, found
+            return found or Counter(nothing=0)
+
+        found = wait.until("every write is there", written, seconds=SECONDS)
+        assert found.total() == due, found
         self._forget()
 
     def pass_a_second(self) -> None:
@@ -122,9 +129,13 @@ class Addressing:
         return (one for one in self.world.api.items(path) if one["reportingController"] == "exalb.io/controller")
 
     def note(self, name: str) -> str:
-        """Return the sentence of the last event of a Service."""
-        mine = [one for one in self._posted() if one["regarding"]["name"] == name]
-        return str(max(mine, key=lambda one: str(one["eventTime"]))["note"])
+        """Wait for an event of a Service, and return the sentence of the last one."""
+
+        def mine() -> list[Json]:
+            return [one for one in self._posted() if one["regarding"]["name"] == name]
+
+        posted = wait.until(f"an event tells of {name}", mine, seconds=SECONDS)
+        return str(max(posted, key=lambda one: str(one["eventTime"]))["note"])
 
     def _writes(self) -> list[Any]:
         writes = self.world.writes(self.user, self._mark)

@@ -36,6 +36,7 @@ class Turn:
 
 def renamed(story: Addressing) -> None:
     """Give the same addresses to a pool of another name."""
+    story.pass_a_second()
     story.pool("new", FOUR, SIX)
     assert story.judged("new") == "PoolOverlap"
     story.delete_pool("main")
@@ -43,8 +44,10 @@ def renamed(story: Addressing) -> None:
 
 def split(story: Addressing) -> None:
     """Make two pools of what was one, since it was renamed."""
+    story.pass_a_second()  # of two of one second the name would decide which stands aside
     story.pool("low", "198.51.100.0/29", SIX)
     story.pool("high", "198.51.100.8/29")
+    assert {story.judged("low"), story.judged("high")} == {"PoolOverlap"}
     story.delete_pool("new")
 
 
