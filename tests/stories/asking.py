@@ -7,6 +7,7 @@ and what failed.
 
 import argparse
 import asyncio
+import contextlib
 import json
 import sys
 from collections import Counter
@@ -66,7 +67,8 @@ class Asker:
         while not ended.is_set():
             number += 1
             tasks = {task for task in tasks if not task.done()} | {asyncio.create_task(self.ask())}
-            await asyncio.sleep(max(0.0, self._begun + number / rate - loop.time()))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), max(0.0, self._begun + number / rate - loop.time()))
         await asyncio.gather(*tasks)
 
 
