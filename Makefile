@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LAB := $(BIN)/python -m tests.lab
 export EXALB_LAB ?= exalb
-WORKERS ?= 3
+WORKERS ?= 2
 
 .PHONY: help
 help: ## List the targets
