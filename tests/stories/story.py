@@ -48,7 +48,12 @@ class Story:
     @property
     def router(self) -> Frr:
         """The story's own router, beside the lab's on the fabric."""
-        return Frr(self.network, self.asn, IPv4Address(f"10.77.0.{self._host}"))
+        return Frr(self.network, self.asn, self.gateway)
+
+    @property
+    def gateway(self) -> IPv4Address:
+        """The router's address on the fabric."""
+        return IPv4Address(f"10.77.0.{self._host}")
 
     @property
     def network(self) -> Namespace:

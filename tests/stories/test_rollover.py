@@ -30,6 +30,7 @@ def _served(story: Story, web: Json) -> IPv4Address:
     ("replicas", "container"),
     [
         pytest.param(4, GRACE, id="graceful"),
+        pytest.param(1, GRACE, id="graceful-and-alone"),
         pytest.param(4, {}, id="naive"),
     ],
 )

@@ -117,12 +117,15 @@ def deployment(story: Story, name: str, replicas: int, app: str, **pod: Any) -> 
 
 
 @contextmanager
-def advertised(story: Story, **spec: Any) -> Iterator[None]:
-    """Tell the story's pool by an advertisement with this spec alone; other stories' pools are told as before."""
+def advertised(story: Story, *, name: str = "", **spec: Any) -> Iterator[None]:
+    """Tell the story's pool by an advertisement with this spec alone, or beside another that has no `name`.
+
+    Other stories' pools are told as before.
+    """
     pool = story.pool()
     pool["metadata"]["labels"] = {"alone": story.name}
     whole = {"ipAddressPools": [story.name], "peers": [peer["metadata"]["name"] for peer in story.peers()], **spec}
-    own = {"apiVersion": GROUP, "kind": "BGPAdvertisement", "metadata": {"name": story.name}, "spec": whole}
+    own = {"apiVersion": GROUP, "kind": "BGPAdvertisement", "metadata": {"name": story.name + name}, "spec": whole}
     story.lab.apply([CATCH_ALL, own, pool])
     try:
         yield
