@@ -8,6 +8,12 @@ from tests.lab.cluster import Lab
 from tests.stories.story import Story
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tell one story after the other: some kill what all of them stand on."""
+    if {"story", "nodes"} & set(getattr(item, "fixturenames", ())):
+        item.add_marker(pytest.mark.xdist_group("stories"))
+
+
 @pytest.fixture
 def story(lab: Lab) -> Iterator[Story]:
     """Return a story's own namespace, pool, router and peers; all of it is gone afterwards."""
