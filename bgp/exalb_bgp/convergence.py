@@ -66,6 +66,11 @@ class Adjacency:
         return len(self.desired) - len(self._unsent) if self.established else 0
 
     @property
+    def waiting(self) -> bool:
+        """Whether something is under way that the engine has yet to write."""
+        return self.established and bool(self.flight or self.repeated or self._completing - self.completed)
+
+    @property
     def settled(self) -> bool:
         """Whether the peer was told all it can be told, and nothing is under way."""
         return not self.established or (self._complete and not self._replay and self.families <= self.completed)
@@ -153,8 +158,9 @@ class Adjacency:
         """Give up what is in flight: the engine answered every command and has been silent for long.
 
         What was to be repeated is not held any more; what was issued and did not show is asked for once more, and
-        refused when it is lost again.
+        refused when it is lost again. An End-of-RIB is asked for again: ExaBGP drops it with a reload.
         """
+        self._completing = set(self.completed)
         late, self.flight = self.flight, {}
         gone, self.repeated = self.repeated, {}
         for prefix, operation in late.items():

@@ -145,11 +145,7 @@ class Engine:
     @property
     def waiting(self) -> list[Address]:
         """Return the Established peers for which something is under way."""
-        return [
-            address
-            for address, adjacency in self._adjacencies.items()
-            if adjacency.established and (adjacency.flight or adjacency.repeated)
-        ]
+        return [address for address, adjacency in self._adjacencies.items() if adjacency.waiting]
 
     def abandon(self, peer: Address) -> None:
         """Give up on what a peer has been waiting for; see `Adjacency.abandon`."""

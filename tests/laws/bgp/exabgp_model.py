@@ -174,6 +174,10 @@ class ExaBGPModel:
         self._eor.clear()
         self.output.append(Closed(self.session.peer_address, "closing connection"))
 
+    def reload(self) -> None:
+        """Take a new configuration: the neighbour is a new object, without the End-of-RIB that the old one owed."""
+        self._eor.clear()
+
     def die(self) -> None:
         """Be killed and started again: the session ends, and nothing is held."""
         self.close()

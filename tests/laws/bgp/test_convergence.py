@@ -4,9 +4,8 @@ import os
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, ip_network
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from exalb_bgp.convergence import Adjacency
 from exalb_bgp.engine import Engine
@@ -24,15 +23,18 @@ SESSION = Session(
 )
 PREFIXES = [ip_network(f"198.51.100.{number}/32") for number in range(4)]
 ATTRIBUTES = [Attributes(med=med) for med in (None, 1, 2)]
-FAULTS = ["come up"] * 4 + ["flap"] * 4 + ["close", "refresh", "silence", "kill ExaBGP", "kill driver"]
-WALKS = int(os.environ.get("EXALB_WALKS", "400"))
+WANTS = [(prefix, attributes) for prefix in PREFIXES for attributes in (None, *ATTRIBUTES)]
+MOVES = {"turn": 12, "work": 18, "send": 12, "hear": 18, "reload": 3, "refresh": 2, "flap": 3, "close": 1, "open": 3}
+MOVES |= {"silence": 2, "kill ExaBGP": 1, "kill driver": 2, "rest": 2}
+"""How often each happens, beside one of each want."""
+EVENTS = [*WANTS, *(move for move, times in MOVES.items() for _ in range(times))]
+WALKS = int(os.environ.get("EXALB_WALKS", "2000"))
 
 
-class Convergence(RuleBasedStateMachine):
+class Walk:
     """A driver, ExaBGP and a router, taking turns in any order."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.engine = Engine()
         self.model = ExaBGPModel(SESSION)
         self.desired: dict[Prefix, Attributes] = {}
@@ -68,7 +70,6 @@ class Convergence(RuleBasedStateMachine):
                 assert self.model.router == self.expected
             self.model.take(step)
 
-    @rule(prefix=st.sampled_from(PREFIXES), attributes=st.sampled_from([None, *ATTRIBUTES]))
     def want(self, prefix: Prefix, attributes: Attributes | None) -> None:
         """Want a prefix otherwise, or no more."""
         self.desired.pop(prefix, None)
@@ -76,39 +77,51 @@ class Convergence(RuleBasedStateMachine):
             self.desired[prefix] = attributes
         self.apply()
 
-    @rule(moves=st.lists(st.sampled_from("ddwwwsshhhf"), min_size=1, max_size=20))
-    def flow(self, moves: list[str]) -> None:
-        """Let driver, ExaBGP's two halves and the ears of the driver have their turns, with a flap now and then."""
-        for move in moves:
-            if move == "d":
-                self.turn()
-            elif move == "w":
-                self.model.work()
-            elif move == "s":
-                self.model.send()
-            elif move == "f":
-                self.model.close()
-                self.model.open()
-            elif self.model.output:
-                self.deliver(self.model.output.popleft())
+    def move(self, move: str) -> None:
+        """Let one of them have a turn, or something go wrong."""
+        does = {
+            "turn": self.turn,
+            "work": self.model.work,
+            "send": self.model.send,
+            "hear": self.hear,
+            "reload": self.model.reload,
+            "refresh": self.model.refresh,
+            "flap": self.flap,
+            "close": self.model.close,
+            "open": self.model.open,
+            "silence": self.silence,
+            "kill ExaBGP": self.kill_exabgp,
+            "kill driver": self.kill_driver,
+            "rest": self.rest,
+        }
+        does[move]()
 
-    @rule(fault=st.sampled_from(FAULTS))
-    def fault(self, fault: str) -> None:
-        """Let something go wrong, and let the session come back most of the time."""
-        if fault in {"close", "flap"}:
-            self.model.close()
-        elif fault == "refresh":
-            self.model.refresh()
-        elif fault == "silence" and self.model.quiet and self.model.up:
+    def hear(self) -> None:
+        """Let the driver hear what came first."""
+        if self.model.output:
+            self.deliver(self.model.output.popleft())
+
+    def flap(self) -> None:
+        """End the session and open it again."""
+        self.model.close()
+        self.model.open()
+
+    def silence(self) -> None:
+        """Let the time pass after which the driver gives up waiting, if nothing is said meanwhile."""
+        if self.model.quiet and self.model.up:
             self.abandon()
-        elif fault == "kill ExaBGP":
-            self.model.die()
-            self.reconnect()
-        elif fault == "kill driver" and not self.model.commands:
+
+    def kill_exabgp(self) -> None:
+        """Start ExaBGP anew."""
+        self.model.die()
+        self.reconnect()
+        self.model.open()
+
+    def kill_driver(self) -> None:
+        """Start the driver anew."""
+        if not self.model.commands:
             self.engine = Engine()
             self.reconnect()
-        if fault != "close":
-            self.model.open()
 
     def abandon(self) -> None:
         """Let the time pass after which the driver gives up waiting."""
@@ -125,7 +138,6 @@ class Convergence(RuleBasedStateMachine):
         while self.model.output:
             self.deliver(self.model.output.popleft())
 
-    @invariant()
     def difference_is_kept(self) -> None:
         """Find by a fresh comparison what every event keeps up to date."""
         adjacency = self.adjacency
@@ -141,12 +153,11 @@ class Convergence(RuleBasedStateMachine):
         assert set(adjacency._ready) == set(delta.announce) - busy - set(adjacency.refused)
         assert set(adjacency._surplus) == delta.withdraw - busy - set(adjacency.refused)
 
-    @invariant()
     def only_what_is_up_is_told(self) -> None:
         """Between two turns, nothing waits for a peer that the driver knows to be down."""
         assert self.adjacency.established or not list(self.engine.steps())
 
-    def teardown(self) -> None:
+    def rest(self) -> None:
         """Let everything come to rest: the router has what is desired, and End-of-RIB came with it."""
         for output in self.model.run_dry():
             self.deliver(output)
@@ -167,11 +178,20 @@ class Convergence(RuleBasedStateMachine):
         assert all(end == self.expected for end in self.model.ends[seen:])
 
 
-Convergence.TestCase.settings = settings(
+@settings(
     max_examples=WALKS,
-    stateful_step_count=60,
     deadline=None,
     derandomize="EXALB_WALKS" not in os.environ,
     suppress_health_check=list(HealthCheck),
 )
-TestConvergence = Convergence.TestCase
+@given(st.lists(st.sampled_from(EVENTS), min_size=30, max_size=120))
+def test_every_walk_ends_with_the_desired_table(events: list[tuple[Prefix, Attributes | None] | str]) -> None:
+    walk = Walk()
+    for event in events:
+        if isinstance(event, str):
+            walk.move(event)
+        else:
+            walk.want(*event)
+        walk.difference_is_kept()
+        walk.only_what_is_up_is_told()
+    walk.rest()

@@ -158,6 +158,16 @@ def test_an_operation_that_never_shows_is_asked_for_again_and_then_refused() -> 
     assert steps(adjacency) == [announce(B, P1)]
 
 
+def test_an_end_of_rib_that_never_shows_is_awaited_and_asked_for_again() -> None:
+    adjacency = peer({})
+    assert steps(adjacency) == [EndOfRib(SESSION, Family.IPV4)]
+    assert adjacency.waiting
+    adjacency.abandon()
+    assert steps(adjacency) == [EndOfRib(SESSION, Family.IPV4)]
+    adjacency.completed.add(Family.IPV4)
+    assert not adjacency.waiting
+
+
 def test_what_is_never_repeated_is_announced_anew() -> None:
     adjacency = peer({P1: A})
     steps(adjacency)
