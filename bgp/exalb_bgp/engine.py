@@ -81,9 +81,11 @@ class Engine:
         return adjacency is not None and adjacency.established
 
     def forget(self, peers: Collection[Address]) -> None:
-        """Take note that the engine dropped these sessions and all it held for them."""
-        for adjacency in (self._adjacencies[peer] for peer in peers if peer in self._adjacencies):
+        """Take note that the engine dropped these sessions and all it held for them; they begin from nothing."""
+        for peer in self._adjacencies.keys() & set(peers):
+            adjacency = self._adjacencies[peer]
             adjacency.forget()
+            self._statuses[peer] = replace(words.started(adjacency.session), since=self._statuses[peer].since)
 
     def fold(self, event: Event, now: datetime) -> None:
         """Take one event; events of unknown peers tell nothing."""
@@ -114,7 +116,8 @@ class Engine:
             old = self._statuses[address]
             adjacency.forget()
             if address not in found:
-                self._statuses[address] = replace(words.started(adjacency.session), last_error=old.last_error)
+                new = words.started(adjacency.session)
+                self._statuses[address] = replace(new, last_error=old.last_error, ended=old.ended)
                 continue
             snapshot, table = found[address], held.get(address, {})
             if snapshot.local_address is not None:
@@ -124,7 +127,7 @@ class Engine:
                 adjacency.adopt(table, snapshot.updates_sent > 0)
             else:
                 adjacency.held = table
-            self._statuses[address] = words.adopted(adjacency.session, snapshot, old.since, now)
+            self._statuses[address] = words.adopted(old, adjacency.session, snapshot, now)
 
     def steps(self) -> Iterator[Step]:
         """Yield what shall be done next, for every peer; what is yielded counts as under way."""

@@ -38,8 +38,10 @@ _SUBCODES = {
     (6, 9): "hard reset",
     (6, 10): "BFD down",
 }
+LOST = "closing connection"
+"""ExaBGP's reason for a connection that was lost, and for one that never came to be."""
 _REASONS = {
-    "closing connection": "the TCP connection was closed",
+    LOST: "the TCP connection was closed",
     "graceful restarted negotiated, closing without sending any notification": "closed from this side",
 }
 

@@ -90,3 +90,5 @@ class SessionStatus:
     """Of those, how many the engine confirmed as written to the peer."""
     last_error: str | None = None
     """Why the session is, or was last, not Established: a sentence for people."""
+    ended: str | None = None
+    """Why the last session ended in which the peer was heard; `last_error` is this, or begins with it."""

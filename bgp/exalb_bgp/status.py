@@ -1,10 +1,14 @@
-"""What people are told of one session: its state, since when, and why it is not Established."""
+"""What people are told of one session: its state, since when, and why it is not Established.
+
+The end of a session in which the peer was heard says more than the attempts after it, which mostly meet a closed door:
+its words stay in front until a peer is heard again, and what the attempts meet stands behind them.
+"""
 
 from dataclasses import replace
 from datetime import datetime
 
 from exalb_bgp.events import Closed, Entered, Established, Event, Negotiated, Notified, Opened, Snapshot
-from exalb_bgp.failures import describe_close, describe_notification
+from exalb_bgp.failures import LOST, describe_close, describe_notification
 from exalb_bgp.session import Session, SessionStatus, State
 
 
@@ -17,7 +21,7 @@ def observe(status: SessionStatus, session: Session, event: Event, now: datetime
     """Return the status after an event that happened at `now`."""
     match event:
         case Established():
-            return replace(status, state=State.ESTABLISHED, since=now, last_error=None)
+            return replace(status, state=State.ESTABLISHED, since=now, last_error=None, ended=None)
         case Negotiated():
             return replace(status, families=event.families, extended_next_hop=event.extended_next_hop)
         case Opened():
@@ -25,19 +29,20 @@ def observe(status: SessionStatus, session: Session, event: Event, now: datetime
             return replace(status, graceful_restart=offered and event.graceful_restart)
         case Notified():
             text = describe_notification(event.sent, event.code, event.subcode, event.data)
-            return replace(_down(status, now), last_error=text)
+            return replace(_down(status, now), last_error=text, ended=text)
         case Closed():
-            return replace(_down(status, now), last_error=_why_closed(status, session, event.reason))
+            return _closed(status, session, event.reason, now)
         case Entered():
             return _entered(status, session, event.state, now)
         case _:
             return status
 
 
-def adopted(session: Session, snapshot: Snapshot, since: datetime | None, now: datetime) -> SessionStatus:
-    """Return the status of a session that was there before the driver; down it is `since` then, or since now."""
+def adopted(status: SessionStatus, session: Session, snapshot: Snapshot, now: datetime) -> SessionStatus:
+    """Return the status of a session as read back; one that was down before is so since then, and why is kept."""
     if snapshot.state is not State.ESTABLISHED:
-        return replace(started(session), state=_shown(snapshot.state), since=since or now)
+        before = status if status.state is not State.ESTABLISHED else started(session)
+        return replace(before, state=_shown(snapshot.state), since=before.since or now)
     return SessionStatus(
         state=State.ESTABLISHED,
         since=now - snapshot.lasted,
@@ -47,19 +52,21 @@ def adopted(session: Session, snapshot: Snapshot, since: datetime | None, now: d
     )
 
 
-def _why_closed(status: SessionStatus, session: Session, reason: str) -> str:
+def _closed(status: SessionStatus, session: Session, reason: str, now: datetime) -> SessionStatus:
     """Say why it ended; ExaBGP tells a refused connection like one that was made and lost."""
-    text = describe_close(reason)
-    if text and status.state in {State.ACTIVE, State.CONNECT, State.OPEN_SENT}:
-        where = f"{session.peer_address} port {session.peer_port}"
-        return f"{where} refused the connection, or closed it before it sent an OPEN message"
-    return text or status.last_error or _unconnected(session)
+    down, text = _down(status, now), describe_close(reason)
+    if not text:
+        return replace(down, last_error=status.last_error or _unconnected(session))
+    if status.state in {State.ACTIVE, State.CONNECT, State.OPEN_SENT}:
+        met = text if reason != LOST else _unheard(session)
+        return replace(down, last_error=f"{status.ended}; since then: {met}" if status.ended else met)
+    return replace(down, last_error=text, ended=text)
 
 
 def _down(status: SessionStatus, now: datetime) -> SessionStatus:
     if status.state is not State.ESTABLISHED:
         return status
-    return SessionStatus(state=State.ACTIVE, since=now, last_error=status.last_error)
+    return SessionStatus(state=State.ACTIVE, since=now, last_error=status.last_error, ended=status.ended)
 
 
 def _entered(status: SessionStatus, session: Session, state: State, now: datetime) -> SessionStatus:
@@ -84,3 +91,11 @@ def _unconnected(session: Session) -> str:
         return f"waiting for {session.peer_address} to connect"
     keys = ", or the passwords differ" if session.password else ""
     return f"no TCP connection to {where} yet: nobody listens there, or packets are lost on the way{keys}"
+
+
+def _unheard(session: Session) -> str:
+    """Say that a connection came to nothing before the peer said a word."""
+    if session.passive:
+        return f"{session.peer_address} connected, and closed the connection before it sent an OPEN message"
+    where = f"{session.peer_address} port {session.peer_port}"
+    return f"{where} refused the connection, or closed it before it sent an OPEN message"

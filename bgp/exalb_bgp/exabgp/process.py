@@ -20,8 +20,12 @@ _STABLE = 60.0
 """Seconds after which a run counts as good, and the next start comes at once."""
 _PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds between a death and the next start, for each quick death in a row."""
-_HELPERLESS = 5.0
-"""Seconds without a helper after which ExaBGP, which then talks to nobody, is started anew."""
+_LOOK = 1.0
+"""Seconds between two looks at ExaBGP."""
+_HELPERLESS = 5
+"""Looks without a helper after which ExaBGP, which then talks to nobody, is started anew."""
+_STILL = 15
+"""Looks without a turn after which an ExaBGP that hangs is started anew, long before routers miss its KEEPALIVEs."""
 _PR_SET_PDEATHSIG = 1
 """From the kernel's linux/prctl.h."""
 _STOP = 5.0
@@ -114,25 +118,39 @@ def _environment(settings: EngineSettings) -> dict[str, str]:
 
 
 async def _watch(process: asyncio.subprocess.Process) -> None:
-    """Kill an ExaBGP that has no helper: it lives on then, but drops its peers and hears nobody."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    seen = monotonic()
-    while True:
-        await asyncio.sleep(_HELPERLESS / 5)
-        if _any(children):
-            seen = monotonic()
-        elif monotonic() - seen > _HELPERLESS:
-            _LOG.error("exabgp_has_no_helper", pid=process.pid, seconds=_HELPERLESS)
-            process.kill()
-            return
+    """Kill an ExaBGP that lives on without doing its work: it has no helper and drops its peers, or it hangs.
+
+    Looks are counted rather than seconds, so that a machine that was asleep does not count as an ExaBGP that was.
+    """
+    helperless = still = 0
+    turns: int | None = None
+    while max(helperless / _HELPERLESS, still / _STILL) < 1:
+        await asyncio.sleep(_LOOK)
+        helperless = 0 if _has_children(process.pid) else helperless + 1
+        before, turns = turns, _turns(process.pid)
+        still = still + 1 if turns is not None and turns == before else 0
+    _LOG.error("exabgp_does_not_work", pid=process.pid, looks_without_helper=helperless, looks_without_turn=still)
+    process.kill()
 
 
-def _any(children: Path) -> bool:
+def _has_children(pid: int) -> bool:
     """Tell whether a process has children; a process that is gone, or a kernel that does not tell, counts as yes."""
     try:
-        return bool(children.read_text().split())
+        return bool(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
     except OSError:
         return True
+
+
+def _turns(pid: int) -> int | None:
+    """Count how often a process gave up the processor, which ExaBGP does at every turn; None where it waits for one."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return None
+    told = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+    if told["State"].startswith("R"):
+        return None
+    return int(told["voluntary_ctxt_switches"]) + int(told["nonvoluntary_ctxt_switches"])
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -123,6 +123,17 @@ async def test_a_killed_exabgp_and_a_lost_session_come_back_with_the_table(node:
         assert router.connections == 3
 
 
+async def test_an_exabgp_that_hangs_is_started_anew(node: Node) -> None:
+    """Its routers would keep its routes for a hold time, whatever becomes of the endpoints meanwhile."""
+    async with Listener() as router, node.driver() as driver:
+        driver.apply(Speaker({"tor": to(router)}, {"tor": dict.fromkeys(PREFIXES, Attributes())}))
+        await settled(driver)
+        os.kill(node.exabgp(), signal.SIGSTOP)
+        driver.apply(Speaker({"tor": to(router)}, {"tor": dict.fromkeys(PREFIXES[5:], Attributes())}))
+        await router.holds(set(PREFIXES[5:]), seconds=90)
+        assert router.connections == 2
+
+
 async def test_sessions_come_and_go_without_each_other(node: Node) -> None:
     """A session that cannot be, a peer that does not answer: neither stops the rest."""
     async with Listener() as router, node.driver() as driver:
