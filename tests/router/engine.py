@@ -74,6 +74,18 @@ class Engine:
                 pipe.close()
             self._driver = None
 
+    def restart_supervisor(self) -> None:
+        """Kill the supervisor, with which ExaBGP ends too, and start another."""
+        assert self._supervisor
+        self._supervisor.kill()
+        self._supervisor.wait()
+        self._supervisor = self._run("supervise")
+
+    @property
+    def driver_pid(self) -> int:
+        """The process id of the driver; 0 where none was started."""
+        return self._driver.pid if self._driver else 0
+
     def kill_exabgp(self) -> None:
         """Kill ExaBGP; its supervisor starts it again."""
         os.kill(self.pid("exabgp server"), signal.SIGKILL)
@@ -84,11 +96,11 @@ class Engine:
 
     def pid(self, command: str) -> int:
         """Find the one process of the node with these words in its command line."""
-        return until(f"{command} runs", lambda: next(iter(self._find(command)), 0), seconds=10)
+        return until(f"{command} runs", lambda: next(iter(self.find(command)), 0), seconds=10)
 
-    def _find(self, command: str) -> list[int]:
-        lines = {pid: Path(f"/proc/{pid}/cmdline") for pid in self.node.pids()}
-        return [pid for pid, line in lines.items() if command.encode() in line.read_bytes().replace(b"\0", b" ")]
+    def find(self, command: str) -> list[int]:
+        """List the processes of the node with these words in their command lines."""
+        return [pid for pid in self.node.pids() if command.encode() in _command_line(pid)]
 
     def apply(self, goal: Speaker) -> None:
         """Give the driver a new goal."""
@@ -141,6 +153,14 @@ def runner() -> tuple[int | None, str]:
         if tried.returncode == 0:
             return USER, interpreter
     return None, sys.executable
+
+
+def _command_line(pid: int) -> bytes:
+    """Return what a process was started with; nothing of one that ended meanwhile."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def _environment() -> dict[str, str]:

@@ -189,7 +189,7 @@ class World:
             until(f"{peer.name} holds its table", partial(self._holds_its_table, peer), seconds=seconds)
 
     def _holds_its_table(self, peer: Peer) -> bool:
-        wanted = {prefix: self._view(peer, prefix, a) for prefix, a in self.ribs.get(peer.name, {}).items()}
+        wanted = {prefix: self.view(peer, prefix, a) for prefix, a in self.ribs.get(peer.name, {}).items()}
         told = {prefix for prefix, peers in peer.router.prefixes().items() if self.node_address(peer) in peers}
         assert told == wanted.keys()  # cheap to ask, so asked first
         internal = self.sessions[peer.name].is_ibgp
@@ -197,7 +197,7 @@ class World:
         assert {p: route if internal else replace(route, local_pref=None) for p, route in held} == wanted
         return True
 
-    def _view(self, peer: Peer, prefix: Prefix, attributes: Attributes) -> Route:
+    def view(self, peer: Peer, prefix: Prefix, attributes: Attributes) -> Route:
         """Tell how a router must see what the engine was asked to announce; LOCAL_PREF counts on iBGP sessions."""
         session = self.sessions[peer.name]
         return Route(

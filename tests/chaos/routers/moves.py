@@ -1,0 +1,149 @@
+"""What happens next, chosen by a seed alone: the same seed always makes the same walk, whatever becomes of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
+from random import Random
+from typing import Any
+
+from exalb_bgp.rib import Rib
+from exalb_bgp.session import Family, Session
+from exalb_bgp.speaker import Speaker
+from tests.chaos.routers import tables
+from tests.router.world import NODE, OTHER
+
+PROCESSES = ("driver", "relay", "exabgp")
+CHANGES: Mapping[str, Callable[[Random, Session], Any]] = {
+    "hold_time": lambda random, _: random.choice((3, 9, 90)),
+    "graceful_restart": lambda random, _: random.choice((None, 8)),
+    "families": lambda random, _: random.choice((frozenset(Family), frozenset({Family.IPV4}))),
+    "router_id": lambda random, _: IPv4Address(f"10.77.0.{random.choice((11, 12))}"),
+    "source_interface": lambda random, _: random.choice((None, "eth0")),
+    "local_address": lambda random, session: random.choice((NODE, OTHER))[_family(session)],
+}
+"""By field of a session, another value; the routers need not be told of any of them."""
+WEIGHTS = {
+    "few": 20, "back and forth": 12, "many": 3, "attributes": 4, "nothing": 3,
+    "look": 14, "linger": 5,
+    "clear": 5, "clear all": 1, "refresh": 7, "pull the cable": 2, "restart the router": 1,
+    "kill": 5, "kill the supervisor": 1, "halt": 4, "cut": 4, "remove the socket": 1,
+    "remove the session": 3, "change the session": 5,
+}  # fmt: skip
+MENDING = {"start the driver": 25, "resume": 25, "plug the cable": 25, "add the session": 25}
+"""What undoes an earlier move, once there is something to undo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One step of a walk."""
+
+    what: str
+    where: str = ""
+    goals: tuple[Speaker, ...] = ()
+    """What the engine is asked for, one right after the other."""
+
+    def __str__(self) -> str:
+        """Say it for people."""
+        return f"{self.what} {self.where}".strip()
+
+
+class Itinerary:
+    """Draws moves. It knows what it did, and nothing of what came of it."""
+
+    def __init__(self, seed: int, plain: Mapping[str, Session], routers: tuple[str, ...]) -> None:
+        self._random = Random(seed)
+        self._plain, self._routers = plain, routers
+        self._ribs: dict[str, Rib] = {name: {} for name in plain}
+        self._sessions = dict(plain)
+        self._halted: set[str] = set()
+        self._unplugged: set[str] = set()
+        self._driving = True
+
+    @property
+    def goal(self) -> Speaker:
+        """What is wanted now."""
+        return Speaker(dict(self._sessions), dict(self._ribs))
+
+    def rest(self) -> None:
+        """Take note that everything is being mended; removed sessions stay removed."""
+        self._halted.clear()
+        self._unplugged.clear()
+        self._driving = True
+
+    def draw(self) -> Move:
+        """Choose the next move."""
+        removed = sorted(self._plain.keys() - self._sessions.keys())
+        possible = {"start the driver": not self._driving, "resume": self._halted}
+        possible |= {"plug the cable": self._unplugged, "add the session": removed}
+        weights = WEIGHTS | {what: weight for what, weight in MENDING.items() if possible[what]}
+        (what,) = self._random.choices(tuple(weights), tuple(weights.values()))
+        if hasattr(tables, what) or what == "back and forth":
+            return self._want(what)
+        if what.endswith("the session"):
+            return self._session(what, removed)
+        return Move(what, self._where(what))
+
+    def _want(self, what: str) -> Move:
+        names = self._random.sample(sorted(self._plain), self._random.randint(1, len(self._plain)))
+        change: tables.Change = tables.one if what == "back and forth" else getattr(tables, what)
+        goals = []
+        for _ in range(self._random.randint(2, 6) if what == "back and forth" else 1):
+            self._ribs |= {name: change(self._random, self._ribs[name]) for name in names}
+            goals.append(self.goal)
+        return Move(what, ", ".join(names), tuple(goals))
+
+    def _session(self, what: str, removed: list[str]) -> Move:
+        names = removed if what == "add the session" else sorted(self._sessions)
+        if not names:
+            return Move("look", self._random.choice(self._routers))
+        name = self._random.choice(names)
+        told = name
+        if what == "add the session":
+            self._sessions[name] = self._plain[name]
+        elif what == "remove the session":
+            del self._sessions[name]
+        else:
+            field = self._random.choice(tuple(CHANGES))
+            value = CHANGES[field](self._random, self._sessions[name])
+            self._sessions[name] = replace(self._sessions[name], **{field: value})
+            told = f"{name}: {field}={value}"
+        return Move(what, told, (self.goal,))
+
+    def _where(self, what: str) -> str:
+        match what:
+            case "clear" | "refresh":
+                return self._random.choice(sorted(self._plain))
+            case "kill":
+                return self._kill(self._random.choice(PROCESSES))
+            case "halt":
+                return self._into(self._halted, PROCESSES)
+            case "resume":
+                return self._out_of(self._halted)
+            case "pull the cable":
+                return self._into(self._unplugged, self._routers)
+            case "plug the cable":
+                return self._out_of(self._unplugged)
+            case "start the driver":
+                self._driving = True
+                return ""
+        return self._random.choice(self._routers)
+
+    def _kill(self, process: str) -> str:
+        self._halted.discard(process)
+        if process == "driver":
+            self._driving = False
+        return process
+
+    def _into(self, found: set[str], names: tuple[str, ...]) -> str:
+        name = self._random.choice(names)
+        found.add(name)
+        return name
+
+    def _out_of(self, found: set[str]) -> str:
+        name = self._random.choice(sorted(found))
+        found.remove(name)
+        return name
+
+
+def _family(session: Session) -> Family:
+    return Family.IPV4 if session.peer_address.version == 4 else Family.IPV6

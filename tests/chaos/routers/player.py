@@ -1,0 +1,161 @@
+"""Does to the world what a move says, at once, and mends everything before a rest."""
+
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from exalb_bgp.speaker import Speaker
+from tests.chaos.routers.moves import Move
+from tests.lab.routers.bird import Bird
+from tests.lab.routers.frr import Frr
+from tests.lab.routers.router import Neighbor, Router
+from tests.lab.wait import TooLateError, until
+from tests.router.world import OTHER, World
+
+COMMANDS = {"relay": "relay.py", "exabgp": "exabgp server"}
+MOMENT = 1.0
+"""Seconds that a move lets pass at most, for things to take their course."""
+
+
+class Player:
+    """Holds the world in which a walk takes place."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._engine = world.engine
+        self._halted: dict[str, int] = {}
+        self._unplugged: set[str] = set()
+        self._driving = True
+        self._goal = Speaker()
+
+    def begin(self, goal: Speaker) -> None:
+        """Let the routers take a session from either address of the node, and open those of the goal."""
+        for router in self.world.routers:
+            router.configure(*self._neighbors(router))
+        self._want((goal,))
+
+    def play(self, move: Move) -> None:
+        """Make one move."""
+        self._want(move.goals)
+        does: dict[str, Callable[[str], None]] = {
+            "look": self._look,
+            "linger": lambda _: self._linger(),
+            "clear": self._clear,
+            "clear all": lambda where: self._router(where).reset(),
+            "refresh": self._refresh,
+            "pull the cable": self._pull,
+            "plug the cable": self._plug,
+            "restart the router": self._restart,
+            "kill": self._kill,
+            "kill the supervisor": lambda _: self._engine.restart_supervisor(),
+            "start the driver": lambda _: self._start_driver(),
+            "halt": self._halt,
+            "resume": self._resume,
+            "cut": lambda _: self._cut(),
+            "remove the socket": lambda _: self._socket.unlink(missing_ok=True),
+        }
+        if move.what in does:
+            does[move.what](move.where)
+
+    def mend(self) -> None:
+        """Let everything run again that was stopped, and tell the engine what is wanted."""
+        for name in tuple(self._halted):
+            self._resume(name)
+        for router in tuple(self._unplugged):
+            self._plug(router)
+        self._start_driver()
+        self._want((self._goal,))
+
+    def _want(self, goals: tuple[Speaker, ...]) -> None:
+        for goal in goals:
+            self._goal = goal
+            self.world.sessions, self.world.ribs = dict(goal.sessions), dict(goal.ribs)
+            if self._driving and "driver" not in self._halted:  # a halted one would let us wait for it
+                self._engine.apply(goal)
+
+    def _neighbors(self, router: Router) -> list[Neighbor]:
+        plain = [(peer.family, peer.neighbor) for peer in self.world.peers.values() if peer.router is router]
+        return [n for family, neighbor in plain for n in (neighbor, replace(neighbor, address=OTHER[family]))]
+
+    def _router(self, kind: str) -> Router:
+        return next(router for router in self.world.routers if router.kind == kind)
+
+    def _look(self, kind: str) -> None:
+        """Read a table; that it takes a moment is what it is for."""
+        self._router(kind).prefixes()
+
+    def _linger(self) -> None:
+        before = self._engine.status
+        with contextlib.suppress(TooLateError):
+            until("the engine has news", lambda: self._engine.status != before, seconds=MOMENT)
+
+    def _clear(self, name: str) -> None:
+        peer = self.world.peers[name]
+        peer.router.reset(self.world.node_address(peer))
+
+    def _refresh(self, name: str) -> None:
+        """Ask again; GoBGP never does."""
+        peer = self.world.peers[name]
+        if isinstance(peer.router, Frr | Bird) and self.world.established(peer):
+            peer.router.refresh(self.world.node_address(peer))
+
+    def _pull(self, router: str) -> None:
+        self._unplugged.add(router)
+        self.world.fabric.link(router, up=False)
+
+    def _plug(self, router: str) -> None:
+        self._unplugged.discard(router)
+        self.world.fabric.link(router, up=True)
+
+    def _restart(self, kind: str) -> None:
+        router = self._router(kind)
+        router.start(*self._neighbors(router))
+
+    def _kill(self, process: str) -> None:
+        self._halted.pop(process, None)
+        if process == "driver":
+            self._driving = False
+            self._engine.kill_driver()
+        elif pid := self._pid(process):
+            _signal(pid, signal.SIGKILL)
+
+    def _start_driver(self) -> None:
+        if not self._driving:
+            self._driving = True
+            self._engine.start_driver()
+            self._engine.apply(self._goal)
+
+    def _halt(self, process: str) -> None:
+        if process not in self._halted and (pid := self._pid(process)):
+            self._halted[process] = pid
+            _signal(pid, signal.SIGSTOP)
+
+    def _resume(self, process: str) -> None:
+        if pid := self._halted.pop(process, 0):
+            _signal(pid, signal.SIGCONT)
+            self._want((self._goal,))
+
+    def _pid(self, process: str) -> int:
+        """Find a process of the engine; there may be none for a moment."""
+        if process == "driver":
+            return self._engine.driver_pid
+        return next(iter(self._engine.find(COMMANDS[process])), 0)
+
+    @property
+    def _socket(self) -> Path:
+        return self._engine.directory / "api.sock"
+
+    def _cut(self) -> None:
+        """Cut the driver's connection by one of our own, for which it leaves the old one, and hang up."""
+        with socket.socket(socket.AF_UNIX) as other, contextlib.suppress(OSError):
+            other.settimeout(MOMENT)
+            other.connect(str(self._socket))
+
+
+def _signal(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)

@@ -1,0 +1,70 @@
+"""A rest on the walk: everything runs, time passes, and each router must hold what it shall, and nothing else."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+from exalb_bgp.rib import Address, Prefix
+from exalb_bgp.session import Family, State
+from tests.lab.routers.router import Route, Router
+from tests.lab.wait import until
+from tests.router.world import Peer, World
+
+OPENING, TELLING = 90.0, 60.0
+"""Seconds that sessions may take to come back (both ends wait longer after each failure), and tables to follow."""
+
+Table = dict[tuple[Address, Prefix], Route]
+
+
+def check(world: World) -> int:
+    """Wait until all is as desired, and return the number of routes that were compared; TooLateError if it is not."""
+    for name in world.sessions:
+        until(f"{name} is Established", partial(_established, world, world.peers[name]), seconds=OPENING)
+    world.engine.settle(TELLING)
+    for router in world.routers:
+        until(f"{router.kind} holds what it shall", partial(_holds, world, router), seconds=TELLING)
+    until("the engine counts what it told", partial(_counted, world), seconds=TELLING)
+    return sum(len(world.ribs[name]) for name in world.sessions)
+
+
+def _established(world: World, peer: Peer) -> bool:
+    seen = world.engine.session(peer.name)
+    assert seen.state is State.ESTABLISHED, seen
+    return world.established(peer)
+
+
+def _holds(world: World, router: Router) -> bool:
+    """Compare one router's tables, of all who speak to it, attribute by attribute."""
+    wanted = _wanted(world, router)
+    told = {(sender, prefix) for prefix, senders in router.prefixes().items() for sender in senders}
+    missing, undesired = wanted.keys() - told, told - wanted.keys()
+    said = f"missing {_some(missing)}, undesired {_some(undesired)}"
+    assert told == wanted.keys(), said
+    held = {(route.peer, route.prefix): replace(route, local_pref=None) for route in router.routes()}
+    wrong = [f"{held.get(key)} instead of {route}" for key, route in wanted.items() if held.get(key) != route]
+    assert not wrong, f"{len(wrong)} wrong: {wrong[:3]}"
+    return True
+
+
+def _wanted(world: World, router: Router) -> Table:
+    peers = (peer for peer in world.peers.values() if peer.router is router and peer.name in world.sessions)
+    return {(route.peer, route.prefix): route for peer in peers for route in expected(world, peer)}
+
+
+def expected(world: World, peer: Peer) -> Iterator[Route]:
+    """Yield the routes that a router shall hold from one session: those of the families that it carries."""
+    families = world.sessions[peer.name].families
+    for prefix, attributes in world.ribs[peer.name].items():
+        if (Family.IPV4 if prefix.version == 4 else Family.IPV6) in families:
+            yield world.view(peer, prefix, attributes)
+
+
+def _counted(world: World) -> bool:
+    for name in world.sessions:
+        seen, count = world.engine.session(name), len(list(expected(world, world.peers[name])))
+        assert (seen.sent, seen.wanted) == (count, len(world.ribs[name])), f"{name}: {seen}"
+    return True
+
+
+def _some(routes: set[tuple[Address, Prefix]]) -> str:
+    return f"{len(routes)} ({', '.join(f'{prefix} from {sender}' for sender, prefix in sorted(routes, key=str)[:4])})"
