@@ -76,6 +76,8 @@ class Resource:
     spec: type[BaseModel] | None
     status: type[BaseModel]
     columns: tuple[Column, ...]
+    is_filled_in: bool = True
+    """Whether the API server fills in the defaults of a spec; where it does not, what is unset can be told."""
 
 
 RESOURCES = (
@@ -108,6 +110,7 @@ RESOURCES = (
             *READY,
             AGE,
         ),
+        is_filled_in=False,
     ),
     Resource(
         "BGPAdvertisement",
@@ -201,6 +204,8 @@ def _whole(resource: Resource) -> Schema:
     whole: Schema = {"description": inspect.getdoc(resource.module), "type": "object", "properties": properties}
     if resource.spec:
         properties["spec"] = structural(resource.spec.model_json_schema())
+        for field in () if resource.is_filled_in else properties["spec"]["properties"].values():
+            field.pop("default", None)
         if _may_be_empty(resource.spec):
             properties["spec"]["default"] = {}
         else:

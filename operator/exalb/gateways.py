@@ -35,7 +35,7 @@ def default_gateways(routes: str, routes6: str, addresses6: str) -> dict[Family,
     if best := min(_ipv4(routes.splitlines()), default=None):
         found[Family.IPV4] = Gateway(best.gateway, best.interface)
     if best := min(_ipv6(routes6.splitlines()), default=None):
-        own = _link_locals(addresses6.splitlines()).get(best.interface)
+        own = link_locals(addresses6).get(best.interface)
         found[Family.IPV6] = Gateway(best.gateway, best.interface, own if best.gateway.is_link_local else None)
     return found
 
@@ -61,10 +61,10 @@ def _leads_on(flags: str) -> bool:
     return int(flags, 16) & (_UP | _GATEWAY | _REJECT) == _UP | _GATEWAY
 
 
-def _link_locals(lines: Iterable[str]) -> dict[str, Address]:
-    """Return the lowest address of each interface that is usable already."""
+def link_locals(addresses6: str) -> dict[str, Address]:
+    """Return the lowest link-local address of each interface that is usable already."""
     found: dict[str, IPv6Address] = {}
-    for fields in map(str.split, lines):
+    for fields in map(str.split, addresses6.splitlines()):
         if len(fields) >= 6 and int(fields[3], 16) == _LINK and not int(fields[4], 16) & _UNUSABLE:
             address = IPv6Address(int(fields[0], 16))
             found[fields[5]] = min(address, found.get(fields[5], address))

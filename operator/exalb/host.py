@@ -39,3 +39,5 @@ class Host:
     data_plane: DataPlane = DataPlane.UNWATCHED
     why: str = "nobody asks"
     """What stands behind `data_plane`: a sentence for people."""
+    link_locals: Mapping[str, Address] | None = None
+    """The node's own link-local address on each interface (RFC 4291 §2.5.6); None where nobody looked."""

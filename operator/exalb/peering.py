@@ -4,21 +4,19 @@ What a node says wrong, or does not say, harms its own session with that peer an
 """
 
 import contextlib
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address
-from typing import NamedTuple, TypeVar
 from zlib import crc32
 
-from pydantic import TypeAdapter, ValidationError
-
+from exalb.annotations import Flaw, FlawError, annotated, asn, host_address, identifier
 from exalb.cluster import Cluster, Node
 from exalb.host import Gateway, Host
 from exalb.reasons import Invalid, Reason
-from exalb.resources.common import HostText, any_matches
+from exalb.resources.common import any_matches
 from exalb.resources.peer import BGPPeerSpec
-from exalb.resources.peer_parts import AddressFromNode, AssignableASN, FromNode, RouterID
+from exalb.resources.peer_parts import is_link_local
+from exalb.templates import complete
 from exalb_bgp.rib import Address
 from exalb_bgp.session import Family, Password
 
@@ -50,17 +48,6 @@ class Terms:
     """The node's own address there; None leaves it to the routing table."""
 
 
-class Flaw(NamedTuple):
-    """Why a node has no session with a peer."""
-
-    field: str
-    reason: Reason
-    message: str
-
-
-Value = TypeVar("Value")
-
-
 def is_for(peer: PeerInForce, node: Node) -> bool:
     """Tell whether `node` opens a session with `peer`."""
     return any_matches(peer.spec.node_selectors, node.labels)
@@ -73,7 +60,7 @@ def are_in_one_as(peer: PeerInForce, nodes: Iterable[Node]) -> bool:
         return spec.my_asn == spec.peer_asn
     for node in nodes:
         if is_for(peer, node):
-            with contextlib.suppress(_FlawError):
+            with contextlib.suppress(FlawError):
                 local_asn, peer_asn = _asns(spec, node)
                 if local_asn == peer_asn:
                     return True
@@ -88,7 +75,7 @@ def owners_of(nodes: Mapping[str, Node]) -> dict[Address, str]:
 def peers_in_force(cluster: Cluster, owners: Mapping[Address, str], invalid: list[Invalid]) -> list[PeerInForce]:
     """Judge the peers by the whole cluster; note in `invalid` what is wrong with them, on all nodes or on some."""
     found: list[PeerInForce] = []
-    for peer in sorted(cluster.peers.values(), key=lambda peer: peer.age):
+    for peer in sorted(complete(cluster.peers, invalid), key=lambda peer: peer.age):
         if peer.spec is None:
             continue
         problem = _problem(peer.spec, cluster, owners, found)
@@ -191,14 +178,6 @@ def _refused(
     return Flaw(_address_field(peer.spec), Reason.PEER_ADDRESS_TAKEN, message)
 
 
-class _FlawError(Exception):
-    """Carries a flaw out of the reading of one value."""
-
-    def __init__(self, field: str, reason: Reason, message: str) -> None:
-        super().__init__(message)
-        self.flaw = Flaw(field, reason, message)
-
-
 def _terms(spec: BGPPeerSpec, node: Node, host: Host) -> Terms | Flaw:
     try:
         router = _router(spec, node, host)
@@ -211,31 +190,42 @@ def _terms(spec: BGPPeerSpec, node: Node, host: Host) -> Terms | Flaw:
             interface=router.interface if router.link_local else None,
             local_address=_local_address(spec, node, router),
         )
-    except _FlawError as error:
+    except FlawError as error:
         return error.flaw
 
 
 def _asns(spec: BGPPeerSpec, node: Node) -> tuple[int, int]:
     """Return the AS numbers of the node and of the peer."""
-    local_asn = spec.my_asn or _annotated(node, "myASNFrom", spec.my_asn_from, _asn)
-    return local_asn, spec.peer_asn or _annotated(node, "peerASNFrom", spec.peer_asn_from, _asn)
+    local_asn = spec.my_asn or annotated(node, "myASNFrom", spec.my_asn_from, asn)
+    return local_asn, spec.peer_asn or annotated(node, "peerASNFrom", spec.peer_asn_from, asn)
 
 
 def _router(spec: BGPPeerSpec, node: Node, host: Host) -> Gateway:
     """Return the way to the peer; only a link-local one names an interface and the node's address there."""
     if spec.peer_address:
-        return Gateway(ip_address(spec.peer_address), "")
+        return _known_router(ip_address(spec.peer_address), spec, node, host)
     source = spec.peer_address_from
     if source is None or source.default_gateway is None:
-        return Gateway(_annotated(node, "peerAddressFrom", source, _host), "")
+        return Gateway(annotated(node, "peerAddressFrom", source, host_address), "")
     if host.gateways is None:
         message = f"only the speaker of node {node.name} knows the node's default gateway"
-        raise _FlawError("spec.peerAddressFrom", Reason.NO_DEFAULT_GATEWAY, message)
+        raise FlawError("spec.peerAddressFrom", Reason.NO_DEFAULT_GATEWAY, message)
     gateway = host.gateways.get(FAMILIES[source.default_gateway])
     if gateway is None:
         message = f"node {node.name} has no {source.default_gateway} default route to a router"
-        raise _FlawError("spec.peerAddressFrom", Reason.NO_DEFAULT_GATEWAY, message)
+        raise FlawError("spec.peerAddressFrom", Reason.NO_DEFAULT_GATEWAY, message)
     return gateway
+
+
+def _known_router(address: Address, spec: BGPPeerSpec, node: Node, host: Host) -> Gateway:
+    interface = spec.source_interface or ""
+    if not is_link_local(address) or host.link_locals is None:
+        return Gateway(address, interface)
+    own = host.link_locals.get(interface)
+    if own is None:
+        message = f"node {node.name} has no link-local address on {interface}, where {address} is to be"
+        raise FlawError("spec.sourceInterface", Reason.NO_LINK_LOCAL_ADDRESS, message)
+    return Gateway(address, interface, own)
 
 
 def _local_address(spec: BGPPeerSpec, node: Node, router: Gateway) -> Address | None:
@@ -244,7 +234,7 @@ def _local_address(spec: BGPPeerSpec, node: Node, router: Gateway) -> Address | 
     source = ip_address(spec.source_address)
     if source.version != router.address.version:
         message = f"{source} is of another family than {router.address}, the router of node {node.name}"
-        raise _FlawError("spec.sourceAddress", Reason.NODE_ANNOTATION_INVALID, message)
+        raise FlawError("spec.sourceAddress", Reason.NODE_ANNOTATION_INVALID, message)
     return source
 
 
@@ -253,41 +243,6 @@ def _router_id(spec: BGPPeerSpec, node: Node) -> IPv4Address:
     if spec.router_id:
         return IPv4Address(spec.router_id)
     if spec.router_id_from:
-        return _annotated(node, "routerIDFrom", spec.router_id_from, _identifier)
+        return annotated(node, "routerIDFrom", spec.router_id_from, identifier)
     address = node.address_of(Family.IPV4)
     return address if isinstance(address, IPv4Address) else IPv4Address(crc32(node.name.encode()) or 1)
-
-
-def _annotated(
-    node: Node, field: str, source: FromNode | AddressFromNode | None, read: Callable[[str], Value]
-) -> Value:
-    key = (source and source.node_annotation) or ""
-    field = f"spec.{field}.nodeAnnotation"
-    text = node.annotations.get(key, "").strip()
-    if not text:
-        message = f"node {node.name} has no annotation {key}: set it, or leave the node out by nodeSelectors"
-        raise _FlawError(field, Reason.NODE_ANNOTATION_MISSING, message)
-    try:
-        return read(text)
-    except ValidationError as error:
-        why = error.errors(include_url=False, include_input=False)[0]["msg"].removeprefix("Value error, ")
-        shown = "" if repr(text) in why else f"{text[:40]!r}: "
-        message = f"annotation {key} of node {node.name}: {shown}{why}"
-        raise _FlawError(field, Reason.NODE_ANNOTATION_INVALID, message) from None
-
-
-_HOST: TypeAdapter[str] = TypeAdapter(HostText)
-_ASN: TypeAdapter[int] = TypeAdapter(AssignableASN)
-_IDENTIFIER: TypeAdapter[str] = TypeAdapter(RouterID)
-
-
-def _host(text: str) -> Address:
-    return ip_address(_HOST.validate_python(text))
-
-
-def _asn(text: str) -> int:
-    return _ASN.validate_python(int(text) if re.fullmatch("[0-9]{1,10}", text) else text)
-
-
-def _identifier(text: str) -> IPv4Address:
-    return IPv4Address(_IDENTIFIER.validate_python(text))

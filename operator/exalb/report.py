@@ -13,7 +13,7 @@ from exalb.routes import NodePlan
 from exalb.session_table import SessionPlan
 from exalb.validity import InForce, in_force
 from exalb.writes import API_VERSION, READY, Changes, StatusWrite, Wanted, conditions, status_patch
-from exalb_bgp.session import Family, SessionStatus, State
+from exalb_bgp.session import Family, Session, SessionStatus, State
 from exalb_bgp.speaker import SpeakerStatus
 
 _SAME_MOMENT = timedelta(seconds=2)
@@ -143,9 +143,15 @@ def _session(name: str, plan: SessionPlan, status: SessionStatus, before: Mappin
     }
     if status.since:
         told["since"] = _since(status.since, before.get("since") if before.get("state") == told["state"] else None)
-    if status.last_error:
-        told["lastError"] = status.last_error[:1024]
-    return told
+    error = status.last_error or _disagreement(session, status)
+    return told | {"lastError": error[:1024]} if error else told
+
+
+def _disagreement(session: Session, status: SessionStatus) -> str | None:
+    """Say what the router did not agree to in an Established session, and what comes of it."""
+    if session.extended_next_hop and status.state is State.ESTABLISHED and not status.extended_next_hop:
+        return "the router takes no IPv6 next hops for IPv4 prefixes (RFC 8950), so these are held back"
+    return None
 
 
 def _since(moment: datetime, before: str | None) -> str:

@@ -25,7 +25,7 @@ from exalb_bgp.session import Family
 IN_EFFECT = "InEffect"
 ESTABLISHED = "Established"
 EFFECTIVE = "Effective"
-"""The condition of a BGPAdvertisement: whether all that it asks for can have an effect."""
+"""The condition of a BGPAdvertisement and a BGPPeer: whether all that it asks for can have an effect."""
 ALL_EFFECTIVE = "AllEffective"
 HIGHEST = (1 << 63) - 1
 """What an int64 of the API can tell."""
@@ -57,12 +57,14 @@ def _wanted(
     wanting = {
         peer.name: [node.name for node in cluster.nodes.values() if is_for(peer, node)] for peer in in_force.peers
     }
+    vain = {(one.kind, one.name): one for one in in_vain(cluster, in_force)}
     for peer in cluster.peers.values():
         status, established = _peer_status(wanting.get(peer.name, []), sessions.get(peer.name, {}))
-        yield "BGPPeer", peer, status, [established]
-    vain = {one.name: one for one in in_vain(cluster, in_force)}
+        effective = [_effective(peer, vain.get(("BGPPeer", peer.name)))] if peer.name in wanting else []
+        yield "BGPPeer", peer, status, [established, *effective]
     for advertisement in cluster.advertisements.values():
-        more = [_effective(advertisement, vain.get(advertisement.name))] if advertisement.spec else []
+        found = vain.get(("BGPAdvertisement", advertisement.name))
+        more = [_effective(advertisement, found)] if advertisement.spec else []
         yield "BGPAdvertisement", advertisement, {}, more
     for names in cluster.communities.values():
         yield "Community", names, {}, []

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from exalb.annotations import Flaw
 from exalb.changes import changed_keys
 from exalb.cluster import Cluster, Key, Node
-from exalb.peering import Flaw, Terms, owners_of, terms_on
+from exalb.peering import Terms, owners_of, terms_on
 from exalb.presence import Presence, node_refusal, presences
 from exalb.reasons import Refusal
 from exalb.session_table import SessionPlan, SessionTable

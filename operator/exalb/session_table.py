@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from exalb.addresses import family_of, family_of_prefix
 from exalb.advertising import Contribution, Route, advertises_to, contributions, merge
+from exalb.annotations import Flaw
 from exalb.cluster import Key, Node
-from exalb.peering import FAMILIES, Flaw, PeerInForce, Terms
+from exalb.peering import FAMILIES, PeerInForce, Terms
 from exalb.presence import Presence
 from exalb.reasons import Reason, Refusal
 from exalb.sessions import next_hop, session_of
@@ -108,7 +109,7 @@ class SessionTable:
             return before is not False
         parts = [part for address in members for part in self._wanted[address] if part.prefix == prefix]
         parts.sort(key=lambda part: (part.advertisement.name, part.presence.service.age, int(part.presence.address)))
-        there_is, hop = next_hop(self._peer, self._session, self._node, family_of_prefix(prefix))
+        there_is, hop = next_hop(self._peer, self._session.peer_address, self._node, family_of_prefix(prefix))
         route = merge(parts, self._session, hop, self._names) if there_is else self._no_next_hop(prefix)
         if isinstance(route, Refusal):
             self._refused[prefix] = route
@@ -121,7 +122,8 @@ class SessionTable:
         return before is not True
 
     def _no_next_hop(self, prefix: Prefix) -> Refusal:
-        kind = "IPv4" if prefix.version == 4 else "IPv6"
+        extended = self._session is not None and self._session.extended_next_hop
+        kind = "IPv6" if prefix.version == 6 or extended else "IPv4"
         message = (
             f"the session with BGPPeer {self._peer.name} has no {kind} next hop:"
             f" give node {self._node.name} an {kind} address, or the peer a nextHop"

@@ -1,9 +1,11 @@
 """The BGP session of a node with a peer, and the next hop of what is told on it. Pure."""
 
-from ipaddress import IPv6Address, ip_address
+from ipaddress import ip_address
 
+from exalb.addresses import family_of
 from exalb.cluster import Node
 from exalb.peering import FAMILIES, PeerInForce, Terms
+from exalb.resources.peer_parts import is_link_local
 from exalb_bgp.rib import Address
 from exalb_bgp.session import Family, Session
 
@@ -28,22 +30,23 @@ def session_of(peer: PeerInForce, terms: Terms) -> Session:
         ttl_security=spec.ttl_security,
         graceful_restart=spec.graceful_restart.restart_time if spec.graceful_restart.enabled else None,
         families=frozenset(FAMILIES[name] for name in spec.families),
+        extended_next_hop=spec.extended_next_hop and terms.peer_address.version == 6,
     )
 
 
-def next_hop(peer: PeerInForce, session: Session, node: Node, family: Family) -> tuple[bool, Address | None]:
-    """Return whether there is a next hop for prefixes of `family` on the session, and which; None is the session's own.
+def next_hop(peer: PeerInForce, router: Address, node: Node, family: Family) -> tuple[bool, Address | None]:
+    """Return whether there is a next hop for prefixes of `family`, and which; None is the session's own address.
 
     A session of the other family has no address for them, and a link-local one none that others can use: the peer's
-    `nextHop` or the node's own address serves.
+    `nextHop` or the node's own address serves. Over IPv6, IPv4 prefixes may have IPv6 next hops (RFC 8950).
     """
+    own = family_of(router)
+    of = Family.IPV6 if peer.spec.extended_next_hop and own is Family.IPV6 else family
     if peer.spec.next_hop:
         given = ip_address(peer.spec.next_hop)
-        if (given.version == 4) == (family is Family.IPV4):
+        if family_of(given) in (family, of):
             return True, given
-    router = session.peer_address
-    link_local = isinstance(router, IPv6Address) and router.is_link_local
-    if (router.version == 4) == (family is Family.IPV4) and not link_local:
+    if own is of and not is_link_local(router):
         return True, None
-    address = node.address_of(family)
+    address = node.address_of(of)
     return address is not None, address

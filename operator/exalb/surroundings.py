@@ -15,7 +15,7 @@ import aiohttp
 import structlog
 
 from exalb.dataplane import SECONDS, Answer, Gate, begin, fold
-from exalb.gateways import default_gateways
+from exalb.gateways import default_gateways, link_locals
 from exalb.host import DataPlane, Host
 
 log = structlog.get_logger(__name__)
@@ -33,13 +33,13 @@ class Surroundings:
 
     def __init__(self, url: str, tell: Callable[[Host], None]) -> None:
         self._url, self._tell = url, tell
-        self._host = Host(gateways={}, why="switched off")
+        self._host = Host(gateways={}, link_locals={}, why="switched off")
         self.known = asyncio.Event()
         """Set once it can be said whether the node forwards traffic: before that nothing is to be decided."""
 
     async def run(self, before: DataPlane | None) -> None:
         """Watch until cancelled; `before` is what the last speaker of this node said of its data plane."""
-        self._note(replace(self._host, gateways=default_gateways(*_routing())))
+        self._note(self._routed())
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow_routes())
             if self._url == OFF:
@@ -58,7 +58,7 @@ class Surroundings:
             while True:
                 _drain(netlink)
                 changed.clear()
-                self._note(replace(self._host, gateways=default_gateways(*_routing())))
+                self._note(self._routed())
                 loop.add_reader(netlink, changed.set)
                 try:
                     await changed.wait()
@@ -79,8 +79,13 @@ class Surroundings:
                     self.known.set()
                 await asyncio.sleep(max(0.0, asked + SECONDS - loop.time()))
 
+    def _routed(self) -> Host:
+        routes = _routing()
+        return replace(self._host, gateways=default_gateways(*routes), link_locals=link_locals(routes[-1]))
+
     def _note(self, host: Host) -> None:
-        if host != self._host:
+        # Every pod has an interface, whose address is nobody's news.
+        if replace(host, link_locals=None) != replace(self._host, link_locals=None):
             log.info("seen of the node", data_plane=host.data_plane.value, why=host.why, gateways=_named(host))
         self._host = host
         self._tell(host)

@@ -48,6 +48,7 @@ def one_of_specs() -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
             lambda texts: (POOL, pool(reservations=[{"address": text, "namespace": "a"} for text in texts]))
         ),
         slips(HOSTS).map(lambda text: (PEER, peer(peerAddress=text))),
+        slips(HOSTS).map(lambda text: (PEER, peer(peerAddress=text, sourceInterface="eth0", template="x"))),
         slips(HOSTS).map(lambda text: (PEER, peer(routerID=text))),
         st.one_of(slips(SECONDS), numbers).map(lambda time: (PEER, {**peer(), "holdTime": time})),
         st.one_of(slips(SECONDS), numbers).map(lambda time: (PEER, peer(gracefulRestart={"restartTime": time}))),

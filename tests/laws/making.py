@@ -136,7 +136,10 @@ class Maker:
         spec |= self.some(0.3, nodeSelectors=(self.selectors("rack", "1", "2"),), labels=({"site": "x"},))
         spec |= self.some(0.03, passwordSecretRef=({"name": "nowhere"},), holdTime=(1,))
         spec |= {"peerAddress": self.one("203.0.113.1", "203.0.113.2", "203.0.113.3", "2001:db8:113::1")}
+        spec |= self.one({}, {}, {}, {"peerAddress": "fe80::1", "sourceInterface": "eth0"}, {"extendedNextHop": True})
         spec |= {"peerASN": self.one(64512, 64513)}
+        # The third letter is nobody's.
+        spec |= self.one({}, {}, {}, {"template": self.one("p", "q", "p", "q", "r"), "peerASN": None})
         # A field that is None is not there: the node says it instead.
         annotation = {"nodeAnnotation": "rack.example.org/router"}
         router = self.one(annotation, annotation, {"defaultGateway": "IPv4"})

@@ -109,7 +109,7 @@ def test_told_is_wanted_and_wanted_is_told(objects: list[Object]) -> None:
             asked = {
                 prefix
                 for prefix in wanted(objects, nodes[name], peers[router])
-                if prefix.version in carried(peers[router])
+                if prefix.version in carried(peers[router], peers)
             }
             told = set(session.routes)
             if session.session is None:
@@ -121,9 +121,11 @@ def test_told_is_wanted_and_wanted_is_told(objects: list[Object]) -> None:
             assert asked - told - held_back - covered(asked - told, told) == set()
 
 
-def carried(peer: Object) -> set[int]:
+def carried(peer: Object, peers: dict[str, Object]) -> set[int]:
     """Return the versions of the families that a session carries."""
-    return {int(family[-1]) for family in peer["spec"].get("families", ["IPv4", "IPv6"])}
+    template = peers.get(peer["spec"].get("template", ""), peer)
+    families = peer["spec"].get("families") or template["spec"].get("families") or ["IPv4", "IPv6"]
+    return {int(family[-1]) for family in families}
 
 
 def is_known(reason: Reason) -> bool:
@@ -145,7 +147,8 @@ def test_a_held_address_is_told_or_has_a_row(objects: list[Object]) -> None:
         for router, session in RoutePlanner(name).plan(cluster).sessions.items():
             for service in cluster.services.values():
                 for address in service.held if cluster.is_ours(service) else ():
-                    is_carried = address.version in carried(by_name(objects, "BGPPeer")[router])
+                    peers = by_name(objects, "BGPPeer")
+                    is_carried = address.version in carried(peers[router], peers)
                     is_told = any(address in prefix for prefix in session.routes if prefix.version == address.version)
                     has_row = (service.key, address) in session.withheld
                     assert has_row <= is_carried

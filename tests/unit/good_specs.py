@@ -19,14 +19,6 @@ from tests.unit.specs import (
 )
 
 POOL_DEFAULTS = {"autoAssign": True, "avoidBuggyIPs": False, "disabled": False}
-PEER_DEFAULTS = {
-    "peerPort": 179,
-    "holdTime": 90,
-    "ebgpMultiHop": False,
-    "ttlSecurity": False,
-    "gracefulRestart": {"enabled": True, "restartTime": 120},
-    "families": ["IPv4", "IPv6"],
-}
 ADVERTISEMENT_DEFAULTS = {
     "aggregationLength": 32,
     "aggregationLengthV6": 128,
@@ -52,8 +44,8 @@ def good_pool(name: str, spec: Spec) -> Good:
 
 
 def good_peer(name: str, spec: Spec, stored: Spec | None = None) -> Good:
-    """Return the row of a BGPPeer."""
-    return Good(name, PEER, spec, PEER_DEFAULTS, stored)
+    """Return the row of a BGPPeer, of which nothing is filled in, so that it can be told what it leaves unset."""
+    return Good(name, PEER, spec, {}, stored)
 
 
 def good_advertisement(name: str, spec: Spec) -> Good:
@@ -121,6 +113,9 @@ GOOD = [
         peer(gracefulRestart={"enabled": False, "restartTime": 120}),
     ),
     good_peer("peer-null-is-unset", {**peer(), "peerPort": None, "routerID": None}, peer()),
+    good_peer("peer-link-local", peer(peerAddress="fe80::1", sourceInterface="eth0", extendedNextHop=True)),
+    good_peer("peer-of-a-template", {"template": "tor", "peerAddress": "203.0.113.2"}),
+    good_peer("peer-of-a-template-but-for", {"template": "a" * 253, "peerAddress": "fe80::1", "peerASNFrom": OF_NODE}),
     good_peer("peer-not-in", choice(key="zone", operator="NotIn", values=["a", "b"])),
     good_peer(
         "peer-everything",

@@ -11,9 +11,12 @@ from exalb.manifests import picture
 from exalb.planning import plan
 from exalb.report_resources import resource_changes
 from exalb.validity import in_force
-from tests.unit.objects import Object, advertisement, node, peer, planned
+from tests.unit.objects import Object, advertisement, node, peer, planned, pool
 
 EBGP, IBGP = peer("ebgp"), peer("ibgp", peerASN=64512, peerAddress="203.0.113.2")
+POOL, POOL_6 = pool("four", "198.51.100.0/24"), pool("six", "2001:db8::/64")
+V4_ONLY, V6_ONLY = node("n1", "10.77.0.11"), node("n1", "fd00:77::11")
+OVER_6 = {"peerAddress": "2001:db8:113::1"}
 BY_NODE = peer("own", peerAddress="203.0.113.3", myASNFrom={"nodeAnnotation": "asn"})
 del BY_NODE["spec"]["myASN"]
 PREFERRED = advertisement(localPref=200)
@@ -62,6 +65,33 @@ def test_local_pref_towards_other_autonomous_systems(objects: list[Object], note
     assert all(says in one for says, one in zip(notes, found, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("objects", "notes"),
+    [
+        pytest.param([EBGP, POOL_6, V4_ONLY], ["IPv6 prefixes are not told by node n1, for want"], id="ipv6-over-ipv4"),
+        pytest.param([EBGP, POOL_6, node("n1", "10.77.0.11", "fd00:77::11")], [], id="the-node-has-one"),
+        pytest.param([peer(nextHop="2001:db8::1"), POOL_6, V4_ONLY], [], id="one-is-given"),
+        pytest.param([peer(families=["IPv4"]), POOL_6, V4_ONLY], [], id="not-to-be-told"),
+        pytest.param([EBGP, POOL, V4_ONLY], [], id="nothing-to-tell"),
+        pytest.param([peer(nodeSelectors=[{"matchLabels": {"a": "b"}}]), POOL_6, V4_ONLY], [], id="no-session"),
+        pytest.param([peer(holdTime=1), POOL_6, V4_ONLY], [], id="out-of-force"),
+        pytest.param([peer(**OVER_6), POOL, V6_ONLY], ["give the node an IPv4 address"], id="ipv4-over-ipv6"),
+        pytest.param([peer(**OVER_6, extendedNextHop=True), POOL, V6_ONLY], [], id="ipv4-by-ipv6-next-hops"),
+        pytest.param(
+            [EBGP, IBGP, POOL_6, *(node(f"n{number}") for number in range(5))],
+            ["by nodes n0, n1, n2 and 2 more"] * 2,
+            id="many",
+        ),
+    ],
+)
+def test_families_without_a_next_hop(objects: list[Object], notes: list[str]) -> None:
+    found = [f"{one['kind']} {one['field']}: {one['message']}" for one in planned(*objects).get("notes", [])]
+    assert len(found) == len(notes)
+    assert all(
+        says in one and one.startswith("BGPPeer spec.families: ") for says, one in zip(notes, found, strict=True)
+    )
+
+
 def test_a_note_is_no_error(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "all.json"
     path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": [PREFERRED, EBGP]}))
@@ -70,11 +100,11 @@ def test_a_note_is_no_error(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -
     assert plan(picture([PREFERRED, EBGP], "x")[0]).is_good
 
 
-def conditions(*objects: Object) -> dict[str, tuple[str, str]]:
-    """Return the conditions that the advertisement is given: status and reason by type."""
+def conditions(*objects: Object, kind: str = "BGPAdvertisement") -> dict[str, tuple[str, str]]:
+    """Return the conditions that the one object of a kind is given: status and reason by type."""
     cluster, _ = picture(objects, "exalb-system")
     writes = resource_changes(cluster, in_force(cluster), allocate(cluster), "2026-01-09T08:00:00Z").writes
-    (write,) = (one for one in writes if one.kind == "BGPAdvertisement")
+    (write,) = (one for one in writes if one.kind == kind)
     return {one["type"]: (one["status"], one["reason"]) for one in write.body["status"]["conditions"]}
 
 
@@ -82,3 +112,10 @@ def test_the_advertisement_is_ready_and_its_other_condition_says_so() -> None:
     assert conditions(PREFERRED, EBGP) == {"Ready": ("True", "InEffect"), "Effective": ("False", "LocalPrefOnEBGP")}
     assert conditions(PREFERRED, IBGP) == {"Ready": ("True", "InEffect"), "Effective": ("True", "AllEffective")}
     assert conditions(advertisement(med=-1), EBGP) == {"Ready": ("False", "InvalidSpec")}
+
+
+def test_so_does_the_peer_that_cannot_be_told_of_a_family() -> None:
+    found = conditions(EBGP, POOL_6, V4_ONLY, kind="BGPPeer")
+    assert (found["Ready"], found["Effective"]) == (("True", "InEffect"), ("False", "NoNextHop"))
+    assert conditions(EBGP, POOL, V4_ONLY, kind="BGPPeer")["Effective"] == ("True", "AllEffective")
+    assert "Effective" not in conditions(peer(holdTime=1), POOL_6, V4_ONLY, kind="BGPPeer")

@@ -227,6 +227,27 @@ def test_a_link_local_gateway_is_reached_from_its_interface_and_given_the_nodes_
     assert hops == {V4: "10.77.0.11", V6: "fd00:77::11"}
 
 
+STATIC: Object = {"peerAddress": "fe80::1", "sourceInterface": "eth0"}
+
+
+def test_a_link_local_router_is_reached_from_the_nodes_own_address_there() -> None:
+    host = Host({}, link_locals={"eth0": ip_address("fe80::11"), "eth1": ip_address("fe80::12")})
+    session = seen(host, *SERVED, ask(**STATIC), node("n1", "10.77.0.11", "fd00:77::11")).speaker.sessions["tor"]
+    assert (session.peer_address, session.source_interface, session.local_address) == (
+        ip_address("fe80::1"),
+        "eth0",
+        ip_address("fe80::11"),
+    )
+
+
+def test_without_a_link_local_address_there_is_no_session() -> None:
+    plan = seen(Host({}, link_locals={"eth1": ip_address("fe80::12")}), *SERVED, ask(**STATIC), node("n1"))
+    assert not plan.speaker.sessions
+    reasons = {(refusal.reason, refusal.message) for refusal in plan.sessions["tor"].withheld.values()}
+    says = "node n1 has no link-local address on eth0, where fe80::1 is to be"
+    assert reasons == {(Reason.NO_LINK_LOCAL_ADDRESS, says)}
+
+
 @pytest.mark.parametrize(
     ("host", "says"),
     [

@@ -19,9 +19,9 @@ BEGAN = datetime(2026, 1, 5, 8, 0, 0, tzinfo=UTC)
 UP = SessionStatus(state=State.ESTABLISHED, since=BEGAN)
 
 
-def _reported(status: SessionStatus, before: dict[str, Any] | None = None) -> dict[str, Any] | None:
+def _reported(status: SessionStatus, before: dict[str, Any] | None = None, **peer: Any) -> dict[str, Any] | None:
     """Return the status that is written, or None; `before` is what stands there."""
-    cluster, _ = picture([objects.node("n1", "10.0.0.1"), objects.peer("tor")], "exalb-system")
+    cluster, _ = picture([objects.node("n1", "10.0.0.1"), objects.peer("tor", **peer)], "exalb-system")
     if before:
         raw = {"metadata": {"name": "n1", "resourceVersion": "7", "uid": "u"}, "spec": {}, "status": before}
         cluster = replace(cluster, speakers={"n1": parse_speaker(raw)})
@@ -56,3 +56,19 @@ def test_another_state_has_its_own_beginning() -> None:
     written = _reported(SessionStatus(state=State.ACTIVE, since=BEGAN + timedelta(seconds=1)), _reported(UP))
     assert written is not None
     assert written["sessions"][0]["since"] == "2026-01-05T08:00:01Z"
+
+
+@pytest.mark.parametrize(
+    ("agreed", "state", "says"),
+    [
+        pytest.param(False, State.ESTABLISHED, "(RFC 8950), so these are held back", id="refused"),
+        pytest.param(True, State.ESTABLISHED, None, id="agreed"),
+        pytest.param(False, State.ACTIVE, None, id="not-yet"),
+    ],
+)
+def test_a_router_that_takes_no_ipv6_next_hops_is_told_of(agreed: bool, state: State, says: str | None) -> None:
+    status = SessionStatus(state=state, since=BEGAN, extended_next_hop=agreed)
+    written = _reported(status, peerAddress="2001:db8:113::1", extendedNextHop=True)
+    assert written is not None
+    said = written["sessions"][0].get("lastError")
+    assert said is None if says is None else said is not None and says in said

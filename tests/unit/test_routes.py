@@ -9,6 +9,8 @@ WEB = service(ipFamilyPolicy="RequireDualStack")
 SERVED = [POOL, WEB, endpoints(), endpoints(family="IPv6")]
 V4, V6 = "198.51.100.7/32", "2001:db8::7/128"
 OVER_6 = {"peerAddress": "2001:db8:113::1"}
+LINK_LOCAL = {"peerAddress": "fe80::1", "sourceInterface": "eth0"}
+EXTENDED = {"extendedNextHop": True}
 
 
 @pytest.mark.parametrize(
@@ -29,6 +31,36 @@ OVER_6 = {"peerAddress": "2001:db8:113::1"}
         pytest.param(OVER_6, ["fd00:77::11"], [V6, f"{V4} NoNextHop"], id="ipv4-over-ipv6-without"),
         pytest.param(
             OVER_6, ["fd00:77::11", "10.77.0.11"], [f"{V4} via=10.77.0.11", V6], id="ipv4-over-ipv6-the-node's-own"
+        ),
+        pytest.param({**OVER_6, **EXTENDED}, ["fd00:77::11", "10.77.0.11"], [V4, V6], id="ipv6-for-both"),
+        pytest.param({**OVER_6, **EXTENDED}, [], [V4, V6], id="ipv6-for-both-is-the-session's-own"),
+        pytest.param(EXTENDED, ["10.77.0.11"], [V4, f"{V6} NoNextHop"], id="not-over-ipv4"),
+        pytest.param(
+            {**OVER_6, **EXTENDED, "nextHop": "2001:db8::1"},
+            ["10.77.0.11"],
+            [f"{V4} via=2001:db8::1", f"{V6} via=2001:db8::1"],
+            id="ipv6-given-for-both",
+        ),
+        pytest.param(
+            {**OVER_6, **EXTENDED, "nextHop": "203.0.113.9"},
+            [],
+            [f"{V4} via=203.0.113.9", V6],
+            id="ipv4-given-all-same",
+        ),
+        pytest.param(
+            {**LINK_LOCAL, **EXTENDED},
+            ["10.77.0.11", "fd00:77::11"],
+            [f"{V4} via=fd00:77::11", f"{V6} via=fd00:77::11"],
+            id="link-local-by-the-node's-own",
+        ),
+        pytest.param(
+            {**LINK_LOCAL, **EXTENDED}, ["10.77.0.11"], [f"{V4} NoNextHop", f"{V6} NoNextHop"], id="link-local-without"
+        ),
+        pytest.param(
+            LINK_LOCAL,
+            ["10.77.0.11", "fd00:77::11"],
+            [f"{V4} via=10.77.0.11", f"{V6} via=fd00:77::11"],
+            id="link-local-each-of-its-own",
         ),
         pytest.param({"families": ["IPv4"]}, ["fd00:77::11"], [V4], id="ipv4-alone"),
         pytest.param({"families": ["IPv6"]}, [], [f"{V6} NoNextHop"], id="ipv6-alone"),

@@ -21,7 +21,15 @@ from exalb.resources.common import (
     rules,
     several,
 )
-from exalb.resources.peer_parts import AddressFromNode, AssignableASN, FromNode, InterfaceName, RouterID
+from exalb.resources.peer_parts import (
+    AddressFromNode,
+    AssignableASN,
+    FromNode,
+    InterfaceName,
+    RouterID,
+    RouterText,
+    is_link_local,
+)
 
 
 def _is_hold_time(seconds: int) -> int:
@@ -56,7 +64,14 @@ class GracefulRestart(Model):
     """How long the peer waits for this node to come back."""
 
 
+def _is_set(flag: str) -> str:
+    return f"has(self.{flag}) && self.{flag}"
+
+
 _EITHER = "set either {0} or {0}From"
+_AT_ADDRESS = {"fieldPath": ".peerAddress"}
+_WITHOUT_INTERFACE = "is link-local: name the interface behind which the router is, as sourceInterface"
+_BOTH_FAMILIES = "is for sessions that carry both families: leave families out"
 VERSIONS = {"IPv4": 4, "IPv6": 6}
 
 
@@ -65,9 +80,14 @@ class BGPPeerSpec(Model):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
+            cel("has(self.peerAddress) != has(self.peerAddressFrom)", _EITHER.format("peerAddress"), **_AT_ADDRESS),
             *(
-                cel(f"has(self.{field}) != has(self.{field}From)", _EITHER.format(field), fieldPath=f".{field}")
-                for field in ("myASN", "peerASN", "peerAddress")
+                cel(
+                    f"has(self.{field}) != has(self.{field}From) || (has(self.template) && !has(self.{field}))",
+                    _EITHER.format(field),
+                    fieldPath=f".{field}",
+                )
+                for field in ("myASN", "peerASN")
             ),
             cel(
                 "!(has(self.routerID) && has(self.routerIDFrom))",
@@ -88,18 +108,31 @@ class BGPPeerSpec(Model):
                 fieldPath=".sourceAddress",
             ),
             cel(
-                "!(self.ttlSecurity && self.ebgpMultiHop)",
+                "!has(self.peerAddress) || !isIP(self.peerAddress) || ip(self.peerAddress).family() == 4"
+                " || !ip(self.peerAddress).isLinkLocalUnicast() || has(self.sourceInterface) || has(self.template)",
+                _WITHOUT_INTERFACE,
+                **_AT_ADDRESS,
+            ),
+            cel(
+                f"!({_is_set('ttlSecurity')} && {_is_set('ebgpMultiHop')})",
                 "ttlSecurity is for directly connected peers: set either it or ebgpMultiHop",
                 fieldPath=".ttlSecurity",
             ),
             cel(
-                "!(self.ebgpMultiHop && has(self.myASN) && has(self.peerASN) && self.myASN == self.peerASN)",
+                f"!({_is_set('ebgpMultiHop')} && has(self.myASN) && has(self.peerASN) && self.myASN == self.peerASN)",
                 "has no meaning towards a peer in the same AS: leave it out",
                 fieldPath=".ebgpMultiHop",
+            ),
+            cel(
+                f"!({_is_set('extendedNextHop')} && has(self.families)) || size(self.families) == 2",
+                _BOTH_FAMILIES,
+                fieldPath=".extendedNextHop",
             ),
         )
     )
 
+    template: Name | None = None
+    """Another BGPPeer: what is unset here is as it is there, but for the address of the router and `nodeSelectors`."""
     my_asn: Annotated[AssignableASN | None, Field(alias="myASN")] = None
     """The AS number of the nodes."""
     my_asn_from: Annotated[FromNode | None, Field(alias="myASNFrom")] = None
@@ -108,12 +141,12 @@ class BGPPeerSpec(Model):
     """The AS number of the router; equal to `myASN` makes the session iBGP."""
     peer_asn_from: Annotated[FromNode | None, Field(alias="peerASNFrom")] = None
     """In place of `peerASN`: each node knows that of its router, so that one object serves every rack."""
-    peer_address: HostText | None = None
-    """The address of the router."""
+    peer_address: RouterText | None = None
+    """The address of the router; a link-local one needs `sourceInterface`."""
     peer_address_from: AddressFromNode | None = None
     """In place of `peerAddress`: each node knows its router, so that one object serves every rack."""
     peer_port: Annotated[int, Field(strict=True, ge=1, le=65535)] = 179
-    """The TCP port on which the router listens."""
+    """The TCP port on which the router listens; unset means 179."""
     source_address: HostText | None = None
     """The local address of the session; unset leaves it to the node's routing table."""
     source_interface: InterfaceName | None = None
@@ -131,23 +164,28 @@ class BGPPeerSpec(Model):
             )
         ),
     ] = 90
-    """How long the session outlives silence, such as 90 or 90s; keepalives go out three times as often."""
+    """How long the session outlives silence, such as 30 or 1m30s; keepalives go out three times as often. Unset means
+    90."""
     password_secret_ref: SecretReference | None = None
     """Where the key of the session's TCP MD5 signatures (RFC 2385) stands; unset means none."""
     ebgp_multi_hop: Flag = False
-    """Whether the router may be more than one hop away."""
+    """Whether the router may be more than one hop away; unset means no."""
     ttl_security: Flag = False
-    """GTSM (RFC 5082): accept only what comes from a directly connected router."""
+    """GTSM (RFC 5082): accept only what comes from a directly connected router; unset means no."""
     graceful_restart: GracefulRestart = GracefulRestart()
-    """Whether traffic goes on while this node's BGP engine restarts."""
+    """Whether traffic goes on while this node's BGP engine restarts; unset means for 120 seconds."""
     families: Annotated[
         tuple[Literal["IPv4", "IPv6"], ...],
         Field(min_length=1, max_length=2, json_schema_extra=LIST_SET),
         AfterValidator(each_once),
     ] = ("IPv4", "IPv6")
-    """Which families the session carries."""
+    """Which families the session carries; unset means both."""
     next_hop: HostText | None = None
-    """Next hop of the prefixes of its own family, in place of the node's address."""
+    """Next hop of the prefixes of its own family, in place of the node's address; with `extendedNextHop` an IPv6 one is
+    that of IPv4 prefixes too."""
+    extended_next_hop: Flag = False
+    """Over IPv6, tell IPv4 prefixes with IPv6 next hops (RFC 8950), for nodes without an IPv4 address that the router
+    can reach. The router must agree, or these prefixes are held back. Unset means no."""
     node_selectors: LabelSelectors = ()
     """The nodes that open this session; unset means all."""
 
@@ -158,15 +196,20 @@ class BGPPeerSpec(Model):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "BGPPeerSpec":
-        wrong = [(field, message) for is_wrong, field, message in self._mistakes() if is_wrong]
+        wrong = self.mistakes()
         if wrong:
             raise several("BGPPeerSpec", wrong)
         return self
 
-    def _mistakes(self) -> Iterator[tuple[bool, str, str]]:
+    def mistakes(self) -> list[tuple[str, str]]:
+        """Return which fields do not fit the others, each with a sentence; of a valid spec none."""
+        return [(field, message) for is_wrong, field, message in self._possible_mistakes() if is_wrong]
+
+    def _possible_mistakes(self) -> Iterator[tuple[bool, str, str]]:
         """Yield what could be wrong, whether it is, and in which field."""
-        yield (self.my_asn is None) == (self.my_asn_from is None), "myASN", _EITHER.format("myASN")
-        yield (self.peer_asn is None) == (self.peer_asn_from is None), "peerASN", _EITHER.format("peerASN")
+        for field, *asn in (("myASN", self.my_asn, self.my_asn_from), ("peerASN", self.peer_asn, self.peer_asn_from)):
+            is_left = self.template is not None and asn == [None, None]
+            yield (asn[0] is None) == (asn[1] is None) and not is_left, field, _EITHER.format(field)
         both = (self.peer_address, self.peer_address_from)
         yield (both[0] is None) == (both[1] is None), "peerAddress", _EITHER.format("peerAddress")
         yield bool(self.router_id and self.router_id_from), "routerID", _EITHER.format("routerID")
@@ -177,11 +220,14 @@ class BGPPeerSpec(Model):
         if source and both[1] and both[1].default_gateway:
             wrong = source != VERSIONS[both[1].default_gateway]
             yield wrong, "sourceAddress", "must be of the same family as the default gateway"
+        link_local = both[0] is not None and is_link_local(ip_address(both[0]))
+        yield link_local and not self.source_interface and not self.template, "peerAddress", _WITHOUT_INTERFACE
         message = "is for directly connected peers: set either it or ebgpMultiHop"
         yield self.ttl_security and self.ebgp_multi_hop, "ttlSecurity", message
         same = self.my_asn is not None and self.my_asn == self.peer_asn
         message = "has no meaning towards a peer in the same AS: leave it out"
         yield self.ebgp_multi_hop and same, "ebgpMultiHop", message
+        yield self.extended_next_hop and len(self.families) < len(VERSIONS), "extendedNextHop", _BOTH_FAMILIES
 
 
 class BGPPeerStatus(Model):

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from exalb.resources.common import ASN, IS_IP, IPText, Model, cel, rules
+from exalb_bgp.rib import Address
 
 RESERVED_ASNS = {23456: "AS_TRANS (RFC 6793)", 65535: "reserved (RFC 7300)", 4294967295: "reserved (RFC 7300)"}
 
@@ -29,6 +30,34 @@ AssignableASN = Annotated[
         )
     ),
 ]
+
+
+def is_link_local(address: Address) -> bool:
+    """Tell whether an address is an IPv6 link-local one, which holds on one interface only (RFC 4291 §2.5.6)."""
+    return address.version == 6 and address.is_link_local
+
+
+def _is_router(text: str) -> str:
+    address = ip_address(text)
+    if address.is_multicast or address.is_unspecified or text == "255.255.255.255":
+        raise ValueError(f"{text!r}: must be a unicast address")
+    return text
+
+
+RouterText = Annotated[
+    IPText,
+    AfterValidator(_is_router),
+    Field(
+        json_schema_extra=rules(
+            IS_IP,
+            cel(
+                "!isIP(self) || ip(self).isGlobalUnicast() || ip(self).isLoopback() || ip(self).isLinkLocalUnicast()",
+                "must be a unicast address",
+            ),
+        )
+    ),
+]
+"""The address of a router, which may be a link-local one."""
 
 
 def _is_router_id(text: str) -> str:
