@@ -41,9 +41,13 @@ def resolve(attributes: Attributes, hop: Address, session: Session) -> Attribute
     )
 
 
+_WIDEST = 0xFFFFFF00
+"""The largest 32-bit float below 2**32: link bandwidth in bytes per second that ExaBGP can still send."""
+
+
 def _on_wire(community: ExtendedCommunity) -> ExtendedCommunity:
-    """Give link bandwidth the precision of its 32-bit float, and an AS number that fits."""
+    """Give link bandwidth the precision of its 32-bit float, no more than ExaBGP takes, and an AS number that fits."""
     if community.kind is not ExtendedKind.LINK_BANDWIDTH:
         return community
-    (value,) = struct.unpack("!f", struct.pack("!f", community.value))
+    (value,) = struct.unpack("!f", struct.pack("!f", min(community.value, _WIDEST)))
     return community._replace(asn=community.asn if community.asn <= 0xFFFF else AS_TRANS, value=int(value))

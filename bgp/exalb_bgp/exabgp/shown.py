@@ -19,17 +19,20 @@ _KINDS = {
     0x0003: ExtendedKind.ROUTE_ORIGIN,
     0x4004: ExtendedKind.LINK_BANDWIDTH,
 }
+_CODES = {kind.value: code for code, kind in _KINDS.items()}
+STRANGE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, struct.error)
+"""What comes of reading what ExaBGP did not write, beside ValueError itself."""
 
 
 def shown(attributes: Mapping[str, Any], next_hop: Address) -> Attributes:
     """Return the attributes as on the wire; what ExaLB never sends is left out.
 
-    Raises ValueError for what ExaBGP would not show.
+    Raises ValueError or one of STRANGE for what ExaBGP would not show.
     """
     return Attributes(
         next_hop=next_hop,
-        local_pref=attributes.get("local-preference"),
-        med=attributes.get("med"),
+        local_pref=_optional(attributes.get("local-preference")),
+        med=_optional(attributes.get("med")),
         as_path_prepend=sum(len(segment["value"]) for segment in attributes.get("as-path", {}).values()),
         communities=tuple(sorted(map(_community, attributes.get("community", ())))),
         large_communities=tuple(sorted(map(_large, attributes.get("large-community", ())))),
@@ -37,29 +40,45 @@ def shown(attributes: Mapping[str, Any], next_hop: Address) -> Attributes:
     )
 
 
+def number(told: object) -> int:
+    """Return what must be a number; raises TypeError."""
+    if not isinstance(told, int):
+        raise TypeError("no number")
+    return told
+
+
+def text(told: object) -> str:
+    """Return what must be a text; raises TypeError."""
+    if not isinstance(told, str):
+        raise TypeError("no text")
+    return told
+
+
+def _optional(told: object) -> int | None:
+    return None if told is None else number(told)
+
+
 def _community(shown_as: str | list[int]) -> Community:
     if isinstance(shown_as, str):
         return _NAMES[shown_as] if shown_as in _NAMES else Community(*map(int, shown_as.split(":")))
-    return Community(*shown_as)
+    return Community(*map(number, shown_as))
 
 
 def _large(shown_as: str | list[int]) -> LargeCommunity:
-    return LargeCommunity(*map(int, shown_as.split(":") if isinstance(shown_as, str) else shown_as))
+    return LargeCommunity(*map(int, shown_as.split(":")) if isinstance(shown_as, str) else map(number, shown_as))
 
 
 def _extended(shown_as: Iterable[str | Mapping[str, Any]]) -> tuple[ExtendedCommunity, ...]:
-    numbers = (_octets(one) if isinstance(one, str) else one["value"].to_bytes(8) for one in shown_as)
+    numbers = (_octets(one) if isinstance(one, str) else number(one["value"]).to_bytes(8) for one in shown_as)
     return tuple(sorted((_kind(octets) for octets in numbers), key=str))
 
 
-def _octets(text: str) -> bytes:
+def _octets(words: str) -> bytes:
     """Return the octets of `0x…`, or of `target:asn:number` and `origin:asn:number`, the number maybe dotted."""
-    if text.startswith("0x"):
-        return bytes.fromhex(text[2:])
-    kind, asn, value = text.split(":")
-    number = int(IPv4Address(value)) if "." in value else int(value)
-    code = next(code for code, known in _KINDS.items() if known.value == kind)
-    return struct.pack("!HHI", code, int(asn), number)
+    if words.startswith("0x"):
+        return bytes.fromhex(words[2:])
+    kind, asn, value = words.split(":")
+    return struct.pack("!HHI", _CODES[kind], int(asn), int(IPv4Address(value)) if "." in value else int(value))
 
 
 def _kind(octets: bytes) -> ExtendedCommunity:

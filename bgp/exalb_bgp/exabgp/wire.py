@@ -8,7 +8,7 @@ from typing import Any
 
 from exalb_bgp import events
 from exalb_bgp.engine import bare
-from exalb_bgp.exabgp.shown import shown
+from exalb_bgp.exabgp.shown import STRANGE, number, shown, text
 from exalb_bgp.rib import Address, Attributes, Prefix
 from exalb_bgp.session import Family, State
 from exalb_bgp.steps import Announce, EndOfRib, Replay, Restart, Step, Withdraw
@@ -69,7 +69,7 @@ def event(line: str) -> events.Event | None:
         message = json.loads(line)
         body = message.get("neighbor")
         return None if body is None else _event(message["type"], body)
-    except (AttributeError, LookupError, TypeError) as error:
+    except STRANGE as error:
         raise ValueError("a line that is no event of ExaBGP") from error
 
 
@@ -94,7 +94,7 @@ def _event(kind: str, body: Mapping[str, Any]) -> events.Event | None:
 def _state(peer: Address, body: Mapping[str, Any]) -> events.Event | None:
     if body["state"] == "up":
         return events.Established(peer)
-    return events.Closed(peer, body["reason"]) if body["state"] == "down" else None
+    return events.Closed(peer, text(body["reason"])) if body["state"] == "down" else None
 
 
 def _negotiated(peer: Address, body: Mapping[str, Any]) -> events.Negotiated:
@@ -111,13 +111,13 @@ def _notification(peer: Address, body: Mapping[str, Any]) -> events.Notified:
     """Read a NOTIFICATION: one that was sent comes parsed, a received one as its octets."""
     if "notification" in body:
         told = body["notification"]
-        return events.Notified(peer, True, told["code"], told["subcode"], _octets(told["data"]))
+        return events.Notified(peer, True, number(told["code"]), number(told["subcode"]), _octets(told["data"]))
     octets = _octets(body["message"]["body"])
     return events.Notified(peer, False, octets[0], octets[1], octets[2:])
 
 
-def _octets(text: str) -> bytes:
-    return bytes.fromhex(text.removeprefix("0x"))
+def _octets(digits: str) -> bytes:
+    return bytes.fromhex(digits.removeprefix("0x"))
 
 
 def _capabilities(body: bytes) -> set[int]:
@@ -152,13 +152,16 @@ def _update(peer: Address, message: Mapping[str, Any]) -> events.Event | None:
     return events.Updated(peer, announced, withdrawn)
 
 
-def _prefixes(texts: Iterable[str]) -> tuple[Prefix, ...]:
-    return tuple(ip_network(text) for text in texts)
+def _prefixes(told: Iterable[str]) -> tuple[Prefix, ...]:
+    return tuple(ip_network(text(prefix)) for prefix in told)
 
 
 def snapshots(line: str) -> list[events.Snapshot]:
-    """Read the answer to `show neighbor json`."""
-    return [_snapshot(entry) for entry in json.loads(line)]
+    """Read the answer to `show neighbor json`; raises ValueError as `event` does."""
+    try:
+        return [_snapshot(entry) for entry in json.loads(line)]
+    except STRANGE as error:
+        raise ValueError("a line that shows no neighbors of ExaBGP") from error
 
 
 def _snapshot(entry: Mapping[str, Any]) -> events.Snapshot:
@@ -169,14 +172,20 @@ def _snapshot(entry: Mapping[str, Any]) -> events.Snapshot:
         local_address=None if local == "None" else ip_address(local),
         families=frozenset(_FAMILIES[name] for name in entry["families"] if name in _FAMILIES),
         graceful_restart=bool(entry["peer"]["capabilities"]["graceful-restart"]),
-        updates_sent=entry["messages"]["sent"]["update"],
+        updates_sent=number(entry["messages"]["sent"]["update"]),
         lasted=timedelta(seconds=entry["duration"] if entry["state"] == "up" else 0),
     )
 
 
 def held(line: str) -> tuple[Address, Prefix, Attributes]:
-    """Read one line of `show adj-rib out json` in its second format: a route that ExaBGP holds for a peer."""
-    entry = json.loads(line)
-    nlri = entry["route"]["nlri"]
-    attributes = shown(entry["route"]["attributes"], ip_address(nlri["nexthop"]))
-    return bare(ip_address(entry["peer"]["address"])), ip_network(nlri["prefix"]), attributes
+    """Read a route that ExaBGP holds for a peer, a line of `show adj-rib out json` in its second format.
+
+    Raises ValueError as `event` does.
+    """
+    try:
+        entry = json.loads(line)
+        nlri = entry["route"]["nlri"]
+        attributes = shown(entry["route"]["attributes"], ip_address(nlri["nexthop"]))
+        return bare(ip_address(entry["peer"]["address"])), ip_network(nlri["prefix"]), attributes
+    except STRANGE as error:
+        raise ValueError("a line that shows no route of ExaBGP") from error

@@ -1,9 +1,10 @@
-"""The other end of `reading.parse`: a program that reads with ExaBGP's parser and tells what it understood."""
+"""The other end of `reading.Reader`: a program that reads with ExaBGP's parser and tells what it understood."""
 
 import json
 import sys
 from typing import Any
 
+from exabgp.bgp.neighbor import NeighborTemplate
 from exabgp.configuration.configuration import Configuration
 from exabgp.environment import getenv
 from exabgp.logger import log
@@ -28,12 +29,20 @@ def _neighbor(neighbor: Any) -> dict[str, Any]:
     told["nexthops"] = [f"{afi} {safi} {hop}" for afi, safi, hop in neighbor.nexthops()]
     told["capability"] = {name: neighbor["capability"][name] for name in ("route-refresh", "graceful-restart")}
     told["api"] = sorted(name for name, helpers in neighbor.api.items() if helpers)
+    told["shown"] = NeighborTemplate.configuration(neighbor, with_changes=False).splitlines()
     return told
 
 
-def _routes(text: str) -> Any:
+def _command(text: str) -> dict[str, Any]:
+    """Tell which of ExaBGP's commands this is, whom it is about, and which routes it carries."""
+    registered = (name for name in API.functions if name == text or text.endswith(f" {name}") or f"{name} " in text)
+    neighbors, command = extract_neighbors(text)
+    name = next(registered, "")
+    return {"name": name, "neighbors": neighbors, "routes": _routes(command) if name.endswith("attributes") else []}
+
+
+def _routes(command: str) -> Any:
     api = API(object())
-    _, command = extract_neighbors(text)
     changes = api.api_attributes(command, [])
     if not changes:
         return str(api.configuration.tokeniser.error) or "no route"
@@ -41,13 +50,14 @@ def _routes(text: str) -> Any:
 
 
 def main() -> None:
-    """Read one request from standard input, and answer it on standard output."""
+    """Read requests from standard input, a line each, and answer each with a line."""
     environment = getenv()
     environment.log.enable = False
     log.init(environment)
-    configurations, commands = json.load(sys.stdin)
-    told = {text: _neighbors(text) for text in configurations} | {text: _routes(text) for text in commands}
-    json.dump(told, sys.stdout)
+    for line in sys.stdin:
+        configurations, commands = json.loads(line)
+        told = {text: _neighbors(text) for text in configurations} | {text: _command(text) for text in commands}
+        print(json.dumps(told), flush=True)
 
 
 if __name__ == "__main__":

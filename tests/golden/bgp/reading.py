@@ -5,23 +5,44 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 READER = Path(__file__).with_name("exabgp_reader.py")
 
 
-def parse(configurations: Sequence[str], commands: Sequence[str]) -> dict[str, Any]:
-    """Return what ExaBGP understands: by text, the neighbors of a configuration and the routes of a command.
+class Reader:
+    """ExaBGP's parser, while a `with` block lasts."""
 
-    What it does not take has a string instead: its complaint.
-    """
-    told = subprocess.run(
-        [sys.executable, str(READER)],
-        input=json.dumps([list(configurations), list(commands)]),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    understood: dict[str, Any] = json.loads(told.stdout)
-    return understood
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(READER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the parser's process."""
+        self._process.communicate(timeout=60)
+
+    def parse(self, configurations: Sequence[str], commands: Sequence[str]) -> dict[str, Any]:
+        """Return what ExaBGP understands: by text, the neighbors of a configuration and the meaning of a command.
+
+        What it does not take has a string instead: its complaint.
+        """
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps([list(configurations), list(commands)]) + "\n")
+        self._process.stdin.flush()
+        understood: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return understood
+
+
+def parse(configurations: Sequence[str], commands: Sequence[str]) -> dict[str, Any]:
+    """Read once; see `Reader.parse`."""
+    with Reader() as reader:
+        return reader.parse(configurations, commands)

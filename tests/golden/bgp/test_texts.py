@@ -70,7 +70,7 @@ def test_exabgp_means_what_the_step_says() -> None:
     steps = [step for step in STEPS if isinstance(step, Announce | Withdraw)]
     told = parse([], [wire.command(step) for step in steps])
     for step in steps:
-        routes = told[wire.command(step)]
+        routes = told[wire.command(step)]["routes"]
         assert isinstance(routes, list), f"{wire.command(step)}: {routes}"
         assert [ip_network(route["prefix"]) for route in routes] == list(step.prefixes)
         if isinstance(step, Announce):
