@@ -1,7 +1,6 @@
 """Drives ExaBGP through its relay: brings its sessions and tables to the goal, and reads back what is."""
 
 import asyncio
-import os
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
@@ -11,6 +10,7 @@ import structlog
 from exalb_bgp import events
 from exalb_bgp.engine import Engine
 from exalb_bgp.exabgp import config, wire
+from exalb_bgp.exabgp.door import Door
 from exalb_bgp.exabgp.link import Link, RefusedError, until
 from exalb_bgp.exabgp.local import located
 from exalb_bgp.exabgp.reload import Reloader
@@ -38,6 +38,7 @@ class ExaBGPDriver:
         self._settings = settings
         self._engine = Engine()
         self._reloader = Reloader(settings, self._engine)
+        self._door = Door(settings.socket, self._serve)
         self._goal: Speaker | None = None
         self._applied = asyncio.Event()
         self._link: Link | None = None
@@ -80,18 +81,13 @@ class ExaBGPDriver:
     async def run(self) -> None:
         """Drive until cancelled; ExaBGP keeps its sessions and routes. Raises OSError when it cannot listen."""
         await self._applied.wait()
-        self._settings.socket.unlink(missing_ok=True)
-        before = os.umask(0o177)
-        try:
-            server = await asyncio.start_unix_server(self._serve, self._settings.socket)
-        finally:
-            os.umask(before)
+        await self._door.open()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._reloader.run(self._refused, self._turn))
                 tasks.create_task(self._watch())
         finally:
-            server.close()
+            self._door.close()
             if self._link is not None:
                 self._link.close()
             if self._serving:
@@ -169,10 +165,20 @@ class ExaBGPDriver:
             _LOG.warning("exabgp_refused", step=type(step).__name__, peer=str(step.session.peer_address))
         self._engine.answered(step, done)
 
+    async def _open_again(self) -> None:
+        """Listen anew: somebody removed the socket, and the next relay would find nobody."""
+        try:
+            await self._door.open()
+            _LOG.warning("api_socket_was_removed", remedy="made it anew")
+        except OSError as error:
+            _LOG.error("api_socket_cannot_be_made", error=str(error))
+
     async def _watch(self) -> None:
         """Give up on what ExaBGP did not confirm although it answered everything and says nothing more."""
         while True:
             await asyncio.sleep(_SILENCE / 2)
+            if self._door.missing:
+                await self._open_again()
             silence, link = monotonic() - self._heard, self._link
             if link is None:
                 continue

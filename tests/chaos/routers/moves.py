@@ -15,7 +15,7 @@ from tests.router.world import NODE, OTHER
 PROCESSES = ("driver", "relay", "exabgp")
 CHANGES: Mapping[str, Callable[[Random, Session], Any]] = {
     "hold_time": lambda random, _: random.choice((3, 9, 90)),
-    "graceful_restart": lambda random, _: random.choice((None, 8)),
+    "graceful_restart": lambda random, _: random.choice((None, 5)),
     "families": lambda random, _: random.choice((frozenset(Family), frozenset({Family.IPV4}))),
     "router_id": lambda random, _: IPv4Address(f"10.77.0.{random.choice((11, 12))}"),
     "source_interface": lambda random, _: random.choice((None, "eth0")),
@@ -24,7 +24,7 @@ CHANGES: Mapping[str, Callable[[Random, Session], Any]] = {
 """By field of a session, another value; the routers need not be told of any of them."""
 WEIGHTS = {
     "few": 20, "back and forth": 12, "many": 3, "attributes": 4, "nothing": 3,
-    "look": 14, "linger": 5,
+    "look": 14, "linger": 8,
     "clear": 5, "clear all": 1, "refresh": 7, "pull the cable": 2, "restart the router": 1,
     "kill": 5, "kill the supervisor": 1, "halt": 4, "cut": 4, "remove the socket": 1,
     "remove the session": 3, "change the session": 5,

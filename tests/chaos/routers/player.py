@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from exalb_bgp.speaker import Speaker
@@ -17,6 +18,8 @@ from tests.lab.wait import TooLateError, until
 from tests.router.world import OTHER, World
 
 COMMANDS = {"relay": "relay.py", "exabgp": "exabgp server"}
+PATIENCE = 30.0
+"""Seconds that the supervisor may take to start an ExaBGP that was killed often."""
 MOMENT = 1.0
 """Seconds that a move lets pass at most, for things to take their course."""
 
@@ -28,6 +31,7 @@ class Player:
         self.world = world
         self._engine = world.engine
         self._halted: dict[str, int] = {}
+        self._killed: set[int] = set()
         self._unplugged: set[str] = set()
         self._driving = True
         self._goal = Speaker()
@@ -69,6 +73,12 @@ class Player:
             self._plug(router)
         self._start_driver()
         self._want((self._goal,))
+        for process in COMMANDS:  # or a rest could be over before anybody noticed
+            until(f"{process} runs again", partial(self._runs_again, process), seconds=PATIENCE)
+
+    def _runs_again(self, process: str) -> bool:
+        pid = self._pid(process)
+        return pid != 0 and pid not in self._killed
 
     def _want(self, goals: tuple[Speaker, ...]) -> None:
         for goal in goals:
@@ -104,12 +114,13 @@ class Player:
             peer.router.refresh(self.world.node_address(peer))
 
     def _pull(self, router: str) -> None:
+        """Take the router off the switch; its link stays up, or FRR would forget the link's own IPv6 address."""
         self._unplugged.add(router)
-        self.world.fabric.link(router, up=False)
+        self.world.fabric.ip(f"link set {router} nomaster")
 
     def _plug(self, router: str) -> None:
         self._unplugged.discard(router)
-        self.world.fabric.link(router, up=True)
+        self.world.fabric.ip(f"link set {router} master br0")
 
     def _restart(self, kind: str) -> None:
         router = self._router(kind)
@@ -121,6 +132,7 @@ class Player:
             self._driving = False
             self._engine.kill_driver()
         elif pid := self._pid(process):
+            self._killed.add(pid)
             _signal(pid, signal.SIGKILL)
 
     def _start_driver(self) -> None:

@@ -1,7 +1,7 @@
 """One walk: moves as a seed draws them, a rest after every few, and a trace for whoever wants to know what happened."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.chaos.routers import rest
 from tests.chaos.routers.moves import Itinerary
@@ -10,6 +10,10 @@ from tests.lab.wait import TooLateError
 from tests.router.world import World
 
 BETWEEN_RESTS = 8
+LONG_REST = 6
+"""Every sixth rest waits for GoBGP too."""
+RESTART_TIME = 5
+"""Seconds that a router keeps the routes of a session that went with its ExaBGP, and does not come back."""
 
 
 @dataclass(slots=True)
@@ -29,7 +33,7 @@ class AstrayError(AssertionError):
 def walk(world: World, seed: int, steps: int) -> Figures:
     """Walk; AstrayError on a mismatch, with the command that walks the same way again."""
     figures, trace, began = Figures(), list[str](), time.monotonic()
-    plain = {name: peer.session for name, peer in world.peers.items()}
+    plain = {name: replace(peer.session, graceful_restart=RESTART_TIME) for name, peer in world.peers.items()}
     itinerary = Itinerary(seed, plain, tuple(router.kind for router in world.routers))
     player = Player(world)
     player.begin(itinerary.goal)
@@ -43,8 +47,9 @@ def walk(world: World, seed: int, steps: int) -> Figures:
             itinerary.rest()
             player.mend()
             trace.append(f"{time.monotonic() - began:7.2f} s  rest")
-            figures.routes += rest.check(world)
             figures.rests += 1
+            patient = figures.rests % LONG_REST == 0 or figures.steps == steps
+            figures.routes += rest.check(world, patient=patient)
     except TooLateError as error:
         way = "\n".join(trace[-3 * BETWEEN_RESTS :])
         raise AstrayError(

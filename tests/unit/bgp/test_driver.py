@@ -71,3 +71,13 @@ async def test_an_api_that_went_wrong_is_read_anew(settings: EngineSettings, lin
             await exabgp.asked("reset", times=2)
             await driver.settled()
         assert exabgp.commands.count("reload") == 1
+
+
+async def test_a_socket_that_was_removed_is_made_anew(settings: EngineSettings) -> None:
+    async with driving(settings) as driver, asyncio.timeout(20):
+        async with FakeExaBGP(settings).running():
+            await driver.settled()
+            settings.socket.unlink()
+        async with FakeExaBGP(settings).running() as another:
+            await another.asked("reset")
+            await driver.settled()
