@@ -106,6 +106,7 @@ RESOURCES = (
         (
             Column("Address", ".spec.peerAddress"),
             Column("ASN", ".spec.peerASN", "integer"),
+            Column("Template", ".spec.template", wide=True),
             Column("Sessions", ".status.sessions"),
             *READY,
             AGE,
