@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from typing import Any
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from exalb_bgp.engine import Engine
@@ -99,8 +99,11 @@ def spoilt(draw: st.DrawFn, *lines: str) -> str:
     return text[:end] + draw(st.sampled_from(["", "\r", text, "\x00"])) + (text[start:] if start is not None else "")
 
 
+@settings(max_examples=max(400, settings().max_examples))
 @given(spoilt(*EVENTS) | st.text())
 @example(BOTTOMLESS)
+@example(line("notification", direction="send", notification={"code": [], "subcode": 2, "data": "0x", "message": ""}))
+@example(sent({"update": {"attribute": {"extended-community": [{"value": 1 << 64}]}, "announce": ANNOUNCED}}))
 @example(HUGE)
 @example("9" * 5000)
 def test_a_line_tells_an_event_or_nothing_or_is_no_event(text: str) -> None:
@@ -120,6 +123,8 @@ def test_a_line_tells_an_event_or_nothing_or_is_no_event(text: str) -> None:
 
 @given(spoilt(HELD) | st.text())
 @example(BOTTOMLESS)
+@example(HELD.replace("origin:65001:0.0.0.5", "0x40"))
+@example(HELD.replace("origin", "soo"))
 def test_a_route_that_is_held_is_read_or_is_none(text: str) -> None:
     try:
         hash(wire.held(text))

@@ -16,6 +16,8 @@ HOSTILE = [
     "eth0\nshutdown",
     "eth0 # the rest",
     "eth0;md5-password",
+    "eth0#mtu",
+    'eth0"',
     "}",
     "[ 64512:1 ]",
     "shutdown ",
