@@ -4,12 +4,15 @@ import functools
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from pathlib import Path
 from typing import Any
 
+from exalb_bgp.exabgp import wire
+from exalb_bgp.exabgp.settings import EngineSettings
 from exalb_bgp.session import SessionStatus
 from exalb_bgp.speaker import Speaker, SpeakerStatus
 from tests.lab.network import Namespace, as_user
@@ -18,6 +21,8 @@ from tests.router.frames import Apply, Settle, Settled, read, write
 
 USER = 65532
 """The uid and gid of ExaLB's own image."""
+PATIENCE = 60
+"""Seconds in which the relay must call."""
 ROOT = Path(__file__).parents[2]
 STARTS_ITSELF = """
 import subprocess, sys
@@ -99,8 +104,9 @@ class Engine:
         return until(f"{command} runs", lambda: next(iter(self.find(command)), 0), seconds=10)
 
     def find(self, command: str) -> list[int]:
-        """List the processes of the node with these words in their command lines."""
-        return [pid for pid in self.node.pids() if command.encode() in _command_line(pid)]
+        """List the processes of the node with these words in their command lines, without their children."""
+        found = [pid for pid in self.node.pids() if command.encode() in _command_line(pid)]
+        return [pid for pid in found if _parent(pid) not in found]
 
     def apply(self, goal: Speaker) -> None:
         """Give the driver a new goal."""
@@ -112,6 +118,24 @@ class Engine:
         self._send(Settle(number))
         until("the driver settled", lambda: self._settled.number >= number, seconds=seconds, every=0.02)
         return self._settled.status
+
+    def ask(self, command: str) -> list[str]:
+        """Ask ExaBGP itself, in place of the driver, and return the lines of its answer; a new driver starts then."""
+        self.kill_driver()
+        path = EngineSettings(self.directory).socket
+        path.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX) as server:
+            server.settimeout(PATIENCE)
+            server.bind(str(path))
+            path.chmod(0o666)  # the relay is an ordinary user's, and this is not
+            server.listen()
+            connection, _ = server.accept()
+            with connection, connection.makefile("rw") as lines:
+                lines.write(f"{command}\n")
+                lines.flush()
+                told = [line.rstrip("\n") for line in iter(lines.readline, f"{wire.DONE}\n")]
+        self.start_driver()
+        return [line for line in told if not line.startswith(wire.EVENT)]
 
     def session(self, name: str) -> SessionStatus:
         """Return what the driver told last of one session."""
@@ -161,6 +185,14 @@ def _command_line(pid: int) -> bytes:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
     except (FileNotFoundError, ProcessLookupError):
         return b""
+
+
+def _parent(pid: int) -> int:
+    """Return a process's parent; 0 for a process that ended meanwhile."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 def _environment() -> dict[str, str]:

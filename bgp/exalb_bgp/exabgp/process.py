@@ -134,11 +134,20 @@ async def _watch(process: asyncio.subprocess.Process) -> None:
 
 
 def _has_children(pid: int) -> bool:
-    """Tell whether a process has children; a process that is gone, or a kernel that does not tell, counts as yes."""
+    """Tell whether a process has living children; one that is gone, or a kernel that does not tell, counts as yes."""
     try:
-        return bool(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:
         return True
+    return any(map(_lives, children))
+
+
+def _lives(pid: str) -> bool:
+    """Tell whether a process runs; an ended one is listed until its parent asks for it, which a stuck one never does."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def _turns(pid: int) -> int | None:
