@@ -27,6 +27,7 @@ class Engine:
     """Folds events and answers into one picture, and tells which steps lead to the goal."""
 
     def __init__(self) -> None:
+        self._goal = Speaker()
         self._names: dict[Address, str] = {}
         self._wanted: dict[str, int] = {}
         self._problems: Mapping[str, str] = {}
@@ -35,7 +36,7 @@ class Engine:
 
     def desire(self, goal: Speaker, problems: Mapping[str, str]) -> None:
         """Take a new goal. Sessions in `problems` stay closed; those that went are emptied first."""
-        self._problems = problems
+        self._goal, self._problems = goal, problems
         self._wanted = {name: len(goal.ribs.get(name, _NOTHING)) for name in goal.sessions}
         self._names = {
             bare(session.peer_address): name for name, session in goal.sessions.items() if name not in problems
@@ -49,7 +50,17 @@ class Engine:
             self._statuses.setdefault(address, words.started(session))
             if _identity(session) != _identity(adjacency.session) and not adjacency.established:
                 adjacency.forget()
-            adjacency.desire(session, goal.ribs.get(name, _NOTHING))
+            self._aim(address)
+
+    def _aim(self, address: Address) -> None:
+        """Give a peer its part of the goal; one that is to be called from another address is emptied first.
+
+        To the peer that is another neighbour, and it would keep what the first one told it for its restart time.
+        """
+        if name := self._names.get(address):
+            adjacency, session = self._adjacencies[address], self._goal.sessions[name]
+            moves = _moves(adjacency, session)
+            adjacency.desire(session, _NOTHING if moves else self._goal.ribs.get(name, _NOTHING))
 
     def sessions(self, patient: bool = True) -> list[Session]:
         """Return the sessions that shall run: the goal's, and while `patient` those that are being emptied."""
@@ -61,9 +72,11 @@ class Engine:
 
     @property
     def emptying(self) -> bool:
-        """Whether a session that is no longer desired is not yet empty."""
+        """Whether a session that is no longer desired, or from another address, is not yet empty."""
         return any(
-            self._emptying(adjacency) for address, adjacency in self._adjacencies.items() if address not in self._names
+            self._emptying(adjacency)
+            for address, adjacency in self._adjacencies.items()
+            if address not in self._names or _moves(adjacency, adjacency.session)
         )
 
     @staticmethod
@@ -107,6 +120,8 @@ class Engine:
                 adjacency.forget()
             case Closed():
                 adjacency.close()
+        if isinstance(event, Established | Closed):
+            self._aim(event.peer)
         self._statuses[event.peer] = words.observe(self._statuses[event.peer], adjacency.session, event, now)
 
     def adopt(self, snapshots: Iterable[Snapshot], held: Held, now: datetime) -> None:
@@ -128,6 +143,7 @@ class Engine:
             else:
                 adjacency.held = table
             self._statuses[address] = words.adopted(old, adjacency.session, snapshot, now)
+            self._aim(address)
 
     def steps(self) -> Iterator[Step]:
         """Yield what shall be done next, for every peer; what is yielded counts as under way."""
@@ -166,6 +182,12 @@ class Engine:
             sent = self._adjacencies[address].sent
             told[name] = replace(self._statuses[address], wanted=self._wanted[name], sent=sent)
         return SpeakerStatus(connected, told)
+
+
+def _moves(adjacency: Adjacency, session: Session) -> bool:
+    """Tell whether the session that is up has another address at this end than it shall have."""
+    now, then = adjacency.local_address, session.local_address
+    return adjacency.established and now is not None and then is not None and bare(now) != bare(then)
 
 
 def _identity(session: Session) -> tuple[object, ...]:

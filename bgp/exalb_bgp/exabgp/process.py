@@ -143,7 +143,7 @@ def _has_children(pid: int) -> bool:
 
 
 def _lives(pid: str) -> bool:
-    """Tell whether a process runs; an ended one is listed until its parent asks for it, which a stuck one never does."""
+    """Tell whether a process runs; an ended one is listed until its parent asks for it, which a stuck one does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:

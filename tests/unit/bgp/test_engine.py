@@ -1,0 +1,68 @@
+"""All sessions of a speaker together: what happens when one of them is to be another."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from ipaddress import IPv4Address, ip_network
+
+from exalb_bgp.engine import Engine
+from exalb_bgp.events import Closed, Established, Negotiated, Updated
+from exalb_bgp.paths import resolve
+from exalb_bgp.rib import Attributes, Rib
+from exalb_bgp.session import Family, Session
+from exalb_bgp.speaker import Speaker
+from exalb_bgp.steps import Announce, Step, Withdraw
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+HERE, THERE, PEER = IPv4Address("10.77.0.11"), IPv4Address("10.77.0.12"), IPv4Address("10.77.0.100")
+SESSION = Session("tor", PEER, 64512, 64513, HERE, local_address=HERE, families=frozenset({Family.IPV4}))
+MOVED = replace(SESSION, local_address=THERE)
+PREFIX = ip_network("198.51.100.1/32")
+TABLE: Rib = {PREFIX: Attributes(med=1)}
+
+
+def told(session: Session = SESSION) -> Engine:
+    """Return an engine whose peer was told the table, from the first address."""
+    engine = Engine()
+    engine.desire(Speaker({"tor": session}, {"tor": TABLE}), {})
+    establish(engine, HERE)
+    (step,) = steps(engine)
+    engine.answered(step, True)
+    engine.fold(Updated(PEER, ((resolve(TABLE[PREFIX], HERE, session), (PREFIX,)),)), NOW)
+    return engine
+
+
+def establish(engine: Engine, local: IPv4Address) -> None:
+    engine.fold(Negotiated(PEER, local, frozenset({Family.IPV4}), False), NOW)
+    engine.fold(Established(PEER), NOW)
+
+
+def steps(engine: Engine) -> list[Step]:
+    return [step for step in engine.steps() if isinstance(step, Announce | Withdraw)]
+
+
+def test_a_session_is_emptied_before_it_comes_from_another_address() -> None:
+    """The peer would keep the routes of the first address for its restart time (RFC 4724)."""
+    engine = told()
+    engine.desire(Speaker({"tor": MOVED}, {"tor": TABLE}), {})
+    assert steps(engine) == [Withdraw(MOVED, (PREFIX,))]
+    assert engine.emptying
+    engine.fold(Updated(PEER, withdrawn=(PREFIX,)), NOW)
+    assert not engine.emptying
+    engine.desire(Speaker({"tor": MOVED}, {"tor": dict(TABLE)}), {})
+    assert steps(engine) == [], "the session of before is done with"
+    engine.fold(Closed(PEER, "stop, message [removed]"), NOW)
+    establish(engine, THERE)
+    assert steps(engine) == [Announce(MOVED, resolve(TABLE[PREFIX], THERE, MOVED), (PREFIX,))]
+
+
+def test_an_address_that_was_chosen_already_may_be_spelt_out() -> None:
+    engine = told(replace(SESSION, local_address=None))
+    engine.desire(Speaker({"tor": SESSION}, {"tor": TABLE}), {})
+    assert (steps(engine), engine.emptying) == ([], False)
+
+
+def test_a_new_driver_empties_a_session_from_another_address_too() -> None:
+    engine = Engine()
+    engine.desire(Speaker({"tor": MOVED}, {"tor": TABLE}), {})
+    establish(engine, HERE)
+    assert steps(engine) == [], "to the peer, this is a neighbour that goes"
