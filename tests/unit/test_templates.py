@@ -31,6 +31,12 @@ class Case:
 CASES = [
     Case("the-rest-is-taken", [BASE, like()], "64512 203.0.113.2 64513", {}),
     Case("what-is-set-stays", [BASE, like(peerASN=64600)], "64512 203.0.113.2 64600", {}),
+    Case(
+        "so-does-a-no",
+        [peer("base", ttlSecurity=True), like(ttlSecurity=False, ebgpMultiHop=True)],
+        "64512 203.0.113.2 64513",
+        {},
+    ),
     Case("of-two-ways-the-peer's-own", [BASE, like(myASNFrom=ASNS)], "64700 203.0.113.2 64513", {}),
     Case("of-two-others-too", [BASE, like(peerASNFrom=ASNS)], "64512 203.0.113.2 64700", {}),
     Case(
