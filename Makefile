@@ -59,6 +59,18 @@ quick: $(VENV)/.ready ## Tests that need neither root nor network namespaces
 hunt: $(VENV)/.ready ## The laws with fresh seeds, to find new counter-examples
 	HYPOTHESIS_PROFILE=hunt $(BIN)/python -m pytest tests/laws
 
+SEED ?= $(shell echo $$RANDOM)
+STEPS ?= 300
+MINUTES ?= 60
+
+.PHONY: chaos
+chaos: $(VENV)/.ready ## One random walk over three real routers (root): SEED=123 walks it again, STEPS=300
+	@$(BIN)/python -m tests.chaos.routers --seed $(SEED) --steps $(STEPS)
+
+.PHONY: soak
+soak: $(VENV)/.ready ## Random walks one after the other for MINUTES=60 (root)
+	@$(BIN)/python -m tests.chaos.routers --steps $(STEPS) --minutes $(MINUTES)
+
 .PHONY: bench
 bench: $(VENV)/.ready ## Measure in a lab of its own; prints a table and JSON
 	@$(BIN)/python -m tests.bench

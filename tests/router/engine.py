@@ -18,6 +18,7 @@ from exalb_bgp.speaker import Speaker, SpeakerStatus
 from tests.lab.network import Namespace, as_user
 from tests.lab.wait import until
 from tests.router.frames import Apply, Settle, Settled, read, write
+from tests.router.volume import Volume
 
 USER = 65532
 """The uid and gid of ExaLB's own image."""
@@ -34,9 +35,12 @@ subprocess.run([sys.executable, "-c", "import tests.router.programs"], check=Tru
 class Engine:
     """A supervisor with its ExaBGP, and a driver, inside a node's namespace."""
 
-    def __init__(self, node: Namespace) -> None:
+    def __init__(self, node: Namespace, *, small: bool = False) -> None:
+        """Name the parts; with `small`, the directory is a volume of its own, which can be filled."""
         self.node = node
         self.directory = node.state / "engine"
+        self.volume: Volume | None = None
+        self._small = small
         self.status = SpeakerStatus()
         """What the driver told last."""
         self._supervisor: subprocess.Popen[Any] | None = None
@@ -51,6 +55,8 @@ class Engine:
         user, _ = runner()
         if user is not None:
             shutil.chown(self.directory, user, user)
+        if self._small:
+            self.volume = Volume(self.node, self.directory, user or 0)
         self._supervisor = self._run("supervise")
         self.start_driver()
 
@@ -60,6 +66,8 @@ class Engine:
         if self._supervisor:
             self._supervisor.terminate()
             self._supervisor.wait()
+        if self.volume:
+            self.volume.close()
 
     def start_driver(self) -> None:
         """Start a driver that knows nothing."""
@@ -158,9 +166,11 @@ class Engine:
         user, interpreter = runner()
         log = self.node.state / f"{program}.log"
         argv = [interpreter, "-m", "tests.router.programs", program, str(self.directory)]
+        argv = [*(as_user(user) if user is not None else []), *argv]
+        inside = self.volume.inside if self.volume else []
         with log.open("a") as output:
             kw.setdefault("stdout", output)
-            return self.node.popen(argv, user=user, cwd=ROOT, env=_environment(), stderr=output, **kw)
+            return self.node.popen([*inside, *argv], cwd=ROOT, env=_environment(), stderr=output, **kw)
 
 
 @functools.cache

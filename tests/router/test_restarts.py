@@ -182,3 +182,23 @@ def test_a_pulled_cable_costs_no_other_session(told: World, pair: list[Peer]) ->
     told.fabric.link(pair[0].router.kind, up=True)
     told.until_told(*pair, seconds=60)
     assert told.connections(but=pair) == others
+
+
+def test_without_room_for_a_configuration_routes_go_their_way(told: World, trio: list[Peer]) -> None:
+    """A session that goes waits until there is room on the volume; nothing else waits for it."""
+    gone, *others = trio
+    volume, before = told.engine.volume, told.connections(but=trio)
+    assert volume
+    volume.fill()
+    del told.sessions[gone.name]
+    told.tell(table(SIZE + 2), *others)
+    told.until_told(*others)
+    told.engine.kill_driver()
+    told.engine.start_driver()
+    told.tell(table(SIZE + 4), *others)
+    told.until_told(*others)
+    assert told.established(gone)
+    volume.free()
+    until(f"{gone.name} is closed", lambda: not told.established(gone))
+    told.until_told(*others)
+    assert told.connections(but=trio) == before

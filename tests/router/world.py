@@ -83,7 +83,7 @@ class World:
     def __post_init__(self) -> None:
         """Name what will be built."""
         self.fabric, self.node = Namespace(self.lab, "fabric"), Namespace(self.lab, "node")
-        self.engine = Engine(self.node)
+        self.engine = Engine(self.node, small=True)
 
     def build(self) -> None:
         """Lay the cables, start the routers and the engine."""

@@ -28,21 +28,27 @@ def current(settings: EngineSettings) -> str:
 
 def create(settings: EngineSettings) -> None:
     """Write a configuration without peers, unless there is one already. Raises OSError."""
+    settings.options.touch(0o600)
+    if settings.configuration.exists():
+        return
     fresh = settings.configuration.with_suffix(".empty")
     _write(fresh, config.render((), settings.helper))
     with contextlib.suppress(FileExistsError):
         settings.configuration.hardlink_to(fresh)
     fresh.unlink()
-    settings.options.touch(0o600)
 
 
 def _write(path: Path, text: str) -> None:
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        path.unlink()
+        raise
 
 
 async def accepts(settings: EngineSettings, sessions: Iterable[Session]) -> bool:

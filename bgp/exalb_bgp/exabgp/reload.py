@@ -22,6 +22,8 @@ _LOOK = 0.005
 """Seconds between two looks."""
 _PAUSE = 0.1
 """Seconds between two reloads, in which routes go their way."""
+_RETRY = 1.0
+"""Seconds between two attempts to write a configuration for which there is no room."""
 _PATIENCE = 2.0
 """Seconds that routes of a session that goes may take to be withdrawn, and that commands may take to be confirmed."""
 
@@ -61,15 +63,21 @@ class Reloader:
         while True:
             await self.due.wait()
             await until(lambda: not self._engine.emptying, _PATIENCE)
-            sessions = self._engine.sessions(patient=False)
             self.due.clear()
-            opening = self._opening(sessions)
-            if opening and await self._put([s for s in sessions if bare(s.peer_address) not in opening], turn):
-                self._engine.forget(opening)
-            if not await self._put(sessions, turn):
-                refused()
-                continue
-            turn()
+            try:
+                (turn if await self._bring(turn) else refused)()
+            except OSError as error:
+                _LOG.error("configuration_not_written", error=str(error), remedy="make room", again_in_s=_RETRY)
+                await asyncio.sleep(_RETRY)
+                self.due.set()
+
+    async def _bring(self, turn: Callable[[], None]) -> bool:
+        """Put the desired sessions in force; return False where some proved invalid. Raises OSError."""
+        sessions = self._engine.sessions(patient=False)
+        opening = self._opening(sessions)
+        if opening and await self._put([s for s in sessions if bare(s.peer_address) not in opening], turn):
+            self._engine.forget(opening)
+        return await self._put(sessions, turn)
 
     def _opening(self, sessions: list[Session]) -> set[Address]:
         """Find the changed sessions that are to be closed first, because they are not Established.

@@ -27,9 +27,10 @@ WEIGHTS = {
     "look": 14, "linger": 8,
     "clear": 5, "clear all": 1, "refresh": 7, "pull the cable": 2, "restart the router": 1,
     "kill": 5, "kill the supervisor": 1, "halt": 4, "cut": 4, "remove the socket": 1,
+    "fill the volume": 2,
     "remove the session": 3, "change the session": 5,
 }  # fmt: skip
-MENDING = {"start the driver": 25, "resume": 25, "plug the cable": 25, "add the session": 25}
+MENDING = {"start the driver": 25, "resume": 25, "plug the cable": 25, "add the session": 25, "free the volume": 15}
 """What undoes an earlier move, once there is something to undo."""
 
 
@@ -57,7 +58,7 @@ class Itinerary:
         self._sessions = dict(plain)
         self._halted: set[str] = set()
         self._unplugged: set[str] = set()
-        self._driving = True
+        self._driving, self._full = True, False
 
     @property
     def goal(self) -> Speaker:
@@ -68,13 +69,14 @@ class Itinerary:
         """Take note that everything is being mended; removed sessions stay removed."""
         self._halted.clear()
         self._unplugged.clear()
-        self._driving = True
+        self._driving, self._full = True, False
 
     def draw(self) -> Move:
         """Choose the next move."""
         removed = sorted(self._plain.keys() - self._sessions.keys())
         possible = {"start the driver": not self._driving, "resume": self._halted}
         possible |= {"plug the cable": self._unplugged, "add the session": removed}
+        possible |= {"free the volume": self._full}
         weights = WEIGHTS | {what: weight for what, weight in MENDING.items() if possible[what]}
         (what,) = self._random.choices(tuple(weights), tuple(weights.values()))
         if hasattr(tables, what) or what == "back and forth":
@@ -125,6 +127,9 @@ class Itinerary:
                 return self._out_of(self._unplugged)
             case "start the driver":
                 self._driving = True
+                return ""
+            case "fill the volume" | "free the volume":
+                self._full = what.startswith("fill")
                 return ""
         return self._random.choice(self._routers)
 

@@ -15,6 +15,7 @@ from tests.lab.routers.bird import Bird
 from tests.lab.routers.frr import Frr
 from tests.lab.routers.router import Neighbor, Router
 from tests.lab.wait import TooLateError, until
+from tests.router.volume import Volume
 from tests.router.world import OTHER, World
 
 COMMANDS = {"relay": "relay.py", "exabgp": "exabgp server"}
@@ -60,6 +61,8 @@ class Player:
             "halt": self._halt,
             "resume": self._resume,
             "cut": lambda _: self._cut(),
+            "fill the volume": lambda _: self._volume.fill(),
+            "free the volume": lambda _: self._volume.free(),
             "remove the socket": lambda _: self._socket.unlink(missing_ok=True),
         }
         if move.what in does:
@@ -67,6 +70,7 @@ class Player:
 
     def mend(self) -> None:
         """Let everything run again that was stopped, and tell the engine what is wanted."""
+        self._volume.free()
         for name in tuple(self._halted):
             self._resume(name)
         for router in tuple(self._unplugged):
@@ -158,8 +162,14 @@ class Player:
         return next(iter(self._engine.find(COMMANDS[process])), 0)
 
     @property
+    def _volume(self) -> Volume:
+        """Where the engine's files are."""
+        assert self._engine.volume
+        return self._engine.volume
+
+    @property
     def _socket(self) -> Path:
-        return self._engine.directory / "api.sock"
+        return self._volume.directory / "api.sock"
 
     def _cut(self) -> None:
         """Cut the driver's connection by one of our own, for which it leaves the old one, and hang up."""
