@@ -1,0 +1,58 @@
+"""A leader that is cut off stops writing while its Lease still runs, and before anybody else leads."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from exalb.apiserver import ApiServer
+from exalb.credentials import load_credentials
+from exalb.election import Election
+from tests.cluster.following import running
+from tests.cluster.gate import Gate
+from tests.cluster.programs import Programs
+from tests.cluster.world import World
+from tests.lab import layout, wait
+from tests.lab.nodeconfig import API_PORT
+
+
+async def seen(what: str, condition: Callable[[], bool]) -> None:
+    """Return when a condition is true."""
+    await asyncio.to_thread(wait.until, what, condition, seconds=60)
+
+
+def leader(*begins: Callable[[], None]) -> Callable[[], Awaitable[None]]:
+    """Return what leads until its time is over, and notes when it begins."""
+
+    async def lead() -> None:
+        for begin in begins:
+            begin()
+        await asyncio.Event().wait()
+
+    return lead
+
+
+@pytest.fixture
+async def other(world: World, programs: Programs) -> AsyncIterator[ApiServer]:
+    """Return a client whose way stays open."""
+    address = str(layout.on_fabric(layout.CONTROL_PLANE)[0].ip)
+    with Gate(world.cluster.control_plane.namespace, address, API_PORT) as gate:
+        async with ApiServer(load_credentials(str(programs.user("other", gate.url)))) as api:
+            yield api
+
+
+async def test_a_leader_that_is_cut_off_stops_writing_in_time(
+    api: ApiServer, other: ApiServer, world: World, gate: Gate
+) -> None:
+    first = Election(api, world.namespace, "lease", "first")
+    second = Election(other, world.namespace, "lease", "second")
+    found: list[tuple[bool, bool]] = []
+    async with running(first.run(leader())):
+        await seen("the first may write", first.may_write)
+        gate.shut()
+        async with running(second.run(leader(lambda: found.append((first.leading, first.may_write()))))):
+            await seen("the first may not write", lambda: not first.may_write())
+            assert first.leading, "what it sent at the last moment would not be settled within its time"
+            await seen("the second leads", lambda: bool(found))
+            assert second.may_write()
+            assert found == [(False, False)], "two led at one moment"
