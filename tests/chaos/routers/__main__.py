@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.chaos.routers.walk import AstrayError, Figures, command, walk
+from tests.chaos.routers.walk import Figures, command, walk
 from tests.lab import reaper, sweep
 from tests.lab.layout import Layout
 from tests.router.world import World
@@ -40,23 +40,22 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=300, help="of each walk")
     parser.add_argument("--minutes", type=float, default=0.0, help="begin new walks for so long")
     wish = parser.parse_args()
-    end, total, seeds = time.monotonic() + 60 * wish.minutes, Figures(), list[int]()
-    wrong = 0
+    end, seeds, wrong, figures = time.monotonic() + 60 * wish.minutes, list[int](), list[int](), Figures()
     while not seeds or time.monotonic() < end:
-        seeds.append(wish.seed if wish.seed is not None and not seeds else secrets.randbelow(10**6))
-        print(command(seeds[-1], wish.steps), flush=True)
+        seed = wish.seed if wish.seed is not None and not seeds else secrets.randbelow(10**6)
+        seeds.append(seed)
+        print(command(seed, wish.steps), flush=True)
         try:
             with world() as built:
                 built.reset()
-                seen = walk(built, seeds[-1], wish.steps)
-        except AstrayError as error:
-            wrong += 1
+                walk(built, seed, wish.steps, figures)
+        except (AssertionError, RuntimeError) as error:  # RuntimeError is a router or a network that refuses
+            wrong.append(seed)
             print(error, flush=True)
-            continue
-        total = Figures(*(getattr(total, name) + getattr(seen, name) for name in ("steps", "rests", "routes")))
-        print(seen, flush=True)
-    print(f"seeds {seeds}")
-    print(f"{len(seeds)} walks: {total.steps} steps, {total.rests} checks, {total.routes} routes, {wrong} mismatches")
+        print(f"so far {figures}", flush=True)
+    print(f"{len(seeds)} walks, seeds {', '.join(map(str, seeds))}")
+    print(f"{figures.steps} steps, {figures.rests} checks of {figures.routes} routes, {figures.hung} routers hung")
+    print(f"{len(wrong)} mismatches{', seeds ' * bool(wrong)}{', '.join(map(str, wrong))}")
     return 1 if wrong else 0
 
 

@@ -21,6 +21,8 @@ from tests.router.world import OTHER, World
 COMMANDS = {"relay": "relay.py", "exabgp": "exabgp server"}
 PATIENCE = 30.0
 """Seconds that the supervisor may take to start an ExaBGP that was killed often."""
+FLUSH = 10.0
+"""Seconds after which a router that closed a session hangs; it mostly takes milliseconds."""
 MOMENT = 1.0
 """Seconds that a move lets pass at most, for things to take their course."""
 
@@ -68,8 +70,8 @@ class Player:
         if move.what in does:
             does[move.what](move.where)
 
-    def mend(self) -> None:
-        """Let everything run again that was stopped, and tell the engine what is wanted."""
+    def mend(self) -> int:
+        """Let everything run again that was stopped; return how many routers hung for a fault of their own."""
         self._volume.free()
         for name in tuple(self._halted):
             self._resume(name)
@@ -79,6 +81,16 @@ class Player:
         self._want((self._goal,))
         for process in COMMANDS:  # or a rest could be over before anybody noticed
             until(f"{process} runs again", partial(self._runs_again, process), seconds=PATIENCE)
+        return sum(self._unhang(router) for router in self.world.routers if isinstance(router, Bird))
+
+    def _unhang(self, bird: Bird) -> bool:
+        """Start BIRD anew if it hangs: 2.0.12 may flush the routes of a session that was closed for ever."""
+        try:
+            until("BIRD flushed its tables", lambda: " flush " not in bird.birdc("show protocols"), seconds=FLUSH)
+        except TooLateError:
+            self._restart(bird.kind)
+            return True
+        return False
 
     def _runs_again(self, process: str) -> bool:
         pid = self._pid(process)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.chaos.routers.walk import walk
+from tests.chaos.routers.walk import Figures, walk
 from tests.router.world import World
 
 SEED, STEPS = 7, 300
@@ -11,7 +11,8 @@ SEED, STEPS = 7, 300
 
 @pytest.mark.timeout(900)
 def test_routers_hold_what_they_shall_at_every_rest(world: World) -> None:
-    figures = walk(world, SEED, STEPS)
+    figures = Figures()
+    walk(world, SEED, STEPS, figures)
     print(figures)
     assert figures.steps == STEPS
     assert figures.routes > 1000, "too little was announced to be a proof"

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from tests.chaos.routers import rest
 from tests.chaos.routers.moves import Itinerary
 from tests.chaos.routers.player import Player
+from tests.lab.daemon import tail
 from tests.lab.wait import TooLateError
 from tests.router.world import World
 
 BETWEEN_RESTS = 8
-LONG_REST = 6
-"""Every sixth rest waits for GoBGP too."""
+LONG_REST = 48
+"""Steps from one rest that waits for GoBGP too to the next."""
 RESTART_TIME = 5
 """Seconds that a router keeps the routes of a session that went with its ExaBGP, and does not come back."""
 
@@ -24,38 +25,38 @@ class Figures:
     rests: int = 0
     routes: int = 0
     """Compared, in all rests together."""
+    hung: int = 0
+    """How often a router had to be started anew for a fault of its own."""
 
 
 class AstrayError(AssertionError):
     """A router does not hold what it shall; the text has the seed, the way there and what is wrong."""
 
 
-def walk(world: World, seed: int, steps: int) -> Figures:
-    """Walk; AstrayError on a mismatch, with the command that walks the same way again."""
-    figures, trace, began = Figures(), list[str](), time.monotonic()
+def walk(world: World, seed: int, steps: int, figures: Figures) -> None:
+    """Walk, and add it up; AstrayError on a mismatch, with the command that walks the same way again."""
+    trace, began = list[str](), time.monotonic()
     plain = {name: replace(peer.session, graceful_restart=RESTART_TIME) for name, peer in world.peers.items()}
     itinerary = Itinerary(seed, plain, tuple(router.kind for router in world.routers))
     player = Player(world)
     player.begin(itinerary.goal)
     try:
-        while figures.steps < steps:
-            for _ in range(min(BETWEEN_RESTS, steps - figures.steps)):
-                move = itinerary.draw()
-                trace.append(f"{time.monotonic() - began:7.2f} s  {move}")
-                player.play(move)
-                figures.steps += 1
-            itinerary.rest()
-            player.mend()
-            trace.append(f"{time.monotonic() - began:7.2f} s  rest")
-            figures.rests += 1
-            patient = figures.rests % LONG_REST == 0 or figures.steps == steps
-            figures.routes += rest.check(world, patient=patient)
+        for step in range(1, steps + 1):
+            move = itinerary.draw()
+            trace.append(f"{time.monotonic() - began:7.2f} s  {move}")
+            player.play(move)
+            figures.steps += 1
+            if step % BETWEEN_RESTS == 0 or step == steps:
+                itinerary.rest()
+                trace.append(f"{time.monotonic() - began:7.2f} s  rest")
+                figures.hung += player.mend()
+                figures.routes += rest.check(world, patient=step % LONG_REST == 0 or step == steps)
+                figures.rests += 1
     except TooLateError as error:
         way = "\n".join(trace[-3 * BETWEEN_RESTS :])
-        raise AstrayError(
-            f"seed {seed}, step {figures.steps}: {error}\n{way}\nto replay: {command(seed, steps)}"
-        ) from error
-    return figures
+        logs = "\n".join(tail(world.node.state / f"{program}.log") for program in ("drive", "supervise"))
+        said = f"seed {seed}, step {len(trace)}: {error}\n{way}\n{logs}\nto replay: {command(seed, steps)}"
+        raise AstrayError(said) from error
 
 
 def command(seed: int, steps: int) -> str:
