@@ -11,7 +11,7 @@ from exalb.writes import EventNote
 
 log = structlog.get_logger(__name__)
 
-WAITING = 4096
+WAITING = 16_384
 """Events that wait to be posted; more are dropped."""
 IN_FLIGHT = 4
 BURST, PER_SECOND = 50, 20
