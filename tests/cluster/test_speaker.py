@@ -15,6 +15,7 @@ from exalb.settings import SpeakerSettings
 from exalb.speaker import Speaker
 from exalb_bgp.memory import MemoryDriver
 from exalb_bgp.rib import Prefix
+from exalb_bgp.steps import Announce, Withdraw
 from tests.cluster.following import running
 from tests.cluster.gate import Gate
 from tests.cluster.programs import Programs
@@ -104,6 +105,39 @@ async def test_local_traffic_is_told_by_nodes_with_endpoints_alone(town: World, 
         await talk.until(ROUTE)
         town.endpoints("web", "10.1.0.1", node="elsewhere")
         await talk.until()
+
+
+async def test_a_node_that_is_not_ready_goes_on_and_one_without_a_network_does_not(
+    town: World, kubeconfig: Path
+) -> None:
+    status = f"/api/v1/nodes/{NODE}/status"
+    async with talking(kubeconfig, MemoryDriver()) as talk:
+        await talk.until(ROUTE)
+        town.change(status, conditions(Ready="False"))
+        town.service("late")
+        give(town, "late", "198.51.100.8")
+        town.endpoints("late", "10.1.0.2", node=NODE)
+        await talk.until(ROUTE, "198.51.100.8/32")
+        town.change(status, conditions(Ready="False", NetworkUnavailable="True"))
+        await talk.until()
+        town.change(status, conditions(Ready="True", NetworkUnavailable="False"))
+        await talk.until(ROUTE, "198.51.100.8/32")
+
+
+def conditions(**statuses: str) -> dict[str, Any]:
+    """Return the status of a Node with these conditions."""
+    return {"status": {"conditions": [{"type": kind, "status": status} for kind, status in statuses.items()]}}
+
+
+async def test_a_node_that_is_deleted_withdraws_and_closes_its_sessions(town: World, kubeconfig: Path) -> None:
+    driver = MemoryDriver()
+    async with talking(kubeconfig, driver) as talk:
+        await talk.until(ROUTE)
+        town.delete(f"/api/v1/nodes/{NODE}")
+        await asyncio.to_thread(wait.until, "there is no session", lambda: not driver.status().sessions)
+        assert talk.routes() == set()
+        told = [step for step in driver.steps if isinstance(step, Announce | Withdraw)]
+        assert isinstance(told[-1], Withdraw)
 
 
 async def test_with_the_api_server_away_everything_stays_told(town: World, kubeconfig: Path, gate: Gate) -> None:

@@ -1,0 +1,92 @@
+"""`python -m tests.stories.asking HOST --count N | --rate R`: asks a web server over and over, each time anew.
+
+With `--count`, twenty at a time until N were asked; with `--rate`, R a second whatever becomes of them, until standard
+input ends. Prints `asked` when the first answer is there, and at the end one line of JSON: what was answered how often,
+what failed, and the seconds that the slowest answer took.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import sys
+from collections import Counter
+
+SECONDS = 10.0
+"""An answer that takes longer is none; a browser would wait, and a busy machine is no failure of what is asked."""
+AT_A_TIME = 20
+
+
+class Asker:
+    """Asks, and counts the answers."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._where = host, port
+        self._begun = asyncio.get_running_loop().time()
+        self.answers: Counter[str] = Counter()
+        self.failures: list[str] = []
+        self.slowest = 0.0
+
+    async def ask(self) -> None:
+        """Ask once, on a connection of its own."""
+        loop = asyncio.get_running_loop()
+        asked = loop.time() - self._begun
+        try:
+            async with asyncio.timeout(SECONDS):
+                head, _, body = (await self._exchange()).partition(b"\r\n\r\n")
+            if b" 200 " not in head.partition(b"\r\n")[0]:
+                raise ConnectionError(f"answered {head[:40]!r}")
+        except (OSError, TimeoutError) as error:
+            self.failures.append(f"{asked:.2f} s: {type(error).__name__} {error}")
+        else:
+            if not self.answers:
+                print("asked", flush=True)
+            self.answers[body.decode().strip()] += 1
+            self.slowest = max(self.slowest, loop.time() - self._begun - asked)
+
+    async def _exchange(self) -> bytes:
+        reader, writer = await asyncio.open_connection(*self._where)
+        try:
+            writer.write(b"GET / HTTP/1.0\r\n\r\n")
+            return await reader.read()
+        finally:
+            writer.close()
+
+    async def count(self, number: int) -> None:
+        """Ask so often."""
+        left = iter(range(number))
+
+        async def some() -> None:
+            for _ in left:
+                await self.ask()
+
+        await asyncio.gather(*(some() for _ in range(AT_A_TIME)))
+
+    async def at_rate(self, rate: float) -> None:
+        """Ask so often a second until standard input ends; wait for the last answers."""
+        loop, ended, tasks = asyncio.get_running_loop(), asyncio.Event(), set[asyncio.Task[None]]()
+        loop.add_reader(sys.stdin, ended.set)
+        number = 0
+        while not ended.is_set():
+            number += 1
+            tasks = {task for task in tasks if not task.done()} | {asyncio.create_task(self.ask())}
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), max(0.0, self._begun + number / rate - loop.time()))
+        await asyncio.gather(*tasks)
+
+
+async def run(options: argparse.Namespace) -> None:
+    """Ask as told, and print what came of it."""
+    asker = Asker(options.host, options.port)
+    await (asker.count(options.count) if options.count else asker.at_rate(options.rate))
+    told = {"answers": asker.answers, "failures": asker.failures, "slowest": round(asker.slowest, 3)}
+    print(json.dumps(told), flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("host")
+    parser.add_argument("--port", type=int, default=80)
+    parser.add_argument("--count", type=int)
+    parser.add_argument("--rate", type=float)
+    asyncio.run(run(parser.parse_args()))

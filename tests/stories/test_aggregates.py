@@ -1,0 +1,124 @@
+"""Aggregates: told while any member is, and what becomes of packets to members that nobody has."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, ip_network
+
+import pytest
+
+from tests.lab.network import Namespace, connect
+from tests.lab.node import Node
+from tests.stories.story import Story
+from tests.stories.traffic import PATIENCE, Note, advertised, wait_rules
+
+LENGTH, LENGTH_6 = 28, 120
+TRY = "import socket, sys; socket.create_connection((sys.argv[1], 80), timeout=60); print('connected')"
+TABLE = "5001"
+COUNTER = """
+table ip watched {{
+  counter seen {{ }}
+  chain in {{ type filter hook prerouting priority 0; iifname "eth0" ip daddr {0} counter name "seen"; }}
+  chain out {{ type filter hook postrouting priority 0; oifname "eth0" ip daddr {0} counter name "seen"; }}
+}}
+"""
+"""Counts in a router's kernel what passes the fabric for one address, either way."""
+
+
+@pytest.fixture
+def client(story: Story) -> Iterator[Namespace]:
+    """Return a host behind the story's router, which is the way out of the nodes for all that concerns this story."""
+    host, network = Namespace.create(story.lab.name, f"c{story.number}"), IPv4Network(f"192.168.{story.number}.0/24")
+    connect(host, "eth0", story.network, "eth1")
+    host.address("eth0", IPv4Interface((network[2], 24)))
+    story.network.address("eth1", IPv4Interface((network[1], 24)))
+    host.route(ip_network("0.0.0.0/0"), network[1])
+    ways = [f"{one} via {story.gateway}" for one in (network, story.pool4)]
+    for node in story.lab.nodes:
+        _ip(node, *(f"route add {way}" for way in ways))
+    yield host
+    for node in story.lab.nodes:
+        _ip(node, *(f"route del {way}" for way in ways))
+    host.delete()
+
+
+def test_an_aggregate_is_told_while_any_member_is_beside_host_routes_where_both_are_asked(story: Story) -> None:
+    """Two Services in one /28 and one /120: the aggregates come with the first and go with the last."""
+    story.deploy("web")
+    nodes = [frozenset(node.addresses[family] for node in story.lab.nodes) for family in (0, 1)]
+    with advertised(story, aggregationLength=LENGTH, aggregationLengthV6=LENGTH_6):
+        for name in ("one", "two"):
+            both = story.service(name, ipFamilyPolicy="RequireDualStack", selector={"app": "web"})
+            story.lab.apply(both)
+        texts = [text for name in ("one", "two") for text in story.wait_addresses(name, 2, PATIENCE)]
+        hosts = {ip_network(text): nodes[":" in text] for text in texts}
+        wide = {one.supernet(new_prefix=LENGTH if one.version == 4 else LENGTH_6): told for one, told in hosts.items()}
+        assert len(wide) == 2
+        story.wait_routes(wide, PATIENCE)
+        story.kubectl("delete", "service", "one")
+        story.wait_routes(wide, PATIENCE)
+        with advertised(story, name="hosts"):
+            left = {ip_network(text): nodes[":" in text] for text in story.addresses("two")}
+            story.wait_routes({**wide, **left}, PATIENCE)
+        story.wait_routes(wide, PATIENCE)
+        story.kubectl("delete", "service", "two")
+        story.wait_routes({}, PATIENCE)
+
+
+def test_a_member_that_nobody_has_loops_unless_the_node_refuses_it(story: Story, client: Namespace, note: Note) -> None:
+    """Left alone a node sends such a packet back to its router; with the rules of the docs it says so at once."""
+    story.deploy("web")
+    with advertised(story, aggregationLength=LENGTH):
+        story.lab.apply(story.service("web"))
+        [used] = map(IPv4Address, story.wait_addresses("web", seconds=PATIENCE))
+        wide = ip_network(f"{used}/{LENGTH}", strict=False)
+        story.wait("the router forwards to it", lambda: wide in story.router.kernel_routes(), PATIENCE)
+        wait_rules(story, used)
+        unused = used + 5
+        assert _try(client, used) == "connected"
+        said, packets = _watched(story, client, unused)
+        note("packets between router and node for one to an unused address, left alone", packets)
+        assert packets > 50
+        assert "No route to host" in said
+        with _refused(story, wide):
+            said, packets = _watched(story, client, unused)
+            note("the same, with rules on the nodes", packets)
+            assert packets == 1
+            assert "No route to host" in said
+            assert _try(client, used) == "connected"
+            for node in story.lab.nodes:
+                assert node.run([sys.executable, "-c", TRY, str(used)]).stdout.strip() == "connected"
+
+
+def _try(host: Namespace, address: IPv4Address) -> str:
+    """Connect once; return `connected`, or why not."""
+    done = host.run([sys.executable, "-c", TRY, str(address)], check=False)
+    return (done.stdout or done.stderr.strip().splitlines()[-1]).strip()
+
+
+def _watched(story: Story, client: Namespace, address: IPv4Address) -> tuple[str, int]:
+    """Connect once; return what came of it, and how many packets of it passed between the router and the nodes."""
+    story.network.run(["nft", "--file", "-"], input=COUNTER.format(address), stdin=None)
+    said = _try(client, address)
+    told = json.loads(story.network.run(["nft", "--json", "list", "counter", "ip", "watched", "seen"]).stdout)
+    story.network.run(["nft", "delete", "table", "ip", "watched"])
+    [packets] = (one["counter"]["packets"] for one in told["nftables"] if "counter" in one)
+    return said, packets
+
+
+@contextmanager
+def _refused(story: Story, wide: object) -> Iterator[None]:
+    """Have the nodes refuse what is for nobody, as the docs say; what they send themselves goes on as before."""
+    rules = [f"iif lo to {wide} lookup main pref 5000", f"to {wide} lookup {TABLE} pref 5001"]
+    for node in story.lab.nodes:
+        _ip(node, *(f"rule add {rule}" for rule in rules), f"route add unreachable default table {TABLE}")
+    try:
+        yield
+    finally:
+        for node in story.lab.nodes:
+            _ip(node, *(f"rule del {rule}" for rule in rules), f"route del unreachable default table {TABLE}")
+
+
+def _ip(node: Node, *commands: str) -> None:
+    node.run(["ip", "-batch", "-"], input="\n".join(commands) + "\n", stdin=None)

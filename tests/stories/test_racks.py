@@ -1,0 +1,124 @@
+"""Peers for many racks: nodes know their router by annotation or default route, or one peer is like another."""
+
+from ipaddress import ip_network
+
+from exalb_bgp.rib import Address
+from tests.lab import layout
+from tests.lab.api import Json
+from tests.stories.story import GROUP, Story
+from tests.stories.traffic import PATIENCE
+
+
+def _peer(name: str, **spec: object) -> Json:
+    return {"apiVersion": GROUP, "kind": "BGPPeer", "metadata": {"name": name}, "spec": spec}
+
+
+def _conditions(story: Story, name: str) -> dict[str, tuple[str, str]]:
+    found = story.lab.api.get(f"/apis/exalb.io/v1beta1/bgppeers/{name}").get("status", {}).get("conditions", [])
+    return {one["type"]: (one["status"], one["message"]) for one in found}
+
+
+def test_a_peer_by_annotation_serves_the_nodes_that_have_it_and_names_the_others(story: Story) -> None:
+    """Address and both AS numbers come from the node; a wrong value harms that node's session, and no other."""
+    story.lab.delete(story.peers())
+    story.deploy("web")
+    story.lab.apply(story.service("web"))
+    [prefix] = map(ip_network, story.wait_addresses("web", seconds=PATIENCE))
+    first, second = (node.addresses[0] for node in story.lab.nodes)
+    keys = {key: f"{story.name}/{key}" for key in ("router", "asn", "router-asn")}
+    rack = _peer(
+        f"{story.name}-rack",
+        peerAddressFrom={"nodeAnnotation": keys["router"]},
+        myASNFrom={"nodeAnnotation": keys["asn"]},
+        peerASNFrom={"nodeAnnotation": keys["router-asn"]},
+        families=["IPv4"],
+    )
+    values = {"router": str(story.gateway), "asn": str(layout.NODE_AS), "router-asn": str(story.asn)}
+    said = [f"{keys[key]}={value}" for key, value in values.items()]
+    try:
+        story.lab.kubectl("annotate", "node", "n1", *said)
+        story.lab.kubectl("annotate", "node", "n2", *said[:2], f"{keys['router-asn']}=65535")
+        story.lab.apply(rack)
+        story.wait_routes({prefix: frozenset({first})}, PATIENCE)
+        story.wait(
+            "the peer names the node that says it wrong",
+            lambda: (
+                f"annotation {keys['router-asn']} of node n2" in _conditions(story, f"{story.name}-rack")["Ready"][1]
+            ),
+            PATIENCE,
+        )
+        story.lab.kubectl("annotate", "--overwrite", "node", "n2", said[2])
+        story.wait_routes({prefix: frozenset({first, second})}, PATIENCE)
+        story.wait("all is well", lambda: _conditions(story, f"{story.name}-rack")["Ready"][0] == "True", PATIENCE)
+        story.lab.kubectl("annotate", "node", "n1", f"{keys['router']}-")
+        story.wait_routes({prefix: frozenset({second})}, PATIENCE)
+    finally:
+        story.lab.delete(rack)
+        for node in ("n1", "n2"):
+            story.lab.kubectl("annotate", "node", node, *(f"{key}-" for key in keys.values()))
+
+
+def test_the_default_gateway_of_each_node_is_its_peer(story: Story) -> None:
+    """The lab's own router is the nodes' default gateway in both families; nobody writes down its address."""
+    router = story.lab.router
+    story.deploy("web")
+    story.lab.apply(story.service("web", ipFamilyPolicy="RequireDualStack"))
+    hosts = {ip_network(text) for text in story.wait_addresses("web", 2, PATIENCE)}
+    peers = [
+        _peer(
+            f"{story.name}-gateway-{family.lower()}",
+            myASN=layout.NODE_AS,
+            peerASN=layout.ROUTER_AS,
+            peerAddressFrom={"defaultGateway": family},
+            families=[family],
+        )
+        for family in ("IPv4", "IPv6")
+    ]
+    story.lab.apply(peers)
+    try:
+        everyone = [frozenset(node.addresses[family] for node in story.lab.nodes) for family in (0, 1)]
+        wanted = {host: everyone[host.version == 6] for host in hosts}
+        story.wait(
+            "the gateway has all routes",
+            lambda: {prefix: told for prefix, told in router.prefixes().items() if prefix in hosts} == wanted,
+            PATIENCE,
+        )
+    finally:
+        story.lab.delete(peers)
+
+
+def test_settings_that_move_into_a_template_change_nothing_and_go_with_it(story: Story) -> None:
+    """The template opens no session itself. The peer that names it keeps its sessions, until the template is gone."""
+    story.deploy("web")
+    story.lab.apply(story.service("web"))
+    [prefix] = map(ip_network, story.wait_addresses("web", seconds=PATIENCE))
+    told = {prefix: frozenset(node.addresses[0] for node in story.lab.nodes)}
+    story.wait_routes(told, PATIENCE)
+    story.wait_sessions(PATIENCE)
+    peer, _ = story.peers()
+    name, template = peer["metadata"]["name"], f"{story.name}-base"
+    nobody = [{"matchLabels": {"rack": "of-nobody"}}]
+    base = _peer(template, **{**peer["spec"], "peerAddress": "203.0.113.254", "nodeSelectors": nobody})
+    like = _peer(name, template=template, peerAddress=peer["spec"]["peerAddress"])
+    before = _connections(story)
+    try:
+        story.lab.apply([base, like])
+        story.wait("the peer is judged anew", lambda: _is_judged(story, name), PATIENCE)
+        assert _conditions(story, name)["Ready"][0] == "True"
+        assert (_connections(story), story.routes()) == (before, told)
+        story.lab.delete(base)
+        story.wait_routes({}, PATIENCE)
+        says = f"there is no BGPPeer {template}"
+        story.wait("the peer says why", lambda: says in _conditions(story, name)["Ready"][1], PATIENCE)
+    finally:
+        story.lab.delete(base)
+
+
+def _connections(story: Story) -> dict[Address, int]:
+    return {address: peering.connections for address, peering in story.router.peerings().items()}
+
+
+def _is_judged(story: Story, name: str) -> bool:
+    found = story.lab.api.get(f"/apis/exalb.io/v1beta1/bgppeers/{name}")
+    judged = {one["type"]: one.get("observedGeneration") for one in found["status"]["conditions"]}
+    return bool(judged["Ready"] == found["metadata"]["generation"])

@@ -1,0 +1,83 @@
+"""Pods that end: routers are told to look elsewhere while the last ones still serve, and no request is lost."""
+
+from ipaddress import IPv4Address, ip_address, ip_network
+
+import pytest
+
+from exalb_bgp.rib import GRACEFUL_SHUTDOWN, Address
+from tests.lab.api import Json
+from tests.stories.story import Story
+from tests.stories.traffic import PATIENCE, Note, asking, deployment, rolled_out, wait_rules
+
+RATE = 200.0
+
+
+def _graceful(seconds: int) -> Json:
+    """Return what makes a pod that is told to end go on serving for a while."""
+    return {"lifecycle": {"preStop": {"sleep": {"seconds": seconds}}}}
+
+
+def _served(story: Story, web: Json) -> IPv4Address:
+    """Run a deployment behind a Service with policy Local; return its address once the router sends packets there."""
+    story.lab.apply(web)
+    rolled_out(story, "web")
+    story.lab.apply(story.service("web", externalTrafficPolicy="Local"))
+    [text] = story.wait_addresses("web", seconds=PATIENCE)
+    story.wait("a node announces it", lambda: ip_network(text) in story.routes(), PATIENCE)
+    story.wait("the router forwards to it", lambda: ip_network(text) in story.router.kernel_routes(), PATIENCE)
+    wait_rules(story, IPv4Address(text))
+    return IPv4Address(text)
+
+
+@pytest.mark.parametrize(
+    ("replicas", "grace"),
+    [
+        pytest.param(2, 5, id="graceful"),
+        pytest.param(1, 5, id="graceful-and-alone"),
+        pytest.param(2, 0, id="naive"),
+    ],
+)
+def test_a_rollout_under_policy_local_loses_no_request(story: Story, replicas: int, grace: int, note: Note) -> None:
+    """200 requests a second through a whole rollout; pods that end at once are measured beside those that wait."""
+    container = _graceful(grace) if grace else {}
+    address = _served(story, deployment(story, "web", replicas, "web", container=container))
+    before = _pods(story)
+    with asking(story, address, RATE) as answers:
+        story.kubectl("rollout", "restart", "deployment", "web")
+        rolled_out(story, "web")
+        story.wait("the old pods are gone", lambda: not before & _pods(story), PATIENCE)
+    answers.note(note, "requests through a rollout")
+    assert set(answers.by_pod) & before
+    assert set(answers.by_pod) - before
+    if grace:
+        assert answers.total > 5 * RATE
+        assert answers.failures == []
+
+
+def _pods(story: Story) -> set[str]:
+    return {pod["metadata"]["name"] for pod in story.lab.api.items(f"/api/v1/namespaces/{story.name}/pods")}
+
+
+def test_only_terminating_pods_left_is_told_as_graceful_shutdown(story: Story, note: Note) -> None:
+    """The last pod serves on for a while: its route carries 65535:0 meanwhile, and then it is withdrawn."""
+    long = {"container": _graceful(60), "terminationGracePeriodSeconds": 90}
+    address = _served(story, deployment(story, "web", 1, "web", **long))
+    [pod] = story.lab.api.items(f"/api/v1/namespaces/{story.name}/pods")
+    node = story.lab.node(pod["spec"]["nodeName"]).addresses[0]
+    assert _told(story, address) == {node: False}
+    with asking(story, address, RATE) as answers:
+        story.kubectl("scale", "deployment", "web", "--replicas=0")
+        shutting = {node: True}
+        story.wait("its route asks for a graceful shutdown", lambda: _told(story, address) == shutting, PATIENCE)
+    answers.note(note, "requests to a pod that terminates")
+    assert answers.failures == []
+    story.kubectl("delete", "pod", pod["metadata"]["name"], "--force", "--grace-period=0")
+    story.wait("its route is withdrawn", lambda: _told(story, address) == {}, PATIENCE)
+
+
+def _told(story: Story, address: Address) -> dict[Address, bool]:
+    """Return who told the router of the address, and whether with GRACEFUL_SHUTDOWN, which FRR honours."""
+    routes = [route for route in story.router.routes() if route.prefix == ip_network(address)]
+    for route in routes:
+        assert (route.local_pref == 0) == (GRACEFUL_SHUTDOWN in route.communities)
+    return {ip_address(route.peer): GRACEFUL_SHUTDOWN in route.communities for route in routes}

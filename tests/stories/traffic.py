@@ -1,0 +1,164 @@
+"""What a client before a story's router gets for an answer, counted; and pods placed where a story wants them."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from exalb_bgp.rib import Address, Prefix
+from tests.lab.api import Json
+from tests.lab.images import CHECKOUT, ECHO_HNAME
+from tests.lab.node import Node
+from tests.stories.story import GROUP, Story
+
+Note = Callable[[str, object], None]
+"""Takes the name of a figure of a story, and the figure."""
+
+PATIENCE = 180.0
+"""Seconds that a busy machine may take for what takes two otherwise."""
+CATCH_ALL = {
+    "apiVersion": GROUP,
+    "kind": "BGPAdvertisement",
+    "metadata": {"name": "everything-else"},
+    "spec": {"ipAddressPoolSelectors": [{"matchExpressions": [{"key": "alone", "operator": "DoesNotExist"}]}]},
+}
+"""Tells all that stories without an advertisement have, as without any; it stays in the lab."""
+
+
+@dataclass(slots=True)
+class Answers:
+    """How often each pod answered, what failed when (seconds from the beginning), and how long the slowest took."""
+
+    by_pod: Mapping[str, int] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+    slowest: float = 0.0
+
+    @property
+    def total(self) -> int:
+        """How many answers there were."""
+        return sum(self.by_pod.values())
+
+    def note(self, note: Note, what: str) -> None:
+        """Write the figures down."""
+        note(what, f"{len(self.failures)} of {self.total + len(self.failures)} failed, slowest {self.slowest} s")
+
+
+def ask(story: Story, address: Address, count: int) -> Answers:
+    """Ask the server at `address` so often, from the story's router."""
+    done = story.network.run(_command(address, f"--count={count}"), cwd=CHECKOUT, timeout=2 * PATIENCE)
+    return _read(done.stdout)
+
+
+@contextmanager
+def asking(story: Story, address: Address, rate: float) -> Iterator[Answers]:
+    """Ask so often a second for as long as the context lasts; the answers are there when it ends."""
+    answers = Answers()
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with story.network.popen(_command(address, f"--rate={rate:g}"), cwd=CHECKOUT, text=True, **pipes) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "asked\n"
+        try:
+            yield answers
+        finally:
+            said = process.communicate(timeout=PATIENCE)[0]
+    found = _read(said)
+    answers.by_pod, answers.failures, answers.slowest = found.by_pod, found.failures, found.slowest
+
+
+def _command(address: Address, *options: str) -> list[str]:
+    return [sys.executable, "-m", "tests.stories.asking", str(address), *options]
+
+
+def _read(output: str) -> Answers:
+    told = json.loads(output.splitlines()[-1])
+    return Answers(told["answers"], told["failures"], told["slowest"])
+
+
+def wait_rules(story: Story, address: Address) -> None:
+    """Return when kube-proxy of every node has its rules for the address.
+
+    Who asks earlier leaves a mark: a node forwards such a packet untranslated, and for two minutes its connection
+    tracking does the same with every connection from that port.
+    """
+    family = "ip" if address.version == 4 else "ip6"
+
+    def has(node: Node) -> bool:
+        return f"{address} ." in node.run(["nft", "list", "map", family, "kube-proxy", "service-ips"]).stdout
+
+    for node in story.lab.nodes:
+        story.wait(f"kube-proxy of {node.name} has rules for {address}", partial(has, node), PATIENCE)
+
+
+def pods_on(story: Story, node: str, replicas: int, app: str = "web") -> None:
+    """Run so many pods of a web server on one node, labelled `app: APP`, and wait until they are ready."""
+    story.lab.apply(deployment(story, f"{app}-{node}", replicas, app, nodeName=node))
+    rolled_out(story, f"{app}-{node}")
+
+
+def rolled_out(story: Story, name: str) -> None:
+    """Return when a deployment is as its spec says, and its pods are ready."""
+    story.kubectl("rollout", "status", "deployment", name, f"--timeout={PATIENCE:g}s")
+
+
+def deployment(story: Story, name: str, replicas: int, app: str, **pod: Any) -> Json:
+    """Return a Deployment of a web server that is ready only when it answers; `pod` goes into the pods' spec."""
+    container = {
+        "name": "web",
+        "image": ECHO_HNAME,
+        "imagePullPolicy": "IfNotPresent",
+        # On a busy machine a pod that asks for nothing gets nothing, and is found dead.
+        "resources": {"requests": {"cpu": "200m"}},
+        "readinessProbe": {"httpGet": {"path": "/", "port": 80}, "periodSeconds": 1, "timeoutSeconds": 20},
+        **pod.pop("container", {}),
+    }
+    spec = {"containers": [container], **pod}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": story.name},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": {"app": app, "set": name}},
+            "strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+            "template": {"metadata": {"labels": {"app": app, "set": name}}, "spec": spec},
+        },
+    }
+
+
+@contextmanager
+def advertised(story: Story, *, name: str = "", **spec: Any) -> Iterator[None]:
+    """Tell the story's pool by an advertisement with this spec alone, or beside another that has no `name`.
+
+    Other stories' pools are told as before.
+    """
+    pool = story.pool()
+    pool["metadata"]["labels"] = {"alone": story.name}
+    whole = {"ipAddressPools": [story.name], "peers": [peer["metadata"]["name"] for peer in story.peers()], **spec}
+    own = {"apiVersion": GROUP, "kind": "BGPAdvertisement", "metadata": {"name": story.name + name}, "spec": whole}
+    story.lab.apply([CATCH_ALL, own, pool])
+    try:
+        yield
+    finally:
+        story.lab.delete(own)
+
+
+def weights(story: Story, prefix: Prefix) -> dict[str, int]:
+    """Return the weight of each next hop by which the router's kernel forwards to `prefix`."""
+    shown = json.loads(story.network.run(["ip", "-json", f"-{prefix.version}", "route", "show", str(prefix)]).stdout)
+    hops = shown[0].get("nexthops", shown) if shown else []
+    return {hop["gateway"]: hop.get("weight", 1) for hop in hops}
+
+
+def wait_weights(story: Story, prefix: Prefix, wanted: Mapping[str, int]) -> None:
+    """Return when the router's kernel shares out what goes to `prefix` so."""
+
+    def shared() -> bool:
+        found = weights(story, prefix)
+        assert found == wanted, f"the kernel has {found}"
+        return True
+
+    story.wait(f"the kernel has {wanted} for {prefix}", shared, PATIENCE)
