@@ -89,7 +89,8 @@ class Bird(Router):
             raise TypeError("listen ranges are for FRR")
         local = f"{neighbor.local_address} " if neighbor.local_address else ""
         yield f"protocol bgp {_protocol(neighbor.address)} {{"
-        yield f"  local {local}as {self.asn}; neighbor {neighbor.address} as {neighbor.asn};"
+        scope = f"%{neighbor.interface}" if neighbor.interface else ""
+        yield f"  local {local}as {self.asn}; neighbor {neighbor.address}{scope} as {neighbor.asn};"
         yield f"  hold time {neighbor.hold_time}; passive {'yes' if neighbor.passive else 'no'}; debug {{ states }};"
         yield "  connect delay time 0; connect retry time 1; error wait time 1, 2; graceful restart on;"
         yield f"  {f'multihop {neighbor.multihop}' if neighbor.multihop else 'direct'};"

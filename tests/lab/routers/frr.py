@@ -151,6 +151,8 @@ def _stanza(neighbor: Neighbor) -> Iterator[str]:
 def _options(neighbor: Neighbor) -> Iterator[str]:
     if isinstance(neighbor.address, IPv4Address | IPv6Address):
         yield "passive" if neighbor.passive else "timers connect 1"
+    if neighbor.interface:
+        yield f"interface {neighbor.interface}"
     if neighbor.password:
         yield f"password {neighbor.password}"
     if neighbor.ttl_security:

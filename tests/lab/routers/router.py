@@ -44,6 +44,8 @@ class Neighbor:
     """The router's own end, where it has several addresses."""
     hold_time: int = 90
     """Seconds offered in OPEN; the lower of both sides' offers is in force."""
+    interface: str | None = None
+    """Of a link-local neighbour: the router's interface behind which it is (FRR and BIRD)."""
     extended_next_hop: bool = False
     """Offer IPv6 next hops for IPv4 prefixes (RFC 8950)."""
 
