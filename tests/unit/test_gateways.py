@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from exalb.gateways import default_gateways
+from exalb.gateways import default_gateways, link_locals
 
 pytestmark = pytest.mark.skipif(sys.byteorder != "little", reason="the samples were taken on a little-endian machine")
 
@@ -74,3 +74,11 @@ def test_default_gateways(four: str, six: str, says: list[str]) -> None:
 def test_a_link_local_address_of_its_own(addresses: str, own: str) -> None:
     (found,) = default_gateways("", route6(LOCAL), addresses).values()
     assert str(found.link_local) == own
+
+
+def test_a_link_local_address_for_each_interface_that_has_one() -> None:
+    lines = (
+        OWN + OWN.replace("eth0", "eth1").replace("0001 04", "0002 05") + OWN.replace("20 80     eth0", "20 c0 eth2")
+    )
+    found = {interface: str(address) for interface, address in link_locals(lines).items()}
+    assert found == {"eth0": "fe80::fc:ff:fe00:1", "eth1": "fe80::fc:ff:fe00:2"}

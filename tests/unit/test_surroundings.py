@@ -11,7 +11,9 @@ from exalb.host import DataPlane, Host
 from exalb.settings import SpeakerSettings
 from exalb.surroundings import Surroundings
 
-SECONDS = 15.0
+SECONDS = 60.0
+AT_ONCE = 8.0
+"""Less than the ten seconds for which a speaker waits where nothing answers; a busy machine may take a few of them."""
 ANYWHERE = "http://127.0.0.1:1/healthz"
 """Nobody listens on port 1."""
 
@@ -93,7 +95,7 @@ async def kube_proxy() -> AsyncIterator[KubeProxy]:
 
 async def test_healthy_and_not_and_again(kube_proxy: KubeProxy) -> None:
     async with watching(kube_proxy.url) as (watch, surroundings):
-        async with asyncio.timeout(0.9):
+        async with asyncio.timeout(AT_ONCE):
             await surroundings.known.wait()
         assert watch.host
         assert watch.host.data_plane is DataPlane.UP
@@ -126,7 +128,7 @@ async def test_answers_and_is_not_healthy_yet(kube_proxy: KubeProxy) -> None:
 
 async def test_where_nothing_answered_nobody_waits() -> None:
     async with watching(ANYWHERE, DataPlane.UNWATCHED) as (watch, surroundings):
-        async with asyncio.timeout(0.9):
+        async with asyncio.timeout(AT_ONCE):
             await surroundings.known.wait()
         assert watch.host
         assert watch.host.why == f"nothing answers at {ANYWHERE}"
@@ -142,11 +144,12 @@ async def test_where_kube_proxy_was_nothing_is_decided_before_it_is_seen_or_give
 
 async def test_switched_off() -> None:
     async with watching("off") as (watch, surroundings):
-        async with asyncio.timeout(0.9):
+        async with asyncio.timeout(AT_ONCE):
             await surroundings.known.wait()
         assert watch.host
         assert (watch.host.data_plane, watch.host.why) == (DataPlane.UNWATCHED, "switched off")
         assert watch.host.gateways is not None
+        assert watch.host.link_locals is not None
 
 
 @pytest.mark.parametrize("wrong", ["on", "", "localhost:10256", "ftp://localhost", "http://", "http://a b/"])
