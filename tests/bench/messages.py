@@ -1,4 +1,4 @@
-"""BGP messages read from a stream of bytes: enough of RFC 4271 and RFC 4760 to say who announced what."""
+"""BGP messages read from a stream of bytes, and made: enough of RFC 4271 and RFC 4760 to say who announced what."""
 
 import struct
 from collections.abc import Iterator
@@ -15,6 +15,9 @@ MP_REACH, MP_UNREACH = 14, 15
 EXTENDED_LENGTH = 0x10
 AFI = {1: Family.IPV4, 2: Family.IPV6}
 UNICAST = 1
+AS_TRANS = 23456
+CAPABILITIES = (bytes([1, 4, 0, 1, 0, 1]), bytes([1, 4, 0, 2, 0, 1]), bytes([2, 0]))
+"""IPv4 and IPv6 unicast (RFC 4760 §8), and route refresh (RFC 2918)."""
 
 
 class Kind(IntEnum):
@@ -40,6 +43,20 @@ class Message:
     withdrawn: frozenset[Prefix] = frozenset()
     end_of_rib: Family | None = None
     """RFC 4724 §2: this UPDATE says that the table was told."""
+
+
+def framed(kind: int, body: bytes = b"", *, length: int | None = None, marker: bytes = MARKER) -> bytes:
+    """Make a message (RFC 4271 §4.1); on demand it lies about its length, or has another marker."""
+    return marker + struct.pack("!HB", HEADER + len(body) if length is None else length, kind) + body
+
+
+def opening(asn: int, router_id: bytes, *capabilities: bytes, hold_time: int = 90) -> bytes:
+    """Make an OPEN that offers what `CAPABILITIES` says, AS numbers of four octets (RFC 6793), and these."""
+    offered = (*CAPABILITIES, bytes([65, 4]) + struct.pack("!I", asn), *capabilities)
+    options = b"".join(bytes([2, len(one)]) + one for one in offered)
+    two_octets = asn if asn <= 0xFFFF else AS_TRANS
+    head = struct.pack("!BHH4sB", 4, two_octets, hold_time, router_id, len(options))
+    return framed(Kind.OPEN, head + options)
 
 
 def split(stream: bytearray) -> Iterator[tuple[Kind, bytes]]:

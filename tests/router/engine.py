@@ -87,6 +87,11 @@ class Engine:
                 pipe.close()
             self._driver = None
 
+    @property
+    def seen(self) -> Path:
+        """The engine's directory as seen from outside of the node."""
+        return self.volume.directory if self.volume else self.directory
+
     def restart_supervisor(self) -> None:
         """Kill the supervisor, with which ExaBGP ends too, and start another."""
         assert self._supervisor
@@ -130,7 +135,7 @@ class Engine:
     def ask(self, command: str) -> list[str]:
         """Ask ExaBGP itself, in place of the driver, and return the lines of its answer; a new driver starts then."""
         self.kill_driver()
-        path = EngineSettings(self.directory).socket
+        path = EngineSettings(self.seen).socket
         path.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX) as server:
             server.settimeout(PATIENCE)

@@ -1,0 +1,61 @@
+"""Who the engine's processes are, and where a password is to be found: in one private file, and nowhere else."""
+
+import base64
+import stat
+from pathlib import Path
+
+import pytest
+
+from exalb_bgp.session import Password
+from tests.router.engine import USER, runner
+from tests.router.world import Peer, World
+
+SECRET = "hush-hush-0123"
+FORMS = SECRET.encode(), base64.b64encode(SECRET.encode())
+
+
+PARTS = "supervise", "exabgp server", "relay.py", "drive"
+
+
+def processes(world: World) -> list[Path]:
+    """List the directories in /proc of all that runs on the node."""
+    assert all(world.engine.find(part) for part in PARTS)
+    running = [Path(f"/proc/{pid}") for pid in world.node.pids()]
+    return [one for one in running if any(part in _command(one) for part in PARTS)]
+
+
+def _command(process: Path) -> str:
+    return (process / "cmdline").read_text().replace("\0", " ")
+
+
+def test_every_process_is_an_ordinary_users_without_capabilities(world: World) -> None:
+    if runner()[0] is None:
+        pytest.skip("no Python here that an ordinary user may run: install python3 for all users")
+    for process in processes(world):
+        lines = (process / "status").read_text().splitlines()
+        told = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+        assert told["Uid"].split() == told["Gid"].split() == [str(USER)] * 4
+        assert {told[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+        assert told["NoNewPrivs"] == "1"
+
+
+def test_a_password_is_in_one_private_file_alone(world: World, trio: list[Peer]) -> None:
+    for peer in trio:
+        world.change(peer, {"password": Password(SECRET.encode())}, {"password": SECRET})
+    world.act()
+    world.until_established(*trio)
+    world.engine.settle()
+    for process in processes(world):
+        for name in ("cmdline", "environ"):
+            assert not any(form in (process / name).read_bytes() for form in FORMS), f"{process}/{name}"
+    assert SECRET not in repr(world.engine.status)
+    directory = world.engine.seen
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    private = {path: stat.S_IMODE(path.stat().st_mode) & 0o077 for path in directory.iterdir()}
+    assert set(private.values()) == {0}, private
+    holders = [path for place in (directory, world.node.state) for path in place.rglob("*") if _holds(path)]
+    assert set(holders) == {directory / "exabgp.conf"}
+
+
+def _holds(path: Path) -> bool:
+    return path.is_file() and any(form in path.read_bytes() for form in FORMS)
