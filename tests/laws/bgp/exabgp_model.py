@@ -46,6 +46,10 @@ class ExaBGPModel:
     updates: int = 0
     ends: list[dict[Prefix, Attributes]] = field(default_factory=list)
     """The router's table at each End-of-RIB."""
+    opened: int = 0
+    """How often the session came up."""
+    ended: int = 0
+    """Of these sessions, the last in which End-of-RIB was sent."""
     _buckets: dict[Attributes | None, dict[Prefix, Attributes | None]] = field(default_factory=dict)
     _order: list[Change] = field(default_factory=list)
     _again: dict[Prefix, Attributes] = field(default_factory=dict)
@@ -115,6 +119,7 @@ class ExaBGPModel:
             self._begin_flush()
         elif self._eor:
             self.ends.append(dict(self.router))
+            self.ended = self.opened
             self.output.append(Completed(self.session.peer_address, self._eor.popleft().family))
 
     def _begin_flush(self) -> None:
@@ -148,6 +153,7 @@ class ExaBGPModel:
         if self.up:
             return
         self.up, self._first, self.updates = True, True, 0
+        self.opened += 1
         self.output.append(self.agreed)
         self.output.append(Established(self.session.peer_address))
         for change in list(self.held.items()):

@@ -108,6 +108,18 @@ def test_nothing_is_said_to_a_peer_that_is_down() -> None:
     assert adjacency.sent == 0
 
 
+def test_what_was_answered_but_not_written_before_a_flap_comes_by_itself() -> None:
+    adjacency = peer({P1: A})
+    steps(adjacency)
+    adjacency.acknowledge([P1], done=True)
+    adjacency.close()
+    adjacency.desire(SESSION, {P1: B})
+    adjacency.establish()
+    assert steps(adjacency) == [], "the engine holds A and is about to repeat it"
+    adjacency.confirm(shown(A, P1))
+    assert steps(adjacency) == [announce(B, P1)]
+
+
 def test_what_the_engine_repeats_is_awaited_and_then_put_right() -> None:
     adjacency = peer({P1: A, P2: A})
     steps(adjacency)
