@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from exalb.cluster import Key, Service
+from exalb.cluster import Service
 from exalb.parse import (
     Raw,
     key_of,
@@ -58,10 +58,6 @@ class Kind:
     def key(self, raw: Raw) -> Hashable:
         """Return the key of an object in a `Cluster`."""
         return key_of(raw) if self.keyed_by_namespace else str(raw["metadata"]["name"])
-
-    def key_of_name(self, name: str, namespace: str | None) -> Hashable:
-        """Return the key of the object with that name."""
-        return Key(namespace or "default", name) if self.keyed_by_namespace else name
 
 
 def _parse_held(raw: Raw) -> Service | None:

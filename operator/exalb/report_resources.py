@@ -27,6 +27,8 @@ ESTABLISHED = "Established"
 EFFECTIVE = "Effective"
 """The condition of a BGPAdvertisement and a BGPPeer: whether all that it asks for can have an effect."""
 ALL_EFFECTIVE = "AllEffective"
+TOLD = 5
+"""How many mistakes a condition tells; it says how many more there are."""
 HIGHEST = (1 << 63) - 1
 """What an int64 of the API can tell."""
 
@@ -123,7 +125,8 @@ def _ready(resource: CustomResource, wrong: Iterable[Invalid]) -> Wanted:
     found = list(wrong)
     if not found:
         return Wanted(READY, "True", IN_EFFECT, "", resource.generation)
-    message = "; ".join(f"{invalid.field}: {invalid.message}" for invalid in found[:5])
+    more = f"; and {len(found) - TOLD} more" if len(found) > TOLD else ""
+    message = "; ".join(f"{invalid.field}: {invalid.message}" for invalid in found[:TOLD]) + more
     return Wanted(READY, "False", found[0].reason.value, message, resource.generation)
 
 

@@ -82,6 +82,22 @@ def test_buggy_addresses_are_not_counted() -> None:
             ),
             id="two-mistakes",
         ),
+        *(
+            pytest.param(
+                "BGPAdvertisement",
+                [advertisement(peers=[*"abcdefg"[:count]])],
+                (
+                    "False",
+                    "UnknownPeer",
+                    "; ".join(
+                        f"spec.peers: there is no BGPPeer {x}: the advertisement goes on without it" for x in "abcde"
+                    )
+                    + more,
+                ),
+                id=f"{count}-mistakes",
+            )
+            for count, more in ((5, ""), (7, "; and 2 more"))
+        ),
     ],
 )
 def test_what_is_said_of_a_spec(kind: str, objects: list[Object], says: tuple[str, str, str]) -> None:
