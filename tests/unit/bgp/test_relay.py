@@ -67,6 +67,8 @@ async def helper(tmp_path: Path) -> AsyncIterator[Helper]:
     yield helper
     helper.engine_writes.close()
     async with asyncio.timeout(5):
+        while await helper.engine_reads.read(1 << 20):
+            pass
         assert await process.wait() == 0, "the relay ends when ExaBGP does"
 
 
