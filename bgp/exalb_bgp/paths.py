@@ -33,7 +33,7 @@ def resolve(attributes: Attributes, hop: Address, session: Session) -> Attribute
     return replace(
         attributes,
         next_hop=hop,
-        as_path_prepend=attributes.as_path_prepend + (0 if session.is_ibgp else 1),
+        as_path_prepend=0 if session.is_ibgp else attributes.as_path_prepend + 1,
         local_pref=default if session.is_ibgp else None,
         communities=tuple(sorted(attributes.communities)),
         large_communities=tuple(sorted(attributes.large_communities)),

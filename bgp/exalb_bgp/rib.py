@@ -72,7 +72,7 @@ class Attributes:
     """Sent to iBGP peers only (RFC 4271 §5.1.5)."""
     med: int | None = None
     as_path_prepend: int = 0
-    """How many times more than once the local AS stands in AS_PATH (eBGP), or at all (iBGP)."""
+    """How many times more than once the local AS stands in AS_PATH; eBGP only: an iBGP peer would see a loop."""
     communities: tuple[Community, ...] = ()
     large_communities: tuple[LargeCommunity, ...] = ()
     extended_communities: tuple[ExtendedCommunity, ...] = ()

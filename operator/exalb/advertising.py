@@ -107,7 +107,7 @@ def merge(
     problem = next((opinion for opinion in opinions if isinstance(opinion, Refusal)), None)
     if problem:
         return problem
-    settled = [opinion for opinion in opinions if isinstance(opinion, _Opinion)]
+    settled = [opinion.carried_by(session) for opinion in opinions if isinstance(opinion, _Opinion)]
     clash = _conflict(settled, parts[0].prefix)
     if clash:
         return clash
@@ -118,7 +118,7 @@ def merge(
         communities.add(_bandwidth(session.local_asn, best.weight))
     attributes = Attributes(
         next_hop=next_hop,
-        local_pref=_value([opinion.local_pref for opinion in settled]) if session.is_ibgp else None,
+        local_pref=_value([opinion.local_pref for opinion in settled]),
         med=_value([opinion.med for opinion in settled]),
         as_path_prepend=_value([opinion.as_path_prepend for opinion in settled]) or 0,
         communities=tuple(sorted(one for one in communities if isinstance(one, Community))),
@@ -144,6 +144,14 @@ class _Opinion(NamedTuple):
     med: int | None
     as_path_prepend: int | None
     communities: tuple[AnyCommunity, ...]
+
+    def carried_by(self, session: Session) -> "_Opinion":
+        """Leave out what such a session does not carry.
+
+        LOCAL_PREF is told inside an AS only (RFC 4271 §5.1.5), and an AS puts itself into AS_PATH only towards others
+        (§5.1.2): a peer that finds its own number there ignores the route.
+        """
+        return self._replace(as_path_prepend=None) if session.is_ibgp else self._replace(local_pref=None)
 
 
 def _opinion(

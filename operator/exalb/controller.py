@@ -28,6 +28,7 @@ from exalb.store import Store
 from exalb.telemetry import Telemetry, gauge
 from exalb.watch import KopfFeed
 from exalb.writer import Writer
+from exalb.writes import Changes
 
 log = structlog.get_logger(__name__)
 
@@ -95,8 +96,9 @@ class Controller:
                 return
 
     async def _round(self, cluster: Cluster) -> None:
-        self._allocation = self._allocator.allocate(cluster)
-        await self._writer.carry_out(self._reporter.changes(cluster, self._allocation, now()))
+        """Decide in a thread, so that the Lease is renewed meanwhile however long that takes; then write."""
+        self._allocation, changes = await asyncio.to_thread(_decide, self._allocator, self._reporter, cluster)
+        await self._writer.carry_out(changes)
 
     def _unready(self) -> list[str]:
         return [f"not listed yet: {kind}" for kind in sorted(self._store.missing())]
@@ -110,6 +112,11 @@ class Controller:
         yield gauge("exalb_pool_capacity", "Addresses of the pool", labels, capacity)
         assigned = [(values, float(one.assigned)) for values, one in rows]
         yield gauge("exalb_pool_assigned", "Addresses of the pool that Services have", labels, assigned)
+
+
+def _decide(allocator: Allocator, reporter: ControllerReporter, cluster: Cluster) -> tuple[Allocation, Changes]:
+    allocation = allocator.allocate(cluster)
+    return allocation, reporter.changes(cluster, allocation, now())
 
 
 async def run(settings: ControllerSettings) -> None:

@@ -1,48 +1,54 @@
 """What advertisements and peers ask for in vain: lawful, in force, and without effect. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from exalb.advertising import selects_peer
-from exalb.cluster import Cluster, Node
+from exalb.cluster import Cluster
 from exalb.host import Host
-from exalb.peering import FAMILIES, NAMED, PeerInForce, Terms, are_in_one_as, owners_of, terms_on
+from exalb.peering import FAMILIES, NAMED, PeerInForce, Terms, are_internal, owners_of, terms_on
 from exalb.reasons import Invalid, Reason
 from exalb.resources.common import any_matches
 from exalb.sessions import next_hop
-from exalb.validity import AdvertisementInForce, InForce
+from exalb.validity import InForce
 from exalb_bgp.session import Family
 
 
 def in_vain(cluster: Cluster, rules: InForce) -> Iterator[Invalid]:
     """Yield what has no effect, in order of name; it is no mistake, and nobody need be refused for it."""
     if cluster.advertisements:
-        yield from _local_prefs(cluster, rules)
+        yield from _attributes(cluster, rules)
     yield from _families(cluster, rules)
 
 
-def _local_prefs(cluster: Cluster, rules: InForce) -> Iterator[Invalid]:
+def _attributes(cluster: Cluster, rules: InForce) -> Iterator[Invalid]:
+    """Yield attributes that no session of the selected peers carries."""
     for advertisement in rules.advertisements:
-        spec = advertisement.spec
+        spec, name = advertisement.spec, advertisement.name
         peers = [peer for peer in rules.peers if selects_peer(spec, peer)]
-        if spec.local_pref is not None and peers and not _has_ibgp(advertisement, peers, cluster.nodes.values()):
+        if not peers or (spec.local_pref is None and not spec.as_path_prepend):
+            continue
+        there = [node for node in cluster.nodes.values() if any_matches(spec.node_selectors, node.labels)]
+        internal = set().union(*(are_internal(peer, there) for peer in peers))
+        if spec.local_pref is not None and True not in internal:
             message = (
-                f"has no effect: LOCAL_PREF is told inside an AS only (RFC 4271), and {_named(peers)}; use med,"
-                " asPathPrepend or a community"
+                f"has no effect: LOCAL_PREF is told inside an AS only (RFC 4271), and {_named(peers, 'another')}; use"
+                " med, asPathPrepend or a community"
             )
-            yield Invalid("BGPAdvertisement", advertisement.name, "spec.localPref", Reason.LOCAL_PREF_ON_EBGP, message)
+            yield Invalid("BGPAdvertisement", name, "spec.localPref", Reason.LOCAL_PREF_ON_EBGP, message)
+        if spec.as_path_prepend and internal == {True}:
+            message = (
+                f"has no effect: an AS is put into AS_PATH only towards others (RFC 4271), and {_named(peers, 'this')};"
+                " use localPref, med or a community"
+            )
+            yield Invalid("BGPAdvertisement", name, "spec.asPathPrepend", Reason.PREPEND_ON_IBGP, message)
 
 
-def _has_ibgp(advertisement: AdvertisementInForce, peers: Iterable[PeerInForce], nodes: Iterable[Node]) -> bool:
-    there = [node for node in nodes if any_matches(advertisement.spec.node_selectors, node.labels)]
-    return any(are_in_one_as(peer, there) for peer in peers)
-
-
-def _named(peers: list[PeerInForce]) -> str:
+def _named(peers: list[PeerInForce], which: str) -> str:
     names = sorted(peer.name for peer in peers)
     if len(names) == 1:
-        return f"BGPPeer {names[0]} is in another"
+        return f"BGPPeer {names[0]} is in {which}"
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"BGPPeers {', '.join(names[:3])}{more} are in others"
+    return f"BGPPeers {', '.join(names[:3])}{more} are in {'others' if which == 'another' else which}"
 
 
 def _families(cluster: Cluster, rules: InForce) -> Iterator[Invalid]:

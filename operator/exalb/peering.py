@@ -53,18 +53,18 @@ def is_for(peer: PeerInForce, node: Node) -> bool:
     return any_matches(peer.spec.node_selectors, node.labels)
 
 
-def are_in_one_as(peer: PeerInForce, nodes: Iterable[Node]) -> bool:
-    """Tell whether the peer is in the AS of the nodes (iBGP); where nodes have a say, of one of `nodes`."""
+def are_internal(peer: PeerInForce, nodes: Iterable[Node]) -> set[bool]:
+    """Tell whether the peer's sessions are internal to an AS (iBGP); where nodes have a say, with each of `nodes`."""
     spec = peer.spec
     if not spec.my_asn_from and not spec.peer_asn_from:
-        return spec.my_asn == spec.peer_asn
+        return {spec.my_asn == spec.peer_asn}
+    found: set[bool] = set()
     for node in nodes:
         if is_for(peer, node):
             with contextlib.suppress(FlawError):
                 local_asn, peer_asn = _asns(spec, node)
-                if local_asn == peer_asn:
-                    return True
-    return False
+                found.add(local_asn == peer_asn)
+    return found
 
 
 def owners_of(nodes: Mapping[str, Node]) -> dict[Address, str]:

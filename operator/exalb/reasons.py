@@ -106,6 +106,8 @@ class Reason(Enum):
     # A custom resource asks for something in vain.
     LOCAL_PREF_ON_EBGP = "LocalPrefOnEBGP"
     """The advertisement sets localPref, and all the peers that it selects are in other autonomous systems."""
+    PREPEND_ON_IBGP = "PrependOnIBGP"
+    """The advertisement sets asPathPrepend, and all the peers that it selects are in the nodes' own AS."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ def test_ibgp_carries_local_preference(world: World) -> None:
         world.change(peer, {"local_asn": ROUTER_ASN}, {"asn": ROUTER_ASN})
     world.act()
     preferred = [Attributes(local_pref=250), Attributes(local_pref=0), replace(ALL, local_pref=50)]
-    world.tell(spread(*EACH.values(), ALL, *preferred), *peers)
+    world.tell(spread(*EACH.values(), *PREPENDED.values(), ALL, *preferred), *peers)
     world.until_established(*peers)
     world.until_told(*peers)
 

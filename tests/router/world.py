@@ -204,7 +204,7 @@ class World:
             prefix,
             self.node_address(peer),
             next_hop=attributes.next_hop or self.node_address(peer),
-            as_path=(session.local_asn,) * (attributes.as_path_prepend + (not session.is_ibgp)),
+            as_path=() if session.is_ibgp else (session.local_asn,) * (attributes.as_path_prepend + 1),
             med=attributes.med,
             local_pref=(100 if attributes.local_pref is None else attributes.local_pref) if session.is_ibgp else None,
             communities=frozenset(attributes.communities),

@@ -81,6 +81,7 @@ CASES = [
     case("med", f"{IP} med=0", {"med": 0}),
     case("med-to-ibgp", f"{IP} med=5", {"med": 5}, peering=IBGP),
     case("prepend", f"{IP} prepend=3", {"asPathPrepend": 3}),
+    case("no-prepend-to-ibgp", IP, {"asPathPrepend": 3}, peering=IBGP),
     case(
         "communities-in-order",
         f"{IP} 9:1 64512:20 64512:100 65535:65281 large:9:1:1 large:64512:1:2 origin:1:1 target:9:1 target:64512:1",
@@ -109,6 +110,8 @@ CASES = [
     case("zero-is-an-opinion", f"{IP} ConflictingAdvertisements", {"med": 5}, {"med": 0}),
     case("conflict-of-local-pref", f"{IP} ConflictingAdvertisements", {"localPref": 5}, {"localPref": 6}, peering=IBGP),
     case("conflict-of-prepend", f"{IP} ConflictingAdvertisements", {"asPathPrepend": 5}, {"asPathPrepend": 6}),
+    case("conflict-of-what-ebgp-does-not-carry", IP, {"localPref": 5}, {"localPref": 6}),
+    case("conflict-of-what-ibgp-does-not-carry", IP, {"asPathPrepend": 5}, {"asPathPrepend": 6}, peering=IBGP),
     case("conflict-at-another-peer", f"{IP} med=5", {"med": 5}, {"med": 6, "peers": ["other"]}),
     case(
         "conflict-of-two-lengths-is-none",
@@ -124,7 +127,7 @@ CASES = [
     case("aggregate-of-the-other-family", IP, {"aggregationLengthV6": 32}),
     case(
         "overrides",
-        f"{IP} localPref=7 med=8 prepend=2 1:1",
+        f"{IP} localPref=7 med=8 1:1",
         {**OPEN, "med": 1, "communities": ["2:2"]},
         peering=IBGP,
         asks={"local_pref": "7", "med": "8", "as_path_prepend": "2", "communities": "1:1"},

@@ -20,6 +20,7 @@ OVER_6 = {"peerAddress": "2001:db8:113::1"}
 BY_NODE = peer("own", peerAddress="203.0.113.3", myASNFrom={"nodeAnnotation": "asn"})
 del BY_NODE["spec"]["myASN"]
 PREFERRED = advertisement(localPref=200)
+PREPENDED = advertisement(asPathPrepend=2)
 
 
 def n(name: str, asn: str = "", **labels: str) -> Object:
@@ -57,9 +58,18 @@ def n(name: str, asn: str = "", **labels: str) -> Object:
             id="ibgp-on-a-node-that-is-not-selected",
         ),
         pytest.param([advertisement(localPref=-1), EBGP], [], id="out-of-force"),
+        pytest.param([PREPENDED, IBGP, node()], ["spec.asPathPrepend: has no effect"], id="prepend-ibgp"),
+        pytest.param([PREPENDED, EBGP, node()], [], id="prepend-ebgp"),
+        pytest.param([PREPENDED, EBGP, IBGP, node()], [], id="prepend-both"),
+        pytest.param([PREPENDED, node()], [], id="prepend-nobody"),
+        pytest.param([advertisement(asPathPrepend=0), IBGP], [], id="prepend-zero"),
+        pytest.param([PREPENDED, BY_NODE, n("n1", "64513"), n("n2", "64600")], [], id="prepend-ebgp-on-one-node"),
+        pytest.param(
+            [PREPENDED, BY_NODE, n("n1", "64513"), n("n2", "x")], ["own is in this"], id="prepend-ibgp-on-all"
+        ),
     ],
 )
-def test_local_pref_towards_other_autonomous_systems(objects: list[Object], notes: list[str]) -> None:
+def test_attributes_that_no_session_carries(objects: list[Object], notes: list[str]) -> None:
     found = [f"{one['field']}: {one['message']}" for one in planned(*objects).get("notes", [])]
     assert len(found) == len(notes)
     assert all(says in one for says, one in zip(notes, found, strict=True))

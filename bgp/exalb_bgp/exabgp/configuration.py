@@ -74,4 +74,5 @@ async def accepts(settings: EngineSettings, sessions: Iterable[Session]) -> bool
     finally:
         if process.returncode is None:
             process.kill()
+            await process.wait()
         path.unlink(missing_ok=True)

@@ -66,7 +66,7 @@ class BGPAdvertisementSpec(Model):
     med: Unsigned32 | None = None
     """MULTI_EXIT_DISC (RFC 4271 §5.1.4)."""
     as_path_prepend: Annotated[int, Field(strict=True, ge=0, le=16)] | None = None
-    """How many times the local AS is put into AS_PATH once more."""
+    """How many times the local AS is put into AS_PATH once more; towards eBGP peers only (RFC 4271 §5.1.2)."""
     communities: Annotated[
         tuple[CommunityText, ...], Field(max_length=63, json_schema_extra=LIST_SET), AfterValidator(each_once)
     ] = ()
