@@ -77,8 +77,12 @@ def readiness(rig: Rig) -> Iterator[Figure]:
             for key, ready in (("unready", False), ("ready", True)):
                 seen = len(rig.wire.messages)
                 begun = rig.services.set_ready(name, node, ready=ready)
-                times.add("readiness-answer", begun, time.time())
-                times.add(key, begun, _told_by(rig, node, seen, prefix, ready=ready))
+                answered = time.time()
+                told = _told_by(rig, node, seen, prefix, ready=ready)
+                times.add("readiness-answer", begun, answered)
+                times.add(key, begun, told)
+                if not ready:
+                    times.add("unready-own", answered, told)
                 pause()
     for figure in times.figures():
         yield replace(figure, key=f"{figure.key}-{1000 if others else 0}")

@@ -1,8 +1,8 @@
 """`python -m tests.stories.asking HOST --count N | --rate R`: asks a web server over and over, each time anew.
 
 With `--count`, twenty at a time until N were asked; with `--rate`, R a second whatever becomes of them, until standard
-input ends. Prints `asked` when the first answer is there, and at the end one line of JSON: what was answered how often,
-what failed, and the seconds that the slowest answer took.
+input ends. Prints `asked` when the first answer is there, or is given up, and at the end one line of JSON: what was
+answered how often, what failed, and the seconds that the slowest answer took.
 """
 
 import argparse
@@ -39,10 +39,10 @@ class Asker:
         except (OSError, TimeoutError) as error:
             self.failures.append(f"{asked:.2f} s: {type(error).__name__} {error}")
         else:
-            if not self.answers:
-                print("asked", flush=True)
             self.answers[body.decode().strip()] += 1
             self.slowest = max(self.slowest, loop.time() - self._begun - asked)
+        if sum(self.answers.values()) + len(self.failures) == 1:
+            print("asked", flush=True)
 
     async def _exchange(self) -> bytes:
         reader, writer = await asyncio.open_connection(*self._where)
