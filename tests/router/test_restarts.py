@@ -1,5 +1,6 @@
 """Whatever is killed, traffic stays where it may stay, and the end is the table that is wanted."""
 
+import itertools
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -7,6 +8,7 @@ from functools import partial
 
 import pytest
 
+from exalb_bgp.rib import Attributes
 from exalb_bgp.session import Family
 from tests.bench.kernel import KernelRoutes
 from tests.bench.messages import Kind, Message
@@ -81,6 +83,25 @@ def test_a_new_driver_takes_up_sessions_whose_address_the_kernel_chose(world: Wo
     world.engine.start_driver()
     world.tell(table(SIZE + 2), first)
     world.until_told(first)
+
+
+def test_a_peer_without_a_route_holds_up_nobody(world: World) -> None:
+    """A new driver cannot tell what such a session carries where the kernel chose its address: it opens it anew."""
+    lost, *others = [peer for peer in world.peers.values() if peer.family is Family.IPV4]
+    world.sessions = {peer.name: replace(peer.session, local_address=None) for peer in (lost, *others)}
+    world.act()
+    world.until_established(lost, *others)
+    world.tell(table(SIZE), lost, *others)
+    world.until_told(lost, *others)
+    world.engine.kill_driver()
+    world.node.ip(f"route add unreachable {lost.address}/32")
+    try:
+        world.engine.start_driver()
+        world.tell(table(SIZE + 2), lost, *others)
+        world.until_told(*others)
+    finally:
+        world.node.ip(f"route del unreachable {lost.address}/32")
+    world.until_told(lost, seconds=60)
 
 
 def test_a_new_driver_sends_only_what_changed_meanwhile(told: World, wires: list[Wire]) -> None:
@@ -202,3 +223,31 @@ def test_without_room_for_a_configuration_routes_go_their_way(told: World, trio:
     until(f"{gone.name} is closed", lambda: not told.established(gone))
     told.until_told(*others)
     assert told.connections(but=trio) == before
+
+
+def test_a_session_that_goes_leaves_nothing_behind(told: World, pair: list[Peer]) -> None:
+    """Where graceful restart was agreed, the router would keep the routes for the restart time, which is 30 s here."""
+    for peer in pair:
+        del told.sessions[peer.name]
+    told.act_on_engine()
+    for peer in pair:
+        until(f"{peer.name} left nothing", lambda peer=peer: not told.received(peer), seconds=15)
+    told.until_told(*(peer for peer in told.peers.values() if peer not in pair))
+
+
+def test_a_session_comes_in_the_middle_of_a_burst(told: World, trio: list[Peer]) -> None:
+    """ExaBGP drops a reload while it has anything to send to anybody."""
+    late, *others = trio
+    del told.sessions[late.name]
+    told.act_on_engine()
+    until(f"{late.name} is closed", lambda: not told.established(late))
+    before, meds = told.connections(but=[late]), itertools.count(1)
+    told.sessions[late.name] = late.session
+
+    def came_meanwhile() -> bool:
+        told.tell(table(SIZE, Attributes(med=next(meds))), *others)
+        return told.established(late)
+
+    until(f"{late.name} is Established", came_meanwhile, every=0.01)
+    told.until_told(*told.peers.values())
+    assert told.connections(but=[late]) == before

@@ -17,7 +17,7 @@ from exalb_bgp.exabgp.reload import Reloader
 from exalb_bgp.exabgp.settings import EngineSettings
 from exalb_bgp.rib import Address, Attributes, Prefix
 from exalb_bgp.speaker import Speaker, SpeakerStatus
-from exalb_bgp.steps import Step
+from exalb_bgp.steps import Restart, Step
 
 _LOG = structlog.get_logger(__name__)
 _SILENCE = 1.0
@@ -125,18 +125,23 @@ class ExaBGPDriver:
                 peer, prefix, attributes = wire.held(line)
                 held.setdefault(peer, {})[prefix] = attributes
             await self._reloader.read(link)
-            found = located(wire.snapshots(snapshots), self._goal.sessions.values() if self._goal else ())
+            found, lost = located(wire.snapshots(snapshots), self._goal.sessions.values() if self._goal else ())
         except (RefusedError, ConnectionError, ValueError, LookupError) as error:
             _LOG.warning("exabgp_state_unreadable", error=repr(error))
             link.close()
             return
         await until(lambda: not held or monotonic() - self._heard > _CALM, _PATIENCE)
+        if self._link is not link:
+            return  # another relay came meanwhile, of an ExaBGP that is perhaps another one
         early, self._early = self._early or [], None
         self._engine.adopt(found, held, datetime.now(UTC))
         for event, moment in early:
             self._engine.fold(event, moment)
         self._ready, self._reloader.link = True, link
         self._reloader.due.set()
+        for session in lost:
+            _LOG.warning("no_route_to_peer", peer=str(session.peer_address), remedy="opening the session anew")
+            link.send(wire.command(Restart(session)), lambda _done, _lines: None)
         _LOG.info("exabgp_connected", peers=len(held), routes=sum(map(len, held.values())))
         self._turn()
 
@@ -182,9 +187,9 @@ class ExaBGPDriver:
             silence, link = monotonic() - self._heard, self._link
             if link is None:
                 continue
-            if not link.idle and silence > _HANGING:
-                _LOG.error("exabgp_hangs", silent_s=round(silence))
-                self._heard = monotonic()
+            if not link.idle and monotonic() - link.heard > _HANGING:
+                _LOG.error("exabgp_hangs", silent_s=round(monotonic() - link.heard))
+                link.heard = monotonic()
                 link.close()
             if not (self._ready and link.idle and silence > _SILENCE):
                 continue

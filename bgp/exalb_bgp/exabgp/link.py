@@ -31,6 +31,8 @@ class Link:
         self._pending: deque[_Pending] = deque()
         self._asked: set[asyncio.Future[list[str]]] = set()
         self._strange = True
+        self.heard = monotonic()
+        """When anything was heard last, in seconds of the monotonic clock."""
 
     @property
     def idle(self) -> bool:
@@ -81,6 +83,7 @@ class Link:
         rest = b""
         try:
             while data := await self._reader.read(_READ):
+                self.heard = monotonic()
                 *lines, rest = (rest + data).split(b"\n")
                 for line in lines:
                     self._take(line.decode("ascii", "replace"))

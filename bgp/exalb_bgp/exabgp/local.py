@@ -13,20 +13,27 @@ DISCARD = 9
 """A port to ask about; nothing is sent there."""
 
 
-def located(snapshots: Iterable[Snapshot], sessions: Iterable[Session]) -> list[Snapshot]:
+def located(snapshots: Iterable[Snapshot], sessions: Iterable[Session]) -> tuple[list[Snapshot], list[Session]]:
     """Fill in the local addresses of Established sessions by the kernel's route to the peer.
 
-    Raises ValueError where there is no route: what such a session carries cannot be judged.
+    Where there is no route, what a session carries cannot be judged: it counts as not Established, and is returned
+    beside the snapshots, to be opened anew.
     """
-    interfaces = {int(session.peer_address): session.source_interface for session in sessions}
-    found = []
+    known = {int(session.peer_address): session for session in sessions}
+    found, lost = [], []
     for snapshot in snapshots:
-        if snapshot.state is State.ESTABLISHED and snapshot.local_address is None:
-            address = source_towards(snapshot.peer, interfaces.get(int(snapshot.peer)))
-            found.append(replace(snapshot, local_address=address))
-        else:
+        session = known.get(int(snapshot.peer))
+        if snapshot.state is not State.ESTABLISHED or snapshot.local_address is not None:
             found.append(snapshot)
-    return found
+            continue
+        try:
+            address = source_towards(snapshot.peer, session.source_interface if session else None)
+        except ValueError:
+            found.append(replace(snapshot, state=State.IDLE))
+            lost += [session] if session else []
+        else:
+            found.append(replace(snapshot, local_address=address))
+    return found, lost
 
 
 def source_towards(peer: Address, interface: str | None) -> Address:
