@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -50,6 +51,19 @@ async def test_an_exabgp_that_takes_no_reload_is_started_anew(settings: EngineSe
     async with FakeExaBGP(settings, lose=1000).running() as exabgp, driving(settings):
         await exabgp.asked("shutdown")
         assert exabgp.commands.count("reload") < 100
+
+
+async def test_a_session_that_exabgp_would_not_take_keeps_no_other_closed(settings: EngineSettings) -> None:
+    """Once it read a configuration that it refuses, it would refuse every later one."""
+    tor = GOAL.sessions["tor"]
+    hasty = replace(tor, peer="hasty", peer_address=IPv4Address("10.77.0.101"), hold_time=1)
+    async with FakeExaBGP(settings).running() as exabgp, driving(settings) as driver:
+        driver.apply(Speaker({"tor": tor, "hasty": hasty}))
+        async with asyncio.timeout(20):
+            await driver.settled()
+        assert "10.77.0.100" in exabgp.configuration
+        assert "10.77.0.101" not in settings.configuration.read_text()
+        assert "refuses" in (driver.status().sessions["hasty"].last_error or "")
 
 
 async def test_what_runs_already_is_not_reloaded(settings: EngineSettings) -> None:
