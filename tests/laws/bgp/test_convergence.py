@@ -1,7 +1,9 @@
 """Whatever is wanted, lost, cut and restarted on the way: in the end the router has the desired table."""
 
 import os
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from ipaddress import IPv4Address, ip_network
 
 from hypothesis import HealthCheck, given, settings
@@ -26,6 +28,7 @@ ATTRIBUTES = [Attributes(med=med) for med in (None, 1, 2)]
 WANTS = [(prefix, attributes) for prefix in PREFIXES for attributes in (None, *ATTRIBUTES)]
 MOVES = {"turn": 12, "work": 18, "send": 12, "hear": 18, "reload": 3, "refresh": 2, "flap": 3, "close": 1, "open": 3}
 MOVES |= {"silence": 2, "kill ExaBGP": 1, "kill driver": 2, "rest": 2}
+MOVES |= {"clock forward": 1, "clock back": 1}
 """How often each happens, beside one of each want."""
 EVENTS = [*WANTS, *(move for move, times in MOVES.items() for _ in range(times))]
 WALKS = int(os.environ.get("EXALB_WALKS", "2000"))
@@ -40,6 +43,8 @@ class Walk:
         self.desired: dict[Prefix, Attributes] = {}
         self.taken_up = 0
         """The last session that a new driver took up: whether End-of-RIB was sent in it, nobody can tell."""
+        self.now = NOW
+        """What the clock of the node says, which is stepped now and then."""
         self.apply()
         self.model.open()
 
@@ -62,7 +67,7 @@ class Walk:
         if isinstance(output, Answer):
             self.engine.answered(output.step, output.done)
         else:
-            self.engine.fold(output, NOW)
+            self.engine.fold(output, self.now)
 
     def turn(self) -> None:
         """Let the driver do what is due."""
@@ -81,7 +86,7 @@ class Walk:
 
     def move(self, move: str) -> None:
         """Let one of them have a turn, or something go wrong."""
-        does = {
+        does: dict[str, Callable[[], None]] = {
             "turn": self.turn,
             "work": self.model.work,
             "send": self.model.send,
@@ -95,8 +100,14 @@ class Walk:
             "kill ExaBGP": self.kill_exabgp,
             "kill driver": self.kill_driver,
             "rest": self.rest,
+            "clock forward": partial(self.step_clock, timedelta(days=3)),
+            "clock back": partial(self.step_clock, timedelta(days=-3)),
         }
         does[move]()
+
+    def step_clock(self, by: timedelta) -> None:
+        """Have the clock of the node put right."""
+        self.now += by
 
     def hear(self) -> None:
         """Let the driver hear what came first."""
@@ -136,7 +147,7 @@ class Walk:
         while self.model.sending and self.model.up:
             self.model.send()
         self.apply()
-        self.engine.adopt([snapshot], {SESSION.peer_address: held}, NOW)
+        self.engine.adopt([snapshot], {SESSION.peer_address: held}, self.now)
         while self.model.output:
             self.deliver(self.model.output.popleft())
 

@@ -14,6 +14,7 @@ from exalb_bgp.exabgp.settings import EngineSettings
 from exalb_bgp.session import Session
 from exalb_bgp.speaker import Speaker
 from tests.unit.bgp.fake_exabgp import FakeExaBGP
+from tests.unit.bgp.lines import AGREED, line
 
 GOAL = Speaker({"tor": Session("tor", IPv4Address("10.77.0.100"), 64512, 64513, IPv4Address("10.77.0.11"))})
 
@@ -50,7 +51,7 @@ async def test_a_lost_reload_is_asked_for_until_it_is_seen_to_work(settings: Eng
 async def test_an_exabgp_that_takes_no_reload_is_started_anew(settings: EngineSettings) -> None:
     async with FakeExaBGP(settings, lose=1000).running() as exabgp, driving(settings):
         await exabgp.asked("shutdown")
-        assert exabgp.commands.count("reload") < 100
+        assert exabgp.commands.count("reload") < 300
 
 
 async def test_a_session_that_exabgp_would_not_take_keeps_no_other_closed(settings: EngineSettings) -> None:
@@ -85,6 +86,16 @@ async def test_an_api_that_went_wrong_is_read_anew(settings: EngineSettings, lin
             await exabgp.asked("reset", times=2)
             await driver.settled()
         assert exabgp.commands.count("reload") == 1
+
+
+async def test_an_end_of_rib_that_is_never_told_is_asked_for_again(settings: EngineSettings) -> None:
+    """ExaBGP answers, and then drops it with a reload."""
+    async with FakeExaBGP(settings).running() as exabgp, driving(settings) as driver:
+        async with asyncio.timeout(20):
+            await driver.settled()
+        exabgp.say(line("negotiated", negotiated=AGREED))
+        exabgp.say(line("state", state="up"))
+        await exabgp.asked("neighbor 10.77.0.100 announce eor ipv4 unicast", times=3)
 
 
 async def test_a_socket_that_was_removed_is_made_anew(settings: EngineSettings) -> None:
