@@ -11,7 +11,7 @@ from tests.lab.wait import TooLateError
 from tests.router.world import World
 
 BETWEEN_RESTS = 8
-LONG_REST = 48
+LONG_REST = 96
 """Steps from one rest that waits for GoBGP too to the next."""
 RESTART_TIME = 5
 """Seconds that a router keeps the routes of a session that went with its ExaBGP, and does not come back."""
