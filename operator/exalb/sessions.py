@@ -38,14 +38,15 @@ def next_hop(peer: PeerInForce, router: Address, node: Node, family: Family) -> 
     """Return whether there is a next hop for prefixes of `family`, and which; None is the session's own address.
 
     A session of the other family has no address for them, and a link-local one none that others can use: the peer's
-    `nextHop` or the node's own address serves. Over IPv6, IPv4 prefixes may have IPv6 next hops (RFC 8950).
+    `nextHop` or the node's own address serves. Over IPv6, IPv4 prefixes may have IPv6 next hops (RFC 8950). No router
+    takes a route through itself (RFC 4271 §5.1.3).
     """
     own = family_of(router)
     of = Family.IPV6 if peer.spec.extended_next_hop and own is Family.IPV6 else family
     if peer.spec.next_hop:
         given = ip_address(peer.spec.next_hop)
         if family_of(given) in (family, of):
-            return True, given
+            return given != router, given
     if own is of and not is_link_local(router):
         return True, None
     address = node.address_of(of)

@@ -57,6 +57,8 @@ ADDRESS, NO_ADDRESS = "spec.addresses[0]", "neither a CIDR such as 198.51.100.0/
 NO_SERVICE = "addresses that no Service can have"
 NO_IP = "is not an IP address: write it"
 NO_COMMUNITY = "is not a community:"
+BACKWARDS = "ends before it starts: write the lower address first"
+WRITTEN_UNLIKE = "CEL compares texts, and the ends are not written alike"
 NO_ORDER = "CEL knows no order of addresses"
 
 BAD_POOLS = [
@@ -82,17 +84,26 @@ BAD_POOLS = [
     Bad("short-range", POOL, pool("198.51.100.10-20"), ADDRESS, NO_ADDRESS),
     Bad("range-of-cidrs", POOL, pool("198.51.100.0/25-198.51.100.128/25"), ADDRESS, NO_ADDRESS),
     Bad("two-families", POOL, pool("198.51.100.1-2001:db8::1"), ADDRESS, "write one family per range"),
-    Bad("backwards", POOL, pool("198.51.100.9-198.51.100.1"), ADDRESS, "ends before it starts", unseen=NO_ORDER),
-    Bad("all-there-is", POOL, pool("0.0.0.0/0"), ADDRESS, NO_SERVICE),
+    Bad("backwards", POOL, pool("198.51.100.9-198.51.100.1"), ADDRESS, BACKWARDS),
+    Bad("backwards-by-digits", POOL, pool("198.51.100.10 - 198.51.100.9"), ADDRESS, BACKWARDS),
+    Bad("backwards-by-the-first-part", POOL, pool("198.51.100.1-45.51.200.9"), ADDRESS, BACKWARDS),
+    Bad("backwards-v6", POOL, pool("2001:db8::10-2001:db8::9"), ADDRESS, BACKWARDS),
+    Bad("backwards-v6-behind-a-gap", POOL, pool("2001:db8::1:9-2001:db8::1:1"), ADDRESS, BACKWARDS),
+    Bad("backwards-v6-into-a-gap", POOL, pool("2001:db8:1::1-2001:db8::1:1"), ADDRESS, BACKWARDS),
+    Bad("backwards-v6-without-a-gap", POOL, pool("2001:db8:1:2:3:4:5:6-2001:db8:1:2:3:4:5:5"), ADDRESS, BACKWARDS),
+    Bad("backwards-capitals", POOL, pool("2001:db8::B-2001:DB8::a"), ADDRESS, BACKWARDS, unseen=WRITTEN_UNLIKE),
+    Bad("backwards-unlike", POOL, pool("2001:db8::1:0-2001:db8::9"), ADDRESS, BACKWARDS, unseen=WRITTEN_UNLIKE),
+    Bad("backwards-mixed", POOL, pool("::192.0.2.9-::192.0.2.1"), ADDRESS, BACKWARDS, unseen=WRITTEN_UNLIKE),
+    Bad("all-there-is", POOL, pool("0.0.0.0/0"), ADDRESS, f"{NO_SERVICE}: 0.0.0.0/8"),
     Bad("this-network", POOL, pool("0.0.0.0/8"), ADDRESS, NO_SERVICE),
     Bad("this-network-range", POOL, pool("0.0.0.1-0.0.0.9"), ADDRESS, NO_SERVICE),
     Bad("loopback", POOL, pool("127.0.0.0/24"), ADDRESS, NO_SERVICE),
     Bad("loopback-inside", POOL, pool("126.0.0.0/7"), ADDRESS, NO_SERVICE),
     Bad("loopback-amid", POOL, pool("126.0.0.1-128.0.0.1"), ADDRESS, NO_SERVICE, unseen=NO_ORDER),
     Bad("loopback-v6", POOL, pool("::1/128"), ADDRESS, NO_SERVICE),
-    Bad("multicast", POOL, pool("224.0.0.0/24"), ADDRESS, NO_SERVICE),
+    Bad("multicast", POOL, pool("224.0.0.0/24"), ADDRESS, f"{NO_SERVICE}: 224.0.0.0/4"),
     Bad("multicast-range", POOL, pool("224.0.0.1-224.0.0.9"), ADDRESS, NO_SERVICE),
-    Bad("multicast-v6", POOL, pool("ff02::/64"), ADDRESS, NO_SERVICE),
+    Bad("multicast-v6", POOL, pool("ff02::/64"), ADDRESS, f"{NO_SERVICE}: ff00::/8"),
     Bad("link-local", POOL, pool("169.254.0.0/24"), ADDRESS, NO_SERVICE),
     Bad("link-local-v6", POOL, pool("fe80::1-fe80::9"), ADDRESS, NO_SERVICE),
     Bad("broadcast", POOL, pool("255.255.255.255/32"), ADDRESS, NO_SERVICE),
@@ -263,6 +274,7 @@ BAD_PEERS = [
     Bad("family-twice", PEER, peer(families=["IPv4", "IPv4"]), "spec.families", "duplicate value"),
     Bad("family-unknown", PEER, peer(families=["ipv4"]), "spec.families[0]", "'IPv4' or 'IPv6'", "supported values"),
     Bad("next-hop-no-ip", PEER, peer(nextHop="self"), "spec.nextHop", NO_IP),
+    Bad("next-hop-itself", PEER, peer(nextHop="203.0.113.1"), "spec.nextHop", "through itself"),
     Bad("next-hop-multicast", PEER, peer(nextHop="224.0.0.1"), "spec.nextHop", "must be a unicast address"),
     Bad(
         "operator-unknown",

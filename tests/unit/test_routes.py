@@ -70,6 +70,17 @@ def test_next_hop(peering: Object, addresses: list[str], says: list[str]) -> Non
     assert tells(*SERVED, peer(**peering), node("n1", *addresses)) == {"n1 tor": says}
 
 
+def test_no_router_takes_a_route_through_itself() -> None:
+    racks = peer(peerAddressFrom={"nodeAnnotation": "tor"}, nextHop="203.0.113.1")
+    del racks["spec"]["peerAddress"]
+    nodes = [node(f"n{n}", f"10.77.0.{n}", annotations={"tor": f"203.0.113.{n}"}) for n in (1, 2)]
+    said = tells(*SERVED, racks, *nodes)
+    assert said == {
+        "n1 tor": [f"{V4} NoNextHop", f"{V6} NoNextHop"],
+        "n2 tor": [f"{V4} via=203.0.113.1", f"{V6} NoNextHop"],
+    }
+
+
 def test_an_external_address_is_no_next_hop() -> None:
     assert tells(*SERVED, peer(), node("n1", external=["2001:db8:9::1"])) == {"n1 tor": [V4, f"{V6} NoNextHop"]}
 

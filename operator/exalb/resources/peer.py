@@ -71,6 +71,7 @@ def _is_set(flag: str) -> str:
 _EITHER = "set either {0} or {0}From"
 _AT_ADDRESS = {"fieldPath": ".peerAddress"}
 _WITHOUT_INTERFACE = "is link-local: name the interface behind which the router is, as sourceInterface"
+_THROUGH_ITSELF = "must not be the router's own address: it takes no route through itself (RFC 4271)"
 _BOTH_FAMILIES = "is for sessions that carry both families: leave families out"
 VERSIONS = {"IPv4": 4, "IPv6": 6}
 
@@ -112,6 +113,12 @@ class BGPPeerSpec(Model):
                 " || !ip(self.peerAddress).isLinkLocalUnicast() || has(self.sourceInterface) || has(self.template)",
                 _WITHOUT_INTERFACE,
                 **_AT_ADDRESS,
+            ),
+            cel(
+                "!has(self.nextHop) || !isIP(self.nextHop) || !has(self.peerAddress) || !isIP(self.peerAddress)"
+                " || ip(self.nextHop) != ip(self.peerAddress)",
+                _THROUGH_ITSELF,
+                fieldPath=".nextHop",
             ),
             cel(
                 f"!({_is_set('ttlSecurity')} && {_is_set('ebgpMultiHop')})",
@@ -222,6 +229,8 @@ class BGPPeerSpec(Model):
             yield wrong, "sourceAddress", "must be of the same family as the default gateway"
         link_local = both[0] is not None and is_link_local(ip_address(both[0]))
         yield link_local and not self.source_interface and not self.template, "peerAddress", _WITHOUT_INTERFACE
+        is_itself = self.next_hop and both[0] and ip_address(self.next_hop) == ip_address(both[0])
+        yield bool(is_itself), "nextHop", _THROUGH_ITSELF
         message = "is for directly connected peers: set either it or ebgpMultiHop"
         yield self.ttl_security and self.ebgp_multi_hop, "ttlSecurity", message
         same = self.my_asn is not None and self.my_asn == self.peer_asn
