@@ -239,6 +239,20 @@ def test_a_communication_is_told_as_text_and_nothing_else(scene: Scene, text: by
     scene.assert_nobody_noticed()
 
 
+def test_what_waits_for_a_session_that_died_holds_up_nobody(scene: Scene) -> None:
+    """ExaBGP drops every reload while a route waits for a peer that takes its connection and says nothing."""
+    with scene.peer.established() as meeting:
+        meeting.hears(Kind.UPDATE)
+        until("it is up", lambda: scene.status.state is State.ESTABLISHED, seconds=30)
+    until("it is down", lambda: scene.status.state is not State.ESTABLISHED, seconds=30)
+    scene.world.engine.ask(f"neighbor {ADDRESS} announce route 192.0.2.9/32 next-hop {NODE[Family.IPV4]}")
+    del scene.world.sessions["hostile"]
+    scene.world.act_on_engine()
+    scene.world.engine.settle(seconds=90)
+    assert "hostile" not in scene.world.engine.status.sessions
+    scene.assert_nobody_noticed()
+
+
 def test_a_flood_of_routes_is_dropped(scene: Scene) -> None:
     """50,000 of them: none is kept, none is told to the driver, and the other sessions keep up meanwhile."""
     relay = scene.processes[1]

@@ -13,7 +13,7 @@ from time import monotonic
 import structlog
 
 from exalb_bgp.exabgp import configuration
-from exalb_bgp.exabgp.settings import EngineSettings
+from exalb_bgp.exabgp.settings import OPEN_WAIT, EngineSettings
 
 _LOG = structlog.get_logger(__name__)
 _STABLE = 60.0
@@ -110,6 +110,7 @@ def _environment(settings: EngineSettings) -> dict[str, str]:
         "exabgp_api_chunk": "200",
         "exabgp_api_cli": "false",
         "exabgp.api.show-routes-format": "v2",
+        "exabgp_bgp_openwait": str(OPEN_WAIT),
         "exabgp_daemon_user": pwd.getpwuid(os.getuid()).pw_name if os.getuid() == 0 else "nobody",
         "exabgp_log_destination": "stdout",
         "exabgp_log_level": settings.log_level,

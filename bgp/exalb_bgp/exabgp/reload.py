@@ -2,20 +2,24 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from time import monotonic
 
 import structlog
 
 from exalb_bgp.engine import Engine, bare
 from exalb_bgp.exabgp import config, configuration, wire
 from exalb_bgp.exabgp.link import Link, RefusedError, until
-from exalb_bgp.exabgp.settings import EngineSettings
+from exalb_bgp.exabgp.settings import OPEN_WAIT, EngineSettings
 from exalb_bgp.rib import Address
 from exalb_bgp.session import Session
 from exalb_bgp.steps import Restart
 
 _LOG = structlog.get_logger(__name__)
-_ATTEMPTS = 30
-"""Reloads without effect after which ExaBGP is started anew: it took in something that it cannot get rid of."""
+_HOPELESS = 2 * OPEN_WAIT
+"""Seconds of reloads without effect after which ExaBGP is started anew: it took in what it cannot get rid of.
+
+What it took for a session that was dying makes it drop every reload until the next attempt at that session is over.
+"""
 _LOOKS = 10
 """How often the outcome of one reload is looked for."""
 _LOOK = 0.005
@@ -128,24 +132,27 @@ class Reloader:
         return True
 
     async def _enforce(self, wanted: Mapping[Address, str], turn: Callable[[], None]) -> None:
-        for _ in range(_ATTEMPTS):
-            link = self.link
-            if link is None or self._running == wanted:
+        began = monotonic()
+        while (link := self.link) is not None and self._running != wanted:
+            tried = monotonic() - began
+            if tried > _HOPELESS:
+                _LOG.error("exabgp_does_not_reload", tried_s=round(tried), remedy="restarting it")
+                link.send("shutdown", lambda _done, _lines: None)
                 return
-            before = self._interfaces
-            self.pausing = True
-            try:
-                await self._reload(link, wanted)
-                if self._running == wanted:
-                    await self._reconnect(link, before)
-            finally:
-                self.pausing = False
-                turn()
+            await self._attempt(link, wanted, turn)
             if self._running != wanted:
                 await asyncio.sleep(_PAUSE)
-        if self.link is not None and self._running != wanted:
-            _LOG.error("exabgp_does_not_reload", attempts=_ATTEMPTS, remedy="restarting it")
-            self.link.send("shutdown", lambda _done, _lines: None)
+
+    async def _attempt(self, link: Link, wanted: Mapping[Address, str], turn: Callable[[], None]) -> None:
+        before = self._interfaces
+        self.pausing = True
+        try:
+            await self._reload(link, wanted)
+            if self._running == wanted:
+                await self._reconnect(link, before)
+        finally:
+            self.pausing = False
+            turn()
 
     async def _reload(self, link: Link, wanted: Mapping[Address, str]) -> None:
         """Ask for one reload once nothing is under way, and look whether it came to pass."""

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from exalb_bgp.exabgp import relay
 
+OPEN_WAIT = 10
+"""Seconds that ExaBGP waits for the OPEN of a peer that took its connection; it sees no change of the session then."""
+
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:

@@ -46,7 +46,7 @@ class FakeExaBGP:
             await self._helper.wait()
             await serving
 
-    async def asked(self, command: str, times: int = 1, seconds: float = 20.0) -> None:
+    async def asked(self, command: str, times: int = 1, seconds: float = 60.0) -> None:
         """Wait until a driver gave a command so many times."""
         async with asyncio.timeout(seconds), self._asked:
             await self._asked.wait_for(lambda: self.commands.count(command) >= times)
