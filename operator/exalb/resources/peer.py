@@ -115,8 +115,7 @@ class BGPPeerSpec(Model):
                 **_AT_ADDRESS,
             ),
             cel(
-                "!has(self.nextHop) || !isIP(self.nextHop) || !has(self.peerAddress) || !isIP(self.peerAddress)"
-                " || ip(self.nextHop) != ip(self.peerAddress)",
+                "!has(self.nextHop) || !has(self.peerAddress) || self.nextHop != self.peerAddress",
                 _THROUGH_ITSELF,
                 fieldPath=".nextHop",
             ),
