@@ -60,6 +60,14 @@ _SELECTOR = {"matchLabels": {f"label-{n}": "x" * 63 for n in range(64)}, "matchE
 GOOD = [
     good_pool("pool-cidr", pool()),
     good_pool("pool-range", pool("198.51.100.10-198.51.100.20")),
+    good_pool("pool-range-by-digits", pool("198.51.100.9-198.51.100.10", "203.0.113.1-203.0.113.1")),
+    good_pool(
+        "pool-range-v6", pool("2001:db8::9-2001:db8::10", "2001:db8::ffff-2001:db8:0:1::", "64:ff9b::-64:ff9b::")
+    ),
+    good_pool(
+        "pool-range-v6-in-capitals", pool("2001:DB8::a-2001:db8::B", "2001:db9:1:2:3:4:5:6-2001:db9:1:2:3:4:5:7")
+    ),
+    good_pool("pool-range-v6-mixed", pool("2001:db8::192.0.2.1-2001:db8::192.0.2.9")),
     good_pool("pool-range-with-spaces", pool("198.51.100.10 - 198.51.100.20")),
     good_pool("pool-one-address", pool("198.51.100.1/32", "198.51.100.2-198.51.100.2", "2001:db8::1/128")),
     good_pool("pool-dual", pool("198.51.100.0/24", "2001:db8:100::/64", "2001:DB8:200::1-2001:db8:200::ffff")),

@@ -28,8 +28,22 @@ def _is_range(text: str) -> str:
 
 _LOW, _HIGH = (f"self.split('-')[{index}].trim()" for index in (0, 1))
 _RANGE = f"size(self.split('-')) == 2 && isIP({_LOW}) && isIP({_HIGH})"
-_UNUSABLE = str([str(block) for block in UNUSABLE])
-_UNICAST = "holds addresses that no Service can have: loopback, link-local, multicast or broadcast ones"
+_NO_SERVICE = "holds addresses that no Service can have"
+_UNICAST = f"{_NO_SERVICE}: loopback, link-local, multicast or broadcast ones"
+_HOLDS = "cidr('{0}').containsCIDR(self) || cidr(self).containsCIDR('{0}')"
+_WHICH = " : ".join(f"{_HOLDS.format(block)} ? '{_NO_SERVICE}: {block}'" for block in UNUSABLE[:-1])
+
+# CEL knows no order of addresses. IPv4 ones are counted; of IPv6 ones the parts are compared as texts, where both ends
+# are written alike: with as many parts, in small letters. What it cannot tell is found by who reads the pool.
+_COUNTED = [" + ".join(f"int({end}.split('.')[{n}]) * {256 ** (3 - n)}" for n in range(4)) for end in (_LOW, _HIGH)]
+_PARTS = [f"{end}.split(':')" for end in (_LOW, _HIGH)]
+_DIGITS = [f"'0000'.substring(size({parts}[i])) + {parts}[i]" for parts in _PARTS]
+_FIRST_DIFFERENCE_IS_DOWN = (
+    f"{list(range(8))}.exists(i, i < size({_PARTS[0]}) && {_DIGITS[0]} > {_DIGITS[1]}"
+    f" && {list(range(7))}.all(j, j >= i || {_PARTS[0]}[j] == {_PARTS[1]}[j]))"
+)
+_ALIKE = f"!self.contains('.') && self == self.lowerAscii() && size({_PARTS[0]}) == size({_PARTS[1]})"
+_BACKWARDS = "ends before it starts: write the lower address first"
 
 AddressText = Annotated[
     str,
@@ -46,9 +60,10 @@ AddressText = Annotated[
                 "has host bits set: write the network address, such as 198.51.100.0/24",
             ),
             cel(
-                f"!isCIDR(self) || {_UNUSABLE}.all(block,"
+                f"!isCIDR(self) || {[str(block) for block in UNUSABLE]}.all(block,"
                 " !cidr(block).containsCIDR(self) && !cidr(self).containsCIDR(block))",
                 _UNICAST,
+                messageExpression=f"{_WHICH} : '{_NO_SERVICE}: {UNUSABLE[-1]}'",
             ),
             cel(
                 f"!({_RANGE}) || ip({_LOW}).isGlobalUnicast() && ip({_HIGH}).isGlobalUnicast()"
@@ -59,6 +74,8 @@ AddressText = Annotated[
                 f"!({_RANGE}) || ip({_LOW}).family() == ip({_HIGH}).family()",
                 "goes from one address family to the other: write one family per range",
             ),
+            cel(f"self.contains(':') || !({_RANGE}) || {_COUNTED[0]} <= {_COUNTED[1]}", _BACKWARDS),
+            cel(f"!({_RANGE}) || !({_ALIKE}) || !{_FIRST_DIFFERENCE_IS_DOWN}", _BACKWARDS),
         ),
     ),
 ]
