@@ -4,7 +4,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LAB := $(BIN)/python -m tests.lab
-export EXALB_LAB ?= exalb
 WORKERS ?= 2
 
 .PHONY: help
@@ -57,7 +56,7 @@ quick: $(VENV)/.ready ## Tests that need neither root nor network namespaces
 
 .PHONY: hunt
 hunt: $(VENV)/.ready ## The laws with fresh seeds, to find new counter-examples
-	HYPOTHESIS_PROFILE=hunt $(BIN)/python -m pytest tests/laws
+	EXALB_LAWS=hunt $(BIN)/python -m pytest tests/laws
 
 SEED ?= $(shell echo $$RANDOM)
 STEPS ?= 300
@@ -73,6 +72,7 @@ soak: $(VENV)/.ready ## Random walks one after the other for MINUTES=60 (root)
 
 .PHONY: bench
 bench: $(VENV)/.ready ## Measure in a lab of its own; prints a table and JSON
+	@$(BIN)/python -m tests.bench.engine
 	@$(BIN)/python -m tests.bench
 
 .PHONY: format
