@@ -11,6 +11,7 @@ from exalb.cluster import Node
 from exalb.reasons import Reason
 from exalb.resources.common import HostText
 from exalb.resources.peer_parts import AddressFromNode, AssignableASN, FromNode, RouterID
+from exalb.resources.sentences import mistakes
 from exalb_bgp.rib import Address
 
 Value = TypeVar("Value")
@@ -46,7 +47,7 @@ def annotated(node: Node, field: str, source: FromNode | AddressFromNode | None,
     try:
         return read(text)
     except ValidationError as error:
-        why = error.errors(include_url=False, include_input=False)[0]["msg"].removeprefix("Value error, ")
+        why = mistakes(error)[0][1]
         shown = "" if repr(text) in why else f"{text[:40]!r}: "
         message = f"annotation {key} of node {node.name}: {shown}{why}"
         raise FlawError(field, Reason.NODE_ANNOTATION_INVALID, message) from None

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from exalb.cluster import Cluster, EndpointSlice, Key
+from exalb.fields import unknown_fields
 from exalb.parse import (
     MalformedError,
     key_of,
@@ -139,15 +140,16 @@ class _Sorted:
     """Objects by kind and key, while they are read; of two with one name the later counts, as with `kubectl apply`."""
 
     kinds: dict[str, dict[Any, Any]] = field(default_factory=dict)
-    malformed: dict[tuple[str, Any], Invalid] = field(default_factory=dict)
+    malformed: dict[tuple[str, Any], tuple[Invalid, ...]] = field(default_factory=dict)
 
     def put(self, kind: str, key: object, raw: dict[str, Any]) -> None:
-        """Keep the value of an object, or why there is none."""
+        """Keep the value of an object, or why there is none; and which of its fields there are none of."""
         values, parse = self.kinds.setdefault(kind, {}), _parser(raw)
         values.pop(key, None)
         self.malformed.pop((kind, key), None)
         try:
             values[key] = parse and parse(raw)
+            self.malformed[kind, key] = unknown_fields(raw)
         except MalformedError as error:
             self.malformed[kind, key] = _malformed(raw, error)
 
@@ -177,11 +179,11 @@ def picture(objects: Iterable[dict[str, Any]], namespace: str) -> tuple[Cluster,
         advertisements=kinds.get("BGPAdvertisement", {}),
         communities=kinds.get("Community", {}),
     )
-    return cluster, tuple(found.malformed.values())
+    return cluster, tuple(mistake for mistakes in found.malformed.values() for mistake in mistakes)
 
 
-def _malformed(raw: Mapping[str, Any], error: MalformedError) -> Invalid:
-    return Invalid(raw["kind"], raw["metadata"]["name"], "spec", Reason.INVALID_SPEC, str(error))
+def _malformed(raw: Mapping[str, Any], error: MalformedError) -> tuple[Invalid]:
+    return (Invalid(raw["kind"], raw["metadata"]["name"], "spec", Reason.INVALID_SPEC, str(error)),)
 
 
 def _by_service(slices: Iterable[EndpointSlice | None]) -> dict[Key, tuple[EndpointSlice, ...]]:

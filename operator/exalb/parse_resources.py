@@ -14,6 +14,7 @@ from exalb.resources.common import Model
 from exalb.resources.community import CommunitySpec
 from exalb.resources.peer import BGPPeerSpec
 from exalb.resources.pool import IPAddressPoolSpec
+from exalb.resources.sentences import mistakes
 
 Spec = TypeVar("Spec", bound=BaseModel)
 
@@ -73,16 +74,15 @@ def _spec(raw: Raw, kind: str, model: type[Spec]) -> tuple[Spec | None, tuple[In
     try:
         return model.model_validate({} if spec is None else spec), ()
     except ValidationError as error:
-        mistakes = [(one["loc"], one["msg"]) for one in error.errors(include_url=False, include_input=False)]
+        found = mistakes(error)
     # A list whose items are refused is too short as well; that is no mistake of its own.
-    inside = {loc[:length] for loc, _ in mistakes for length in range(1, len(loc))}
-    told = [_told(loc, message) for loc, message in mistakes if loc not in inside]
+    inside = {loc[:length] for loc, _ in found for length in range(1, len(loc))}
+    told = [_told(loc, message) for loc, message in found if loc not in inside]
     return None, tuple(Invalid(kind, name, field, Reason.INVALID_SPEC, message) for field, message in told)
 
 
 def _told(loc: tuple[int | str, ...], message: str) -> tuple[str, str]:
     """Return the field and the sentence of one mistake."""
-    message = message.removeprefix("Value error, ").replace("Input should be", "must be").replace("Field", "is")
     path = "spec"
     for part in loc:
         path += f"[{part}]" if isinstance(part, int) else f".{part}"

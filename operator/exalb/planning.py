@@ -9,15 +9,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from exalb.allocation import Allocation, Allocator
-from exalb.cluster import Cluster, Key, Service
+from exalb.cluster import Cluster, Key, Secret, Service
 from exalb.effects import in_vain
 from exalb.presence import host_route
-from exalb.reasons import Invalid
+from exalb.reasons import Invalid, Reason
 from exalb.report_services import has_only_ours
 from exalb.routes import NodePlan, RoutePlanner
 from exalb.session_table import SessionPlan
 from exalb.validity import in_force
 from exalb_bgp.rib import Address, Prefix
+from exalb_bgp.session import Password
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,8 @@ class Plan:
     nodes: tuple[NodePlan, ...]
     invalid: tuple[Invalid, ...]
     held: Mapping[Key, tuple[Address, ...]]
-    in_vain: tuple[Invalid, ...] = ()
-    """What is lawful and has no effect; no error."""
+    notes: tuple[Invalid, ...] = ()
+    """What is lawful and has no effect, or is supposed; no error."""
 
     @property
     def is_good(self) -> bool:
@@ -37,15 +38,39 @@ class Plan:
         return not self.invalid and not any(outcome.refusal for outcome in self.allocation.outcomes.values())
 
 
-def plan(cluster: Cluster, malformed: Iterable[Invalid] = ()) -> Plan:
-    """Work out what ExaLB would do; `malformed` are objects that could not be read into the picture."""
+def supposing_secrets(cluster: Cluster) -> tuple[Cluster, tuple[Invalid, ...]]:
+    """Return the cluster as if it had a good Secret wherever a peer names one that is not there, and notes on these.
+
+    Nobody writes passwords into the manifests that are kept; no plan tells one.
+    """
+    secrets, notes = dict(cluster.secrets), []
+    for name, peer in sorted(cluster.peers.items()):
+        wanted = peer.spec and peer.spec.password_secret_ref
+        if wanted and wanted.name not in cluster.secrets:
+            secrets[wanted.name] = Secret(wanted.name, Password(b"supposed"), None)
+            message = (
+                f"no Secret was given: the plan supposes that {wanted.name} is in ExaLB's namespace, with a password"
+            )
+            notes.append(Invalid("BGPPeer", name, "spec.passwordSecretRef", Reason.SECRET_NOT_FOUND, message))
+    return replace(cluster, secrets=secrets), tuple(notes)
+
+
+def plan(cluster: Cluster, malformed: Iterable[Invalid] = (), notes: Iterable[Invalid] = ()) -> Plan:
+    """Work out what ExaLB would do.
+
+    `malformed` is what could not be read into the picture, `notes` what is to be said of it beside that.
+    """
     allocation, settled = _settle(cluster)
     nodes = tuple(RoutePlanner(name).plan(settled) for name in sorted(cluster.nodes))
     rules = in_force(cluster)
     found = (*rules.invalid, *malformed)
-    invalid = tuple(sorted(found, key=lambda one: (one.kind, one.name, one.field, one.message)))
-    vain = tuple(in_vain(cluster, rules))
+    invalid = tuple(sorted(found, key=_order))
+    vain = tuple(sorted((*notes, *in_vain(cluster, rules)), key=_order))
     return Plan(allocation, nodes, invalid, {key: service.held for key, service in settled.services.items()}, vain)
+
+
+def _order(one: Invalid) -> tuple[str, str, str, str]:
+    return one.kind, one.name, one.field, one.message
 
 
 def _settle(cluster: Cluster) -> tuple[Allocation, Cluster]:
@@ -72,7 +97,7 @@ def _after(service: Service, allocation: Allocation, cluster: Cluster) -> Servic
 
 
 def to_json(planned: Plan) -> dict[str, Any]:
-    """Return the plan as JSON values; every list is sorted. There are `notes` only where something has no effect."""
+    """Return the plan as JSON values; every list is sorted. There are `notes` only where there is something to note."""
     told: dict[str, Any] = {
         "services": [_service(key, planned) for key in sorted(planned.allocation.outcomes)],
         "nodes": [
@@ -81,7 +106,7 @@ def to_json(planned: Plan) -> dict[str, Any]:
         ],
         "invalid": [_said(one) for one in planned.invalid],
     }
-    return told | ({"notes": [_said(one) for one in planned.in_vain]} if planned.in_vain else {})
+    return told | ({"notes": [_said(one) for one in planned.notes]} if planned.notes else {})
 
 
 def _said(one: Invalid) -> dict[str, str]:

@@ -1,11 +1,9 @@
 """The Markdown of the checkout as its tests read it: links, code blocks, commands and manifests."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import yaml
+from typing import NamedTuple
 
 from exalb.resources.common import GROUP
 from tests.house.tree import ROOT, files
@@ -67,20 +65,3 @@ class Page(NamedTuple):
 def pages() -> list[Page]:
     """Return every Markdown file that git knows or would know."""
     return [Page(path) for path in files(".md")]
-
-
-def unknown(data: object, schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """Yield what `data` has and `schema` has not: the API server would drop it without a word."""
-    if isinstance(data, dict) and "properties" in schema:
-        for key, value in data.items():
-            if key not in schema["properties"]:
-                yield f"{path}.{key}"
-            yield from unknown(value, schema["properties"].get(key, {}), f"{path}.{key}")
-    elif isinstance(data, list):
-        for value in data:
-            yield from unknown(value, schema.get("items", {}), f"{path}[]")
-
-
-def documents(block: str) -> list[dict[str, Any]]:
-    """Return the objects of a block of YAML."""
-    return [one for one in yaml.safe_load_all(block) if one]
