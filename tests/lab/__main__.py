@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(str(error), markup=False, highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
-        console.print("\nInterrupted: nothing of what was begun stays.")
+        console.print(f"\nInterrupted: {_what_stays(lab)}", highlight=False, soft_wrap=True)
         return 130
 
 
@@ -143,16 +143,28 @@ def _down(lab: Lab, _: argparse.Namespace) -> int:
     return 1 if left else 0
 
 
+def _what_stays(lab: Lab) -> str:
+    if not lab.layout.state.exists():
+        return "nothing of what was begun stays."
+    other = _other(lab)
+    return f"lab {lab.name} is still there; `make lab{other}` goes on with it, `make lab-down{other}` ends it."
+
+
+def _other(lab: Lab) -> str:
+    """Return what to add to a command of make that is to mean this lab."""
+    return "" if lab.name == layout.DEFAULT_NAME else f" EXALB_LAB={lab.name}"
+
+
 def _is_down(lab: Lab) -> bool:
     if lab.is_up:
         return False
-    lab.narration.say(f"lab {lab.name} is not up: bring it up with `make lab`")
+    lab.narration.say(f"lab {lab.name} is not up: bring it up with `make lab{_other(lab)}`")
     return True
 
 
 def _guide(lab: Lab) -> None:
     """Say how to look around and how to end it."""
-    narration, other = lab.narration, "" if lab.name == layout.DEFAULT_NAME else f" EXALB_LAB={lab.name}"
+    narration, other = lab.narration, _other(lab)
     narration.title(f"Lab {lab.name} is up. Look around:")
     commands = {
         "kubectl get nodes,services,ipaddresspools,bgppeers,bgpspeakers": "the cluster",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab import wait
+from tests.lab.layout import PART_OF
 
 _NOTE_PID = 'echo $$ > "$1.new" && mv "$1.new" "$1" && shift && exec "$@"'
 
@@ -49,7 +50,7 @@ def start(
 ) -> Identity | None:
     """Start a process in a session of its own, with its output in `log` and its identity written to `identity`.
 
-    It has the lab's name in its environment. Returns None when it ended before it could be looked at.
+    Its environment says that it is a part of the lab. Returns None when it ended before it could be looked at.
     """
     pidfile = identity.with_suffix(".starting")
     pidfile.unlink(missing_ok=True)
@@ -61,7 +62,7 @@ def start(
             stdout=output,
             stderr=output,
             cwd=directory,
-            env={**os.environ, "EXALB_LAB": lab},
+            env={**os.environ, PART_OF: lab},
         )
     wait.until(f"{argv[0]} starts", pidfile.exists, seconds=10, every=0.002)
     started = Identity.of(int(pidfile.read_text()))

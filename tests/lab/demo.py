@@ -5,7 +5,7 @@ Told step by step: what is typed, what comes back, what the router shows. Each s
 
 import shlex
 from functools import partial
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
 import yaml
@@ -46,6 +46,7 @@ PEERS = [
 def run(lab: Lab, pool: dict[str, Any] = POOL) -> None:
     """Play the whole demo with Services from `pool`; TooLateError says which step did not come about."""
     demo = Demo(lab)
+    demo.tidy()
     demo.prepare(pool)
     demo.deploy()
     addresses = demo.expose()
@@ -60,6 +61,17 @@ class Demo:
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
         self._say = lab.narration
+
+    def tidy(self) -> None:
+        """Delete what a demo that was interrupted left; everything else in the lab is a person's own."""
+        found = self._lab.kubectl("get", "deployment,service", *SERVICES, "--ignore-not-found", "--output=name")
+        pods = [pod for name in SERVICES for pod in self._pods(name)]
+        if not found and not pods:
+            return
+        with self._say.step("what an interrupted demo left goes"):
+            self._lab.kubectl("delete", "deployment,service", *SERVICES, "--ignore-not-found")
+            gone = "no pod of the demo's deployments is left"
+            wait.until(gone, lambda: not any(self._pods(name) for name in SERVICES), seconds=60)
 
     def prepare(self, pool: dict[str, Any]) -> None:
         """Apply a pool and peers, and see every node's session come up."""
@@ -137,14 +149,22 @@ class Demo:
             )
         self._router("show ip route bgp")
         with self._say.step("the addresses are free"):
-            wait.until("the pool has no address in use", self._is_pool_free)
+            wait.until("the pool counts what other Services have, and no more", self._is_told_free)
         self._kubectl("get ipaddresspools")
 
-    def _is_pool_free(self) -> bool:
+    def _is_told_free(self) -> bool:
         pool = self._lab.api.get(f"/apis/exalb.io/v1beta1/ipaddresspools/{POOL_NAME}")
         status = pool.get("status", {}).get("ipv4", {})
-        assert status.get("assigned") == 0, f"status {status}"
+        held = self._held()
+        assert status.get("assigned") == len(held), f"status {status}, while Services hold {sorted(held)}"
         return True
+
+    def _held(self) -> set[IPv4Address]:
+        """Return the pool's IPv4 addresses that Services have: those that people exposed beside the demo."""
+        services = self._lab.api.items("/api/v1/services")
+        entries = [entry for one in services for entry in one["status"]["loadBalancer"].get("ingress", [])]
+        addresses = {ip_address(entry["ip"]) for entry in entries if "ip" in entry}
+        return {one for one in addresses if isinstance(one, IPv4Address) and one in layout.POOL4}
 
     def _established(self) -> set[IPv4Address | IPv6Address]:
         return {address for address, peering in self._lab.router.peerings().items() if peering.established}
@@ -162,7 +182,9 @@ class Demo:
         return True
 
     def _curl(self, address: IPv4Address) -> str:
-        done = self._lab.client.run(["curl", "--silent", "--max-time", "2", f"http://{address}/"], check=False)
+        done = self._lab.client.run(
+            ["curl", "--silent", "--show-error", "--max-time", "2", f"http://{address}/"], check=False
+        )
         return done.stdout.strip()
 
     def _told_curl(self, address: IPv4Address) -> str:

@@ -22,6 +22,8 @@ from tests.lab import network
 from tests.lab.network import Namespace
 
 DEFAULT_NAME = "exalb"
+PART_OF = "EXALB_LAB_PART_OF"
+"""In the environment of each process that is a part of a lab: its name. Whoever works with one has it not."""
 STORES = Path("/var/lib/exalb-lab")
 """A directory here for each lab: what is large, such as the nodes' images."""
 
@@ -40,7 +42,7 @@ NODE_AS, ROUTER_AS = 64512, 64513
 
 def default_name() -> str:
     """Return the name of the lab that a command means when none is given: EXALB_LAB, else `exalb`."""
-    return os.environ.get("EXALB_LAB", DEFAULT_NAME)
+    return os.environ.get("EXALB_LAB") or DEFAULT_NAME
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,8 @@ def keep_running(services: dict[str, list[str]], logs: dict[str, int]) -> NoRetu
 def start(name: str, command: list[str], log: int) -> int:
     """Start one service in a session of its own and write its pid, as the node counts, to /run/lab/NAME.pid."""
     path = f"/run/lab/bin:{os.environ['PATH']}:/usr/sbin:/sbin"
-    environment = {"PATH": path, "HOME": "/root", "TMPDIR": "/run/tmp", "EXALB_LAB": os.environ.get("EXALB_LAB", "")}
+    ours = {name: value for name, value in os.environ.items() if name == "EXALB_LAB_PART_OF"}
+    environment = {"PATH": path, "HOME": "/root", "TMPDIR": "/run/tmp", **ours}
     outputs = [(os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2)]
     program = shutil.which(command[0], path=path) or command[0]
     pid = os.posix_spawn(program, command, environment, file_actions=outputs, setsid=True)

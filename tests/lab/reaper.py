@@ -38,6 +38,7 @@ def release(lab: Layout) -> None:
     if reaper := Identity.read(lab.reaper):
         with contextlib.suppress(ProcessLookupError):
             os.kill(reaper.pid, signal.SIGKILL)
+            select.select([os.pidfd_open(reaper.pid)], [], [])
     for path in (lab.reaper, lab.owner):
         path.unlink(missing_ok=True)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.lab import cgroups, layout, network
-from tests.lab.layout import Layout
+from tests.lab.layout import PART_OF, Layout
 
 
 @contextlib.contextmanager
@@ -57,11 +57,14 @@ def traces(lab: Layout) -> list[str]:
 
 
 def _processes(lab: Layout) -> Iterator[tuple[int, str]]:
-    """Find the processes that were started with the lab's name in their environment."""
-    mark = f"EXALB_LAB={lab.name}".encode()
+    """Find the processes that were started as parts of the lab.
+
+    EXALB_LAB does not tell them: a person exports it, and has it in every shell.
+    """
+    mark = f"{PART_OF}={lab.name}".encode()
     for directory in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if int(directory.name) != os.getpid() and mark in (directory / "environ").read_bytes().split(b"\0"):
+            if mark in (directory / "environ").read_bytes().split(b"\0"):
                 command = (directory / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                 yield int(directory.name), command.strip()
 

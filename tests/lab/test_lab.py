@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.lab import network, sweep, wait
 from tests.lab.cluster import Lab
 from tests.lab.images import CHECKOUT, ECHO_HNAME
-from tests.lab.layout import Layout
+from tests.lab.layout import PART_OF, Layout
 from tests.lab.node import Node
 
 HOLDER = """
@@ -76,11 +76,21 @@ def test_a_half_made_lab_is_cleared_away(nodes: Lab) -> None:
     """What is found by its name alone goes: a namespace with a process in it, files, and no record of either."""
     name = f"{nodes.name}h"
     namespace = network.Namespace.create(name, "n1")
-    with namespace.popen(["sleep", "600"], env={**os.environ, "EXALB_LAB": name}) as process:
-        assert any("sleep" in trace for trace in sweep.traces(Layout(name)))
+    environment = {**os.environ, PART_OF: name}
+    with namespace.popen(["cat"], env=environment, stdin=subprocess.PIPE) as process:
+        wait.until("the process is seen", lambda: f"process {process.pid} cat" in sweep.traces(Layout(name)))
         Lab(name).down()
         assert process.wait() == -signal.SIGKILL
     assert sweep.traces(Layout(name)) == []
+
+
+def test_whoever_works_with_a_lab_is_no_trace_of_it() -> None:
+    """A person exports EXALB_LAB, and then every shell, make and command of theirs has it."""
+    environment = {**os.environ, "EXALB_LAB": "nosuchlab"}
+    with subprocess.Popen(["cat"], env=environment, stdin=subprocess.PIPE) as process:
+        told = Path(f"/proc/{process.pid}/environ")
+        wait.until("its environment is told", lambda: b"EXALB_LAB=nosuchlab" in told.read_bytes())
+        assert sweep.traces(Layout("nosuchlab")) == []
 
 
 def test_a_node_comes_back_after_a_loss_of_power(nodes: Lab) -> None:
@@ -110,6 +120,28 @@ def _sign_of_life(lab: Lab) -> str:
     lease = lab.api.find("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n1")
     assert lease, "kubelet has no lease yet"
     return str(lease["spec"]["renewTime"])
+
+
+def test_who_interrupts_is_told_what_stays(nodes: Lab) -> None:
+    """Ctrl-C at a lab that stands, and at one that there is not."""
+    assert f"Interrupted: lab {nodes.name} is still there" in _interrupted(nodes.name, "shell", at="lab-down")
+    assert nodes.is_up
+    half_made = f"{nodes.name}z"
+    assert "Interrupted: nothing of what was begun stays" in _interrupted(half_made, "up", at="network")
+    assert sweep.traces(Layout(half_made)) == []
+
+
+def _interrupted(lab: str, command: str, at: str) -> str:
+    """Run a command of the lab, press Ctrl-C at the line that has `at`, and return what it says after that."""
+    argv = ["env", "--default-signal=INT", sys.executable, "-m", "tests.lab", "--name", lab, "--nodes=0", command]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, cwd=CHECKOUT, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout
+        assert any(at in line for line in process.stdout), "it ended before"
+        process.send_signal(signal.SIGINT)
+        said = process.stdout.read()
+        assert process.wait() == 130
+    return said
 
 
 def test_commands_for_people_work_in_a_shell_where_they_come_first(nodes: Lab) -> None:
