@@ -48,12 +48,12 @@ class Allocator:
     """`allocate`, with a memory for what did not change since the last picture."""
 
     def __init__(self) -> None:
-        self._forget(())
+        self._forget((), frozenset())
 
-    def _forget(self, pools: tuple[PoolInForce, ...]) -> None:
+    def _forget(self, pools: tuple[PoolInForce, ...], aside: frozenset[str]) -> None:
         self._last = Cluster()
-        self._pools = pools
-        self._ledger = Ledger(PoolTable(pools))
+        self._pools, self._aside = pools, aside
+        self._ledger = Ledger(PoolTable(pools, aside))
         self._restless: dict[Key, Service] = {}
         self._given: list[tuple[Service, Address]] = []
         self._outcomes: dict[Key, Outcome] = {}
@@ -73,13 +73,15 @@ class Allocator:
         last = self._last
         if any(getattr(cluster, kind) is not getattr(last, kind) for kind in _POOL_RULES):
             pools = in_force(_without_the_rest(cluster)).pools
+            aside = frozenset(cluster.pools).difference(pool.name for pool in pools)
         else:
-            pools = self._pools
+            pools, aside = self._pools, self._aside
         namespaces = any(pool.spec.service_allocation for pool in pools) and changed_keys(
             last.namespaces, cluster.namespaces
         )
-        if pools != self._pools or namespaces or cluster.require_class != last.require_class:
-            self._forget(pools)
+        rules_changed = (pools, aside, cluster.require_class) != (self._pools, self._aside, last.require_class)
+        if rules_changed or namespaces:
+            self._forget(pools, aside)
 
     def _changed(self, cluster: Cluster) -> list[tuple[Service | None, Service | None]]:
         old, new = self._last.services, cluster.services

@@ -139,7 +139,9 @@ class Chooser:
     def _named(self, who: _Seeker, name: str) -> Found:
         service, pool = who.service, self._pools.by_name.get(name)
         if pool is None:
-            return Refusal(Reason.POOL_NOT_FOUND, f"there is no IPAddressPool {name} in force")
+            absent = f"there is no IPAddressPool {name}: make it, or ask for another"
+            broken = f"IPAddressPool {name} is out of force: its condition Ready says why"
+            return Refusal(Reason.POOL_NOT_FOUND, broken if name in self._pools.aside else absent)
         if not pool.admits(service, who.labels):
             return Refusal(Reason.POOL_NOT_ALLOWED, f"pool {name} does not serve {service.key}")
         inside = tuple(address for address in who.kept if self._pools.find(address) is pool)
@@ -180,7 +182,9 @@ class Chooser:
 
     def _nobody(self, service: Service) -> Refusal:
         if not self._pools.in_order:
-            return Refusal(Reason.NO_MATCHING_POOL, "there is no IPAddressPool in force")
+            absent = "there is no IPAddressPool: make one"
+            broken = f"no IPAddressPool is in force: see the condition Ready of {', '.join(sorted(self._pools.aside))}"
+            return Refusal(Reason.NO_MATCHING_POOL, broken if self._pools.aside else absent)
         names = ", ".join(pool.name for pool in self._pools.in_order)
         message = f"no pool gives addresses to {service.key} by itself: see autoAssign and serviceAllocation of {names}"
         return Refusal(Reason.NO_MATCHING_POOL, message)

@@ -19,7 +19,8 @@ def may_have(
 ) -> Refusal | None:
     """Tell why `service` may not have `address`, whoever else there is, or None where it may."""
     if pool is None:
-        return Refusal(Reason.ADDRESS_NOT_IN_POOL, f"{address} is in no pool")
+        message = f"{address} is in no pool in force: add it to an IPAddressPool, or ask for another"
+        return Refusal(Reason.ADDRESS_NOT_IN_POOL, message)
     if not pool.admits(service, namespace_labels):
         return Refusal(Reason.POOL_NOT_ALLOWED, f"pool {pool.name}, which has {address}, does not serve {service.key}")
     if pool.is_buggy(address):

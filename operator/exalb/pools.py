@@ -112,7 +112,9 @@ def _usable(part: AddressRange, *, avoid_buggy: bool) -> int:
 class PoolTable:
     """All pools in force, in order of preference, and which of them has an address."""
 
-    def __init__(self, pools: tuple[PoolInForce, ...]) -> None:
+    def __init__(self, pools: tuple[PoolInForce, ...], aside: frozenset[str] = frozenset()) -> None:
+        self.aside = aside
+        """The names of pools that are there and out of force."""
         self.in_order = tuple(sorted((AllocatingPool(pool) for pool in pools), key=lambda pool: pool.order))
         self.by_name = {pool.name: pool for pool in self.in_order}
         self._index = PoolIndex(pools)

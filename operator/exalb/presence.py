@@ -76,7 +76,8 @@ def presences(
         pool = pools.find(address)
         level, weight, refusal = _level(service, slices, node, family_of(address))
         if pool is None:
-            refusal = Refusal(Reason.ADDRESS_NOT_IN_POOL, f"{address} is in no pool")
+            message = f"{address} is in no pool in force: add it to an IPAddressPool to keep it"
+            refusal = Refusal(Reason.ADDRESS_NOT_IN_POOL, message)
         refusal = node_gate or refusal
         found.append(Presence(service, address, pool, Level.NONE if refusal else level, refusal, weight))
     return tuple(found)

@@ -59,7 +59,13 @@ ROWS = [
         {"a": "198.51.100.0", "b": "198.51.100.1", "c": "PoolExhausted"},
         "pool main: 2 of 2 addresses are in use",
     ),
-    Row("no-pool-at-all", [service()], {"web": "NoMatchingPool"}, "there is no IPAddressPool"),
+    Row("no-pool-at-all", [service()], {"web": "NoMatchingPool"}, "there is no IPAddressPool: make one"),
+    Row(
+        "no-pool-but-broken-ones",
+        [pool("y", "all"), pool("x", "all"), service()],
+        {"web": "NoMatchingPool"},
+        "no IPAddressPool is in force: see the condition Ready of x, y",
+    ),
     Row(
         "pools-by-name",
         [pool("b", "198.51.100.0/24"), pool("a", "198.51.101.0/24"), service()],
@@ -153,7 +159,12 @@ ROWS = [
         [MAIN, pool("z", "198.51.101.0/24", autoAssign=False), service(annotations=wants(pool="z"))],
         {"web": "198.51.101.0"},
     ),
-    Row("named-pool-is-not-there", [MAIN, service(annotations=wants(pool="z"))], {"web": "PoolNotFound"}, "z"),
+    Row(
+        "named-pool-is-not-there",
+        [MAIN, service(annotations=wants(pool="z"))],
+        {"web": "PoolNotFound"},
+        "no IPAddressPool z",
+    ),
     Row(
         "named-pool-is-out-of-force",
         [MAIN, pool("z", "198.51.100.7/24"), service(annotations=wants(pool="z"))],

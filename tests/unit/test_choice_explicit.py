@@ -93,7 +93,7 @@ ROWS = [
         "outside-every-pool",
         [MAIN, service(annotations=wants(addresses="203.0.113.7"))],
         {"web": "AddressNotInPool"},
-        "203.0.113.7 is in no pool",
+        "203.0.113.7 is in no pool in force: add it to an IPAddressPool, or ask for another",
     ),
     Row(
         "of-a-pool-out-of-force",
