@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from heapq import nsmallest
 from typing import Any, Literal
 
 from exalb.allocation import Allocation, PoolUse
-from exalb.cluster import Cluster, Node, SpeakerReport
+from exalb.cluster import Cluster, Key, Node, SpeakerReport
 from exalb.host import DataPlane, Host
-from exalb.report_resources import resource_changes
+from exalb.peering import NAMED
+from exalb.report_resources import TOLD, resource_changes
 from exalb.report_services import ServiceReporter
 from exalb.routes import NodePlan
 from exalb.session_table import SessionPlan
 from exalb.validity import InForce, in_force
 from exalb.writes import API_VERSION, READY, Changes, StatusWrite, Wanted, conditions, status_patch
+from exalb_bgp.rib import Address
 from exalb_bgp.session import Family, Session, SessionStatus, State
 from exalb_bgp.speaker import SpeakerStatus
 
@@ -23,6 +26,8 @@ _RULES = ("pools", "peers", "advertisements", "communities", "nodes", "secrets",
 
 DATA_PLANE = "DataPlaneHealthy"
 """The condition of a BGPSpeaker that says whether its node forwards traffic for Services."""
+ALL_ANNOUNCED = "AllAnnounced"
+"""The condition of a BGPSpeaker that says what its node withholds from whom, and why."""
 _DATA_PLANES = {state.value: state for state in DataPlane}
 _IS_HEALTHY: Mapping[DataPlane, Literal["True", "Unknown"]] = {DataPlane.UP: "True", DataPlane.UNWATCHED: "Unknown"}
 
@@ -105,6 +110,7 @@ def _speaker_status(
     up = sum(1 for session in sessions if session["state"] == State.ESTABLISHED.value)
     prefixes = {prefix for one in plan.sessions.values() for prefix in one.rib}
     withheld = {key for one in plan.sessions.values() for key in one.withheld}
+    wanted = [_ready(status), _data_plane(host), _announced(withheld, plan)]
     return {
         "sessions": sessions,
         "established": up,
@@ -112,7 +118,7 @@ def _speaker_status(
         "summary": f"{up}/{len(sessions)}",
         "prefixes": len(prefixes),
         "withheld": len(withheld),
-        "conditions": conditions(current.get("conditions") or (), [_ready(status), _data_plane(host)], now),
+        "conditions": conditions(current.get("conditions") or (), wanted, now),
     }
 
 
@@ -124,6 +130,32 @@ def _ready(status: SpeakerStatus) -> Wanted:
 
 def _data_plane(host: Host) -> Wanted:
     return Wanted(DATA_PLANE, _IS_HEALTHY.get(host.data_plane, "False"), host.data_plane.value, host.why)
+
+
+def _announced(withheld: set[tuple[Key, Address]], plan: NodePlan) -> Wanted:
+    """Tell of the first few by Service and address: the same words as long as these are withheld for the same reasons.
+
+    Under Local traffic it is the rule that some are, on nodes without endpoints of theirs.
+    """
+    if not withheld:
+        return Wanted(ALL_ANNOUNCED, "True", "NothingWithheld")
+    first = nsmallest(TOLD, withheld, key=lambda one: (one[0], one[1].version, int(one[1])))
+    more = f"; and {len(withheld) - TOLD} more" if len(withheld) > TOLD else ""
+    message = "; ".join(f"{key} {address}: {_why_withheld((key, address), plan)}" for key, address in first)
+    return Wanted(ALL_ANNOUNCED, "False", "SomeWithheld", message + more)
+
+
+def _why_withheld(held: tuple[Key, Address], plan: NodePlan) -> str:
+    peers: dict[str, list[str]] = {}
+    for name, session in sorted(plan.sessions.items()):
+        if held in session.withheld:
+            peers.setdefault(session.withheld[held].reason.value, []).append(name)
+    return ", ".join(f"{reason} (BGPPeer {_few(names)})" for reason, names in sorted(peers.items()))
+
+
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def _session(name: str, plan: SessionPlan, status: SessionStatus, before: Mapping[str, Any]) -> dict[str, Any]:

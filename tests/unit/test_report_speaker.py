@@ -72,3 +72,85 @@ def test_a_router_that_takes_no_ipv6_next_hops_is_told_of(agreed: bool, state: S
     assert written is not None
     said = written["sessions"][0].get("lastError")
     assert said is None if says is None else said is not None and says in said
+
+
+def _announced(*given: objects.Object, before: dict[str, Any] | None = None) -> dict[str, Any] | None:
+    """Return the status that the speaker of n1 writes, which has two peers, or None."""
+    both = [objects.peer("tor-a", peerAddress="203.0.113.1"), objects.peer("tor-b", peerAddress="203.0.113.2")]
+    rest = [objects.pool("main", "198.51.100.0/24", "2001:db8::/64"), objects.node("n1", "10.0.0.1", "fd00::1")]
+    cluster, _ = picture([*both, *rest, *given], "exalb-system")
+    if before:
+        raw = {"metadata": {"name": "n1", "resourceVersion": "7", "uid": "u"}, "status": before}
+        cluster = replace(cluster, speakers={"n1": parse_speaker(raw)})
+    return _written(cluster, UP)
+
+
+def _said(status: dict[str, Any] | None) -> tuple[int, str, str, str]:
+    """Return the figure, and status, reason and message of the condition."""
+    assert status is not None
+    (found,) = (one for one in status["conditions"] if one["type"] == "AllAnnounced")
+    return status["withheld"], found["status"], found["reason"], found["message"]
+
+
+BOTH = {"ipFamilies": ["IPv4", "IPv6"], "ipFamilyPolicy": "RequireDualStack"}
+WEB = objects.service("web", "198.51.100.7")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        pytest.param([], (0, "True", "NothingWithheld", ""), id="nothing-to-tell"),
+        pytest.param([WEB, objects.endpoints()], (0, "True", "NothingWithheld", ""), id="all-told"),
+        pytest.param(
+            [WEB],
+            (1, "False", "SomeWithheld", "default/web 198.51.100.7: NoReadyEndpoints (BGPPeer tor-a, tor-b)"),
+            id="from-two-peers-it-counts-once",
+        ),
+        pytest.param(
+            [WEB, objects.endpoints(), objects.advertisement(peers=["tor-b"])],
+            (1, "False", "SomeWithheld", "default/web 198.51.100.7: NoMatchingAdvertisement (BGPPeer tor-a)"),
+            id="from-one-peer-of-two",
+        ),
+        pytest.param(
+            [WEB, objects.endpoints(), objects.peer("six", peerAddress="203.0.113.3", families=["IPv6"])],
+            (0, "True", "NothingWithheld", ""),
+            id="not-from-a-peer-of-the-other-family",
+        ),
+        pytest.param(
+            [
+                *(WEB, objects.endpoints(), objects.advertisement("a", med=1)),
+                objects.advertisement("b", med=2, peers=["tor-b"]),
+                objects.advertisement("c", peers=["tor-a"], serviceSelectors=[{"matchLabels": {"no": "one"}}]),
+            ],
+            (1, "False", "SomeWithheld", "default/web 198.51.100.7: ConflictingAdvertisements (BGPPeer tor-b)"),
+            id="with-the-peers-own-reason",
+        ),
+        pytest.param(
+            [objects.service("web", "198.51.100.7", "2001:db8::7", **BOTH), objects.endpoints()],
+            (1, "False", "SomeWithheld", "default/web 2001:db8::7: NoReadyEndpoints (BGPPeer tor-a, tor-b)"),
+            id="each-address-for-itself",
+        ),
+    ],
+)
+def test_what_is_withheld_is_named(given: list[objects.Object], says: tuple[int, str, str, str]) -> None:
+    assert _said(_announced(*given)) == says
+
+
+def test_of_many_the_first_are_named_whatever_their_order() -> None:
+    many = [objects.service(f"s{number:04}", f"198.51.100.{number}") for number in range(250)]
+    many += [objects.peer(f"peer-{number}", peerAddress=f"203.0.113.{number}") for number in range(10, 60)]
+    count, _, _, message = _said(_announced(*many))
+    assert count == 250
+    assert message.count("NoReadyEndpoints") == 5
+    assert message.startswith("default/s0000 198.51.100.0: NoReadyEndpoints (BGPPeer peer-10, peer-11, peer-12 and 49")
+    assert message.endswith("; and 245 more")
+    assert len(message) < 1000
+    assert _said(_announced(*reversed(many)))[3] == message
+
+
+def test_what_is_withheld_still_is_not_written_again() -> None:
+    many = [objects.service(f"s{number}", f"198.51.100.{number}") for number in range(9)]
+    before = _announced(*many)
+    assert before is not None
+    assert _announced(*reversed(many), before=before) is None
+    assert _said(_announced(*many[1:], before=before))[0] == 8
