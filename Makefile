@@ -11,14 +11,16 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.ready: requirements/dev.txt pyproject.toml
-	@echo "Making the virtual environment $(VENV) (half a minute, once)"
+	@echo "Making the virtual environment $(VENV) (about a minute, once)"
 	@$(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq python3-venv; } || { \
 	  echo "Needs Python 3.11 or later with venv: apt-get install python3-venv, or make PYTHON=/path/to/python3"; exit 1; }
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --no-index -e .
-	@touch $@
+	@trap 'kill $$!' EXIT; while sleep 4 >/dev/null; do echo "   … $(VENV): $$SECONDS s"; done & \
+	  $(PYTHON) -m venv $(VENV) && \
+	  echo "   $$(grep -c == $<) packages, pinned with their hashes" && \
+	  $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $< && \
+	  $(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --no-index -e . && \
+	  touch $@
 
 .PHONY: venv
 venv: $(VENV)/.ready ## Make the virtual environment, with pinned packages

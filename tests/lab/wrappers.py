@@ -19,7 +19,7 @@ def write(lab: Layout, programs: Path, router: Router) -> None:
     for program in ("kubectl", "helm"):
         _script(lab.bin / program, control, [*cluster, programs / program])
     _script(lab.bin / "vtysh", router.namespace, router.look.split())
-    _script(lab.bin / "curl", client, ["curl"])
+    _script(lab.bin / "curl", client, ["curl", "--silent", "--show-error"])
     inside = [*cluster, f"PATH={lab.bin}:{_PATH}", "bash"]
     _script(lab.bin / "lab-shell", control, inside)
 
