@@ -228,6 +228,8 @@ def test_without_room_for_a_configuration_routes_go_their_way(told: World, trio:
 
 def test_a_session_that_goes_leaves_nothing_behind(told: World, pair: list[Peer]) -> None:
     """Where graceful restart was agreed, the router would keep the routes for the restart time, which is 30 s here."""
+    told.tell(table(20 * SIZE), *pair)
+    told.until_told(*pair)
     for peer in pair:
         del told.sessions[peer.name]
     told.act_on_engine()

@@ -1,6 +1,9 @@
 """What the supervisor sees of an ExaBGP that lives but does not work."""
 
+import os
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,16 +11,27 @@ from pathlib import Path
 from exalb_bgp.exabgp.process import _has_children
 from tests.lab.wait import until
 
+PARENT = """
+import os, signal
+child = os.fork()
+if not child:
+    {does}
+print(child, flush=True)
+signal.pause()
+"""
+
 
 @contextmanager
-def parent(child: str) -> Iterator[tuple[int, int]]:
+def parent(does: str) -> Iterator[tuple[int, int]]:
     """Run a process that never asks how its child is; give both their ids."""
-    command = ["sh", "-c", f"{child} & echo $!; exec sleep 600"]
+    command = [sys.executable, "-c", PARENT.format(does=does)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        pid = int(process.stdout.readline())
-        yield process.pid, pid
-        process.kill()
+        child = int(process.stdout.readline())
+        try:
+            yield process.pid, child
+        finally:
+            process.kill()
 
 
 def state(pid: int) -> str:
@@ -26,13 +40,13 @@ def state(pid: int) -> str:
 
 def test_a_helper_that_ended_is_no_helper() -> None:
     """ExaBGP that gave up on its helper does not ask for its end, so the kernel goes on to list it."""
-    with parent("true") as (process, child):
+    with parent("os._exit(0)") as (process, child):
         until("the child ended", lambda: state(child) == "Z")
         assert str(child) in Path(f"/proc/{process}/task/{process}/children").read_text().split()
         assert not _has_children(process)
 
 
 def test_a_helper_that_runs_is_one() -> None:
-    with parent("cat /dev/null; exec sleep 600") as (process, child):
+    with parent("signal.pause()") as (process, child):
         assert _has_children(process)
-        subprocess.run(["kill", str(child)], check=True)
+        os.kill(child, signal.SIGKILL)
