@@ -55,6 +55,13 @@ def test_a_session_is_emptied_before_it_comes_from_another_address() -> None:
     assert steps(engine) == [Announce(MOVED, resolve(TABLE[PREFIX], THERE, MOVED), (PREFIX,))]
 
 
+def test_what_exabgp_dropped_with_a_session_is_not_awaited_in_the_next() -> None:
+    engine = told()
+    engine.fold(Closed(PEER, "stop, message [removed]"), NOW)
+    establish(engine, HERE)
+    assert steps(engine) == [Announce(SESSION, resolve(TABLE[PREFIX], HERE, SESSION), (PREFIX,))]
+
+
 def test_an_address_that_was_chosen_already_may_be_spelt_out() -> None:
     engine = told(replace(SESSION, local_address=None))
     engine.desire(Speaker({"tor": SESSION}, {"tor": TABLE}), {})
