@@ -78,6 +78,8 @@ class Request:
     overrides: AttributeOverrides | None = None
     problem: Refusal | None = None
     """A wish cannot be read, or two exclude each other; then nothing is chosen, and what is held lawfully stays."""
+    remarks: tuple[Refusal, ...] = ()
+    """What was perhaps meant as a wish and is none, or cannot be read; it takes no address away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,8 @@ class Service:
     """The addresses of `status.loadBalancer.ingress`: the ledger of allocations."""
     condition: ConditionState | None
     """Our condition in `status.conditions`; where it stands, the addresses are ours."""
+    remark: ConditionState | None = None
+    """Our condition about annotations there, where something was to be said of them."""
 
     @property
     def age(self) -> tuple[str, Key]:

@@ -34,6 +34,8 @@ Raw: TypeAlias = Mapping[str, Any]
 NOT_YET_CREATED = "9999-12-31T23:59:59Z"
 CONDITION = "exalb.io/AddressAssigned"
 """The condition of ours in `Service.status.conditions`."""
+UNDERSTOOD = "exalb.io/AnnotationsUnderstood"
+"""Another one, which is there only while some annotation is not understood."""
 
 LONGEST_VALUE = 255
 """Annotations of a Node longer than this are left out of the picture: they hold no address and no number."""
@@ -113,7 +115,8 @@ def parse_service(raw: Raw) -> Service:
         selector=tuple(sorted(text_map(spec.get("selector")).items())),
         request=parse_request(text_map(metadata.get("annotations")), text(spec.get("loadBalancerIP"))),
         held=_held(status),
-        condition=_condition(status),
+        condition=_condition(status, CONDITION),
+        remark=_condition(status, UNDERSTOOD),
     )
 
 
@@ -152,9 +155,9 @@ def _addresses(texts: Iterable[object]) -> Iterator[Address]:
             continue
 
 
-def _condition(status: Raw) -> ConditionState | None:
+def _condition(status: Raw, kind: str) -> ConditionState | None:
     for raw in status.get("conditions") or ():
-        if raw.get("type") == CONDITION:
+        if raw.get("type") == kind:
             return ConditionState(
                 raw.get("status", ""),
                 raw.get("reason", ""),

@@ -4,7 +4,7 @@ It runs the very functions that the controller and the speakers run, until nothi
 frees, the next can give.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -65,8 +65,14 @@ def plan(cluster: Cluster, malformed: Iterable[Invalid] = (), notes: Iterable[In
     rules = in_force(cluster)
     found = (*rules.invalid, *malformed)
     invalid = tuple(sorted(found, key=_order))
-    vain = tuple(sorted((*notes, *in_vain(cluster, rules)), key=_order))
+    vain = tuple(sorted((*notes, *_remarks(cluster), *in_vain(cluster, rules)), key=_order))
     return Plan(allocation, nodes, invalid, {key: service.held for key, service in settled.services.items()}, vain)
+
+
+def _remarks(cluster: Cluster) -> Iterator[Invalid]:
+    for key, service in cluster.services.items():
+        for remark in service.request.remarks if cluster.is_ours(service) else ():
+            yield Invalid("Service", str(key), "metadata.annotations", remark.reason, remark.message)
 
 
 def _order(one: Invalid) -> tuple[str, str, str, str]:

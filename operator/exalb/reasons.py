@@ -41,6 +41,8 @@ class Reason(Enum):
     """Two wishes of the Service exclude each other."""
     INVALID_REQUEST = "InvalidRequest"
     """A wish of the Service cannot be read."""
+    UNKNOWN_ANNOTATION = "UnknownAnnotation"
+    """The Service has an annotation with our prefix that nobody reads: perhaps misspelt. It changes nothing."""
 
     # An address is not told to a peer by a node.
     NO_READY_ENDPOINTS = "NoReadyEndpoints"

@@ -4,15 +4,16 @@ Pure. `status.loadBalancer.ingress` is the ledger of allocations; the condition 
 the addresses as ours.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 from exalb.allocation import Allocation
 from exalb.changes import changed_keys
 from exalb.choice import Outcome
 from exalb.cluster import Cluster, ConditionState, Key, Service
-from exalb.parse import CONDITION
+from exalb.parse import CONDITION, UNDERSTOOD
 from exalb.writes import Changes, EventNote, ObjectKey, StatusWrite
 
 ASSIGNED = "Assigned"
@@ -62,34 +63,58 @@ def _age(cluster: Cluster, key: Key) -> tuple[str, Key]:
 
 def _write(service: Service, outcome: Outcome | None, now: str) -> tuple[StatusWrite, list[EventNote]] | None:
     if outcome is None:
-        return _clean(service, service.condition) if service.condition else None
-    verdict = _verdict(outcome)
-    before = service.condition or ConditionState("", "", "")
-    told = (before.status, before.reason, before.message) == (verdict.status, verdict.reason, verdict.message)
+        return _clean(service) if service.condition or service.remark else None
+    verdict, remark = _verdict(outcome), _remark(service)
+    conditions = [
+        *_condition(CONDITION, service.condition, verdict, now),
+        *_condition(UNDERSTOOD, service.remark, remark, now),
+    ]
     moved = service.held != outcome.addresses
-    if told and not moved:
+    if not conditions and not moved:
         return None
     status: dict[str, Any] = {}
     if moved:
         status["loadBalancer"] = {"ingress": [{"ip": str(ip), "ipMode": "VIP"} for ip in outcome.addresses]}
-    if not told:
-        stands = before.status == verdict.status and before.last_transition_time
-        status["conditions"] = [
-            {
-                "type": CONDITION,
-                "status": verdict.status,
-                "reason": verdict.reason,
-                "message": verdict.message,
-                "lastTransitionTime": before.last_transition_time if stands else now,
-            }
-        ]
-    news = moved or before.reason != verdict.reason
-    return _patch(service, status), [_event(service, outcome, verdict)] if news else []
+    if conditions:
+        status["conditions"] = conditions
+    return _patch(service, status), list(_events(service, outcome, verdict, remark))
+
+
+def _condition(kind: str, before: ConditionState | None, wanted: _Verdict | None, now: str) -> Iterator[dict[str, Any]]:
+    """Yield what to write of one condition, or nothing where it stands as it should."""
+    if wanted is None:
+        if before:
+            yield {"type": kind, "$patch": "delete"}
+        return
+    if before is None or (before.status, before.reason, before.message) != (
+        wanted.status,
+        wanted.reason,
+        wanted.message,
+    ):
+        stands = before and before.status == wanted.status and before.last_transition_time
+        yield {
+            "type": kind,
+            "status": wanted.status,
+            "reason": wanted.reason,
+            "message": wanted.message,
+            "lastTransitionTime": stands or now,
+        }
+
+
+def _remark(service: Service) -> _Verdict | None:
+    """Return what is to be said of annotations; it stands beside the address, and takes none away."""
+    remarks = service.request.remarks
+    if not remarks:
+        return None
+    return _Verdict("False", remarks[0].reason.value, _shortened("; ".join(remark.message for remark in remarks)))
 
 
 def _verdict(outcome: Outcome) -> _Verdict:
-    addresses = " and ".join(str(address) for address in outcome.addresses)
+    addresses = " and ".join(map(str, outcome.addresses))
     if outcome.refusal is None:
+        if len(set(outcome.pools)) > 1:
+            pairs = zip(outcome.addresses, outcome.pools, strict=True)
+            return _Verdict("True", ASSIGNED, " and ".join(f"{address} from pool {pool}" for address, pool in pairs))
         return _Verdict("True", ASSIGNED, f"{addresses} from pool {outcome.pool}")
     reason, why = outcome.refusal.reason.value, _shortened(outcome.refusal.message)
     if not addresses:
@@ -101,20 +126,32 @@ def _shortened(message: str) -> str:
     return message if len(message) <= LONGEST_REASON else f"{message[: LONGEST_REASON - 1]}…"
 
 
-def _event(service: Service, outcome: Outcome, verdict: _Verdict) -> EventNote:
+def _events(service: Service, outcome: Outcome, verdict: _Verdict, remark: _Verdict | None) -> Iterator[EventNote]:
+    """Yield one event for what is new: a write has one at most, so that what is said of annotations goes with it."""
+    before = service.condition.reason if service.condition else ""
+    new = remark if remark and (service.remark is None or service.remark.message != remark.message) else None
+    if service.held != outcome.addresses or before != verdict.reason:
+        yield _event(service, outcome, verdict, new)
+    elif new:
+        yield _note(service, "Warning", new.reason, new.message, "Read")
+
+
+def _event(service: Service, outcome: Outcome, verdict: _Verdict, remark: _Verdict | None) -> EventNote:
     gone = [str(address) for address in service.held if address not in outcome.addresses]
     why = next((f": {refusal.message}" for _, refusal in outcome.lost), "")
     message = f"{verdict.message}; gave back {' and '.join(gone)}{why}" if gone else verdict.message
-    kind: Literal["Normal", "Warning"] = "Normal" if outcome.refusal is None else "Warning"
+    message = f"{message}; {remark.message}" if remark else message
+    kind: Literal["Normal", "Warning"] = "Warning" if outcome.refusal or remark else "Normal"
     return _note(service, kind, verdict.reason, message, "Assign")
 
 
-def _clean(service: Service, condition: ConditionState) -> tuple[StatusWrite, list[EventNote]]:
+def _clean(service: Service) -> tuple[StatusWrite, list[EventNote]]:
     """Take our entries out of a Service that is not ours any more; those of another controller stay."""
-    status: dict[str, Any] = {"conditions": [{"type": CONDITION, "$patch": "delete"}]}
+    condition, there = service.condition, ((CONDITION, service.condition), (UNDERSTOOD, service.remark))
+    status: dict[str, Any] = {"conditions": [{"type": kind, "$patch": "delete"} for kind, stands in there if stands]}
     if service.held and has_only_ours(service):
         status["loadBalancer"] = {"ingress": []}
-    if condition.status != "True":
+    if condition is None or condition.status != "True":
         return _patch(service, status), []
     message = f"the Service is not ExaLB's any more; it had {condition.message}"
     return _patch(service, status), [_note(service, "Normal", RELEASED, message, "Release")]
@@ -122,7 +159,11 @@ def _clean(service: Service, condition: ConditionState) -> tuple[StatusWrite, li
 
 def has_only_ours(service: Service) -> bool:
     """Tell whether its condition of ours names every address that it has: the list has one writer at a time."""
-    named = service.condition.message.rpartition(_KEEPS)[2].split() if service.condition else ()
+    condition = service.condition
+    if condition is None or condition.status != "True":
+        return False
+    words = condition.message.rpartition(_KEEPS)[2].split()
+    named = {word for before, word in pairwise(["", *words]) if before != "pool"}
     return all(str(address) in named for address in service.held)
 
 

@@ -5,13 +5,15 @@ one was meant could move an address.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
 from typing import TypeVar
 
 from exalb.addresses import parse_address
 from exalb.cluster import AttributeOverrides, Request
 from exalb.communities import read_community
 from exalb.reasons import Reason, Refusal
+from exalb.resources.common import GROUP
 from exalb_bgp.rib import Address
 
 ADDRESSES = "exalb.io/addresses"
@@ -25,6 +27,15 @@ AS_PATH_PREPEND = "exalb.io/as-path-prepend"
 _METALLB = {ADDRESSES: "loadBalancerIPs", POOL: "address-pool", SHARING_KEY: "allow-shared-ip"}
 _METALLB_PREFIXES = ("metallb.io/", "metallb.universe.tf/")
 
+_OURS = f"{GROUP}/"
+_KNOWN = (ADDRESSES, POOL, SHARING_KEY, COMMUNITIES, LOCAL_PREF, MED, AS_PATH_PREPEND)
+_NEAR = {name.removeprefix(_OURS): name for name in _KNOWN} | {
+    theirs.lower(): ours for ours, theirs in _METALLB.items()
+}
+"""What people may have had in mind, without prefix and in small letters, and what they mean by it."""
+TOLD = 5
+"""How many unknown annotations are named."""
+
 Value = TypeVar("Value")
 
 
@@ -37,7 +48,25 @@ def parse_request(annotations: Mapping[str, str], load_balancer_ip: str) -> Requ
     pool, no_pool = _agreed(_spelled(POOL, annotations), str.strip)
     sharing_key, no_key = _agreed(_spelled(SHARING_KEY, annotations), str.strip)
     overrides = _parse_overrides(annotations)
-    return Request(addresses or (), pool, sharing_key, overrides, problem=no_addresses or no_pool or no_key)
+    remarks = (*_unknown(annotations), *_unreadable(overrides))
+    return Request(addresses or (), pool, sharing_key, overrides, no_addresses or no_pool or no_key, remarks)
+
+
+def _unknown(annotations: Mapping[str, str]) -> Iterator[Refusal]:
+    unknown = sorted(name for name in annotations if name.startswith(_OURS) and name not in _KNOWN)
+    for name in unknown[:TOLD]:
+        near = get_close_matches(name.removeprefix(_OURS).lower(), _NEAR, n=1)
+        what = f"did you mean {_NEAR[near[0]]}?" if near else f"it reads {', '.join(_KNOWN)}"
+        yield Refusal(Reason.UNKNOWN_ANNOTATION, f"{name} is no annotation that ExaLB reads: {what}")
+    if len(unknown) > TOLD:
+        message = f"and {len(unknown) - TOLD} more annotations are none that ExaLB reads"
+        yield Refusal(Reason.UNKNOWN_ANNOTATION, message)
+
+
+def _unreadable(overrides: AttributeOverrides | None) -> Iterator[Refusal]:
+    """Tell of attributes here too: where no advertisement lets the Service have a say, nobody else does."""
+    if overrides and overrides.problem:
+        yield Refusal(Reason.INVALID_REQUEST, overrides.problem)
 
 
 def _spelled(ours: str, annotations: Mapping[str, str]) -> list[tuple[str, str]]:

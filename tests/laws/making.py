@@ -88,7 +88,7 @@ class Maker:
         """Make a Service; what its status has may be unlawful, or held by others too."""
         wishes = self.some(0.2, addresses=(*V4 * 3, *V6, *_PAIRS * 2, *_ODD), pool=("a", "a", "b", "z"))
         wishes |= self.some(0.5, sharing_key="kl")
-        wishes |= self.some(0.2, communities=("NO_EXPORT", "1:1", "blue", "oops!"), med=("5", "much"))
+        wishes |= self.some(0.2, communities=("NO_EXPORT", "1:1", "blue", "oops!"), med=("5", "much"), adresses=V4[:1])
         spec = self.some(0.9, ports=([{"port": 80}], [{"port": 81}], [{"port": 80, "protocol": "UDP"}]))
         spec |= self.some(0.1, type=("ClusterIP",), loadBalancerClass=("exalb.io/bgp", "example.org/lb"))
         spec |= self.some(0.05, loadBalancerIP=V4)

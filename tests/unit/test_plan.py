@@ -159,3 +159,20 @@ def test_no_line_is_broken_for_a_program(capsys: pytest.CaptureFixture[str], fol
     assert f"node {name} (AS64512) → {far} 203.0.113.1 (AS64513)" in lines
     assert any("a" * 200 + " says 1 and " + "b" * 200 + " says 2; nothing is told until they agree" in x for x in lines)
     assert any(x.startswith("invalid") and x.endswith("198.51.100.10-198.51.100.20") for x in lines)
+
+
+def test_annotations_that_mean_nothing_are_noted(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    """The Service has its address all the same; who follows what it says of a route is told why it cannot be told."""
+    asks = {"exalb.io/adresses": "198.51.100.9", "exalb.io/med": "much"}
+    theirs = service("theirs", annotations=asks, loadBalancerClass="example.com/cloud")
+    given = (MAIN, service("team/web", annotations=asks), endpoints("team/web"), theirs, node(), peer())
+    code, planned = as_json(capsys, folder, *given)
+    assert (code, planned["services"][0]["addresses"]) == (0, ["198.51.100.0"])
+    assert len(planned["nodes"][0]["sessions"][0]["routes"]) == 1
+    assert planned["notes"] == [
+        {"kind": "Service", "name": "team/web", "field": "metadata.annotations", "message": says}
+        for says in (
+            "exalb.io/adresses is no annotation that ExaLB reads: did you mean exalb.io/addresses?",
+            "exalb.io/med: 'much' is not a number from 0 to 4294967295",
+        )
+    ]

@@ -69,3 +69,65 @@ def test_a_pool_is_never_overfull() -> None:
     (write,) = ControllerReporter().changes(cluster, allocate(cluster), made(2)).writes[1:]
     assert write.body["status"]["ipv4"] == {"capacity": 1, "assigned": 2, "available": 0}
     assert write.body["status"]["ipv6"]["capacity"] == write.body["status"]["ipv6"]["available"] == (1 << 63) - 1
+
+
+UNDERSTOOD = "exalb.io/AnnotationsUnderstood"
+MISSPELT = {"exalb.io/adresses": "198.51.100.9"}
+SAYS = "exalb.io/adresses is no annotation that ExaLB reads: did you mean exalb.io/addresses?"
+
+
+def stands(kind: str, status: str, reason: str, message: str) -> Object:
+    """Return a condition of ours that was written before."""
+    return {"type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": made(1)}
+
+
+HAS_IT = stands(CONDITION, "True", "Assigned", "198.51.100.0 from pool main")
+REMARKED = stands(UNDERSTOOD, "False", "UnknownAnnotation", SAYS)
+
+
+def written(annotations: Any, *conditions: Object, held: str = "198.51.100.0", **spec: Any) -> tuple[Any, list[Any]]:
+    """Return the status that is written, and kind, reason and message of the event, for a Service that stands so."""
+    raw = service("web", *filter(None, [held]), annotations=annotations, **spec)
+    raw.setdefault("status", {})["conditions"] = list(conditions)
+    cluster, _ = picture([pool("main", "198.51.100.0/24"), raw], "exalb-system")
+    changes = ServiceReporter().changes(cluster, allocate(cluster), made(2))
+    events = [(event.type, event.reason, event.message) for event in changes.events]
+    return (changes.writes[0].body["status"] if changes.writes else None), events
+
+
+def test_a_misspelt_annotation_is_told_beside_the_address() -> None:
+    status, events = written(MISSPELT, HAS_IT)
+    assert status == {"conditions": [REMARKED | {"lastTransitionTime": made(2)}]}
+    assert events == [("Warning", "UnknownAnnotation", SAYS)]
+
+
+def test_of_a_new_service_one_event_tells_both() -> None:
+    status, events = written(MISSPELT, held="")
+    assert [one["type"] for one in status["conditions"]] == [CONDITION, UNDERSTOOD]
+    assert status["loadBalancer"]["ingress"][0]["ip"] == "198.51.100.0"
+    assert events == [("Warning", "Assigned", f"198.51.100.0 from pool main; {SAYS}")]
+
+
+def test_what_was_told_of_annotations_is_not_told_again() -> None:
+    assert written(MISSPELT, HAS_IT, REMARKED) == (None, [])
+
+
+def test_another_mistake_is_told_anew_since_when_the_first_was_there() -> None:
+    status, events = written({"exalb.io/med": "much"}, HAS_IT, REMARKED)
+    (condition,) = status["conditions"]
+    assert (condition["reason"], condition["lastTransitionTime"]) == ("InvalidRequest", made(1))
+    assert events == [("Warning", "InvalidRequest", "exalb.io/med: 'much' is not a number from 0 to 4294967295")]
+
+
+def test_once_mended_nothing_is_left_of_it() -> None:
+    assert written(None, HAS_IT, REMARKED) == ({"conditions": [{"type": UNDERSTOOD, "$patch": "delete"}]}, [])
+
+
+@pytest.mark.parametrize("there", [[HAS_IT, REMARKED], [REMARKED], [HAS_IT]], ids=["both", "remark", "address"])
+def test_of_a_service_that_is_not_ours_any_more_both_go(there: list[Object]) -> None:
+    status, _ = written(MISSPELT, *there, loadBalancerClass="example.com/cloud")
+    assert status["conditions"] == [{"type": one["type"], "$patch": "delete"} for one in there]
+
+
+def test_of_a_service_that_never_was_ours_nothing_is_told() -> None:
+    assert written(MISSPELT, loadBalancerClass="example.com/cloud") == (None, [])

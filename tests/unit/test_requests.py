@@ -4,6 +4,7 @@ import pytest
 
 from exalb.cluster import AttributeOverrides, Request
 from exalb.communities import WELL_KNOWN
+from exalb.reasons import Reason
 from exalb.requests import parse_request
 from exalb_bgp.rib import Community, ExtendedCommunity, ExtendedKind, LargeCommunity
 
@@ -21,7 +22,51 @@ def overrides(**annotations: str) -> AttributeOverrides:
 
 
 def test_nothing_asked() -> None:
-    assert parse_request({"kubectl.kubernetes.io/x": "y", "exalb.io/other": "z"}, "") == Request()
+    others = ("kubectl.kubernetes.io/x", "www.exalb.io/pool", "exalb.iot/pool", "metallb.io/other", "addresses")
+    assert parse_request(dict.fromkeys(others, "y"), "") == Request()
+
+
+NO_ANNOTATION = "is no annotation that ExaLB reads"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("adresses", "addresses"),
+        ("address", "addresses"),
+        ("Pool", "pool"),
+        ("address-pool", "pool"),
+        ("loadBalancerIPs", "addresses"),
+        ("allow-shared-ip", "sharing-key"),
+        ("shared-key", "sharing-key"),
+        ("community", "communities"),
+        ("localpref", "local-pref"),
+        ("prepend", "as-path-prepend"),
+        ("MED", "med"),
+    ],
+)
+def test_a_misspelt_annotation_is_told_with_the_one_that_was_meant(name: str, meant: str) -> None:
+    (remark,) = parse_request({f"exalb.io/{name}": "1", "exalb.io/addresses": "198.51.100.1"}, "").remarks
+    assert remark.reason is Reason.UNKNOWN_ANNOTATION
+    assert remark.message == f"exalb.io/{name} {NO_ANNOTATION}: did you mean exalb.io/{meant}?"
+
+
+def test_an_annotation_like_no_other_is_told_with_all_that_there_are() -> None:
+    (remark,) = asked(colour="red").remarks
+    assert remark.message.startswith(f"exalb.io/colour {NO_ANNOTATION}: it reads exalb.io/addresses, exalb.io/pool, ")
+
+
+def test_of_many_unknown_annotations_the_first_are_told() -> None:
+    remarks = asked(**{f"x{number}": "1" for number in range(9)}).remarks
+    assert [remark.message.split()[0] for remark in remarks] == [*(f"exalb.io/x{n}" for n in range(5)), "and"]
+    assert remarks[-1].message == "and 4 more annotations are none that ExaLB reads"
+
+
+def test_what_is_remarked_takes_nothing_away() -> None:
+    found = asked(addresses="198.51.100.1", adresses="198.51.100.2", med="much")
+    assert (len(found.addresses), found.problem) == (1, None)
+    assert [remark.reason for remark in found.remarks] == [Reason.UNKNOWN_ANNOTATION, Reason.INVALID_REQUEST]
+    assert found.remarks[1].message == "exalb.io/med: 'much' is not a number from 0 to 4294967295"
 
 
 def test_everything_asked() -> None:
