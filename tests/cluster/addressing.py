@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from exalb.parse import CONDITION
+from exalb.parse import CONDITION, UNDERSTOOD
 from tests.cluster.world import OURS, World
 from tests.lab import wait
 from tests.lab.api import Json
@@ -77,9 +77,13 @@ class Addressing:
         assert all(entry["ipMode"] == "VIP" for entry in entries)
         return " ".join(entry["ip"] for entry in entries), self._condition(name).get("reason")
 
-    def _condition(self, name: str) -> Json:
+    def remarked(self, name: str) -> str:
+        """Return what is said of a Service's annotations; nothing where there is no such condition."""
+        return str(self._condition(name, UNDERSTOOD).get("message", ""))
+
+    def _condition(self, name: str, kind: str = CONDITION) -> Json:
         status = self.world.api.get(f"{self.world.services}/{name}")["status"]
-        return next((one for one in status.get("conditions", []) if one["type"] == CONDITION), {})
+        return next((one for one in status.get("conditions", []) if one["type"] == kind), {})
 
     def costs(self, *, quiet: int = 0, **events: str) -> None:
         """Assert that since the last such look each Service named had these events, and one write for each of them.

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.addressing import Addressing
+from tests.cluster.addressing import SECONDS, Addressing
 from tests.cluster.gate import Gate
 from tests.cluster.programs import Programs
 from tests.cluster.world import World
-from tests.lab import layout
+from tests.lab import layout, wait
 from tests.lab.cluster import Lab
 from tests.lab.nodeconfig import API_PORT
 
@@ -91,6 +91,22 @@ def test_what_cannot_be_had_is_said_once_and_takes_nothing_away(story: Addressin
     story.service("stranger")  # many rounds for others repeat nothing
     story.expect("stranger", "198.51.100.1")
     story.costs(stranger="Assigned")
+
+
+def test_an_annotation_that_nobody_reads_is_told_once_and_takes_nothing_away(story: Addressing) -> None:
+    story.pool("main", RFC5737)
+    story.service("web")
+    story.expect("web", "198.51.100.0")
+    story.change("web", wishes={"adresses": "198.51.100.9"})
+    told = "exalb.io/adresses is no annotation that ExaLB reads: did you mean exalb.io/addresses?"
+    wait.until("the Service is told", lambda: story.remarked("web") == told, seconds=SECONDS)
+    story.expect("web", "198.51.100.0")
+    assert story.note("web") == told
+    story.costs(web="Assigned UnknownAnnotation")
+    story.change("web", wishes={"adresses": None, "addresses": "198.51.100.9"})
+    story.expect("web", "198.51.100.9")
+    assert not story.remarked("web")
+    story.costs(web="Assigned")
 
 
 def test_pools_choose_whom_they_serve(story: Addressing) -> None:
