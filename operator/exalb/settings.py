@@ -28,7 +28,9 @@ def _is_data_plane(text: str) -> str:
 
 
 Directory = Annotated[str, AfterValidator(_is_directory)]
-DIRECTORY_MEANING = "where speaker and BGP engine meet: a directory of their own, mode 0700, the same for both"
+DIRECTORY_MEANING = (
+    "where speaker and BGP engine meet: a directory of their own, the same for both; its files have mode 0600"
+)
 
 
 class Settings(BaseSettings):

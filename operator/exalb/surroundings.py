@@ -33,7 +33,7 @@ class Surroundings:
 
     def __init__(self, url: str, tell: Callable[[Host], None]) -> None:
         self._url, self._tell = url, tell
-        self._host = Host(gateways={}, link_locals={}, why="switched off")
+        self._host = Host(gateways={}, link_locals={}, why="switched off" if url == OFF else "not asked yet")
         self.known = asyncio.Event()
         """Set once it can be said whether the node forwards traffic: before that nothing is to be decided."""
 

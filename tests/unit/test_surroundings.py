@@ -54,11 +54,13 @@ class Watch:
 
     def __init__(self) -> None:
         self.host: Host | None = None
+        self.first: Host | None = None
         self.changed = asyncio.Event()
 
     def tell(self, host: Host) -> None:
         """Take news."""
         self.host = host
+        self.first = self.first or host
         self.changed.set()
 
     async def until(self, state: DataPlane) -> Host:
@@ -100,6 +102,8 @@ async def test_healthy_and_not_and_again(kube_proxy: KubeProxy) -> None:
         assert watch.host
         assert watch.host.data_plane is DataPlane.UP
         assert watch.host.why == f"{kube_proxy.url} says that kube-proxy is healthy"
+        assert watch.first
+        assert (watch.first.data_plane, watch.first.why) == (DataPlane.UNWATCHED, "not asked yet")
         kube_proxy.status = 503
         down = await watch.until(DataPlane.DOWN)
         assert down.why.endswith("does not any more: it answers 503 Service Unavailable")
