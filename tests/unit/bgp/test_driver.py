@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from ipaddress import IPv4Address
@@ -96,6 +97,22 @@ async def test_an_end_of_rib_that_is_never_told_is_asked_for_again(settings: Eng
         exabgp.say(line("negotiated", negotiated=AGREED))
         exabgp.say(line("state", state="up"))
         await exabgp.asked("neighbor 10.77.0.100 announce eor ipv4 unicast", times=3)
+
+
+async def test_an_exabgp_that_answers_nothing_does_not_count_as_connected(settings: EngineSettings) -> None:
+    async with FakeExaBGP(settings).running() as exabgp, driving(settings) as driver, asyncio.timeout(120):
+        await driver.settled()
+        assert exabgp._helper
+        exabgp._helper.send_signal(signal.SIGSTOP)
+        try:
+            driver.apply(Speaker())
+            while driver.status().connected:
+                await driver.changed()
+        finally:
+            exabgp._helper.send_signal(signal.SIGCONT)
+        while not driver.status().connected:
+            await driver.changed()
+        await driver.settled()
 
 
 async def test_a_socket_that_was_removed_is_made_anew(settings: EngineSettings) -> None:
