@@ -48,6 +48,8 @@ UNUSABLE = tuple(
     )
 )
 """What no Service can have: this network, loopback, link-local, multicast, broadcast (RFC 1122, RFC 4291)."""
+MAPPED = ip_network("::ffff:0:0/96")
+"""IPv4 addresses in IPv6 dress (RFC 4291 §2.5.5.2): the API server takes them for IPv4, and knows no such block."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -63,7 +65,7 @@ class AddressRange:
         """Read a CIDR or `first-last`; raise ValueError with a sentence for people."""
         low, dash, high = text.partition("-")
         found = cls._between(low.strip(), high.strip(), text) if dash else cls._cidr(text)
-        for block in UNUSABLE:
+        for block in (*UNUSABLE, MAPPED):
             if found.overlaps(cls.of(block)):
                 raise ValueError(f"{text!r} holds addresses that no Service can have: {block}")
         return found

@@ -152,13 +152,14 @@ class Allocator:
             self._outcomes[service.key] = self._outcome(service, addresses, refusal)
 
     def _outcome(self, service: Service, addresses: tuple[Address, ...], refusal: Refusal | None) -> Outcome:
-        pool = self._ledger.pools.find(addresses[0]) if addresses else None
+        pools = tuple(pool.name for pool in map(self._ledger.pools.find, addresses) if pool)
         lost = tuple(
             (address, self._ledger.lost[service.key, address])
             for address in service.held
             if (service.key, address) in self._ledger.lost
         )
-        return Outcome(addresses, pool.name if pool else None, refusal, lost)
+        outcome, before = Outcome(addresses, pools, refusal, lost), self._outcomes.get(service.key)
+        return before if before == outcome else outcome
 
     def _use(self) -> dict[tuple[str, Family], PoolUse]:
         return {

@@ -3,7 +3,7 @@
 A Service that cannot have what it asks for keeps what it lawfully holds, and is told why.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple, TypeAlias
@@ -12,7 +12,7 @@ from exalb.addresses import family_of, make_address
 from exalb.cluster import IPFamilyPolicy, Service
 from exalb.ledger import Ledger, may_have
 from exalb.pools import VERSIONS, AllocatingPool, PoolTable
-from exalb.reasons import Reason, Refusal
+from exalb.reasons import PassingRefusal, Reason, Refusal
 from exalb_bgp.rib import Address
 from exalb_bgp.session import Family
 
@@ -23,12 +23,17 @@ class Outcome:
 
     addresses: tuple[Address, ...]
     """In the order of the Service's families."""
-    pool: str | None
-    """The pool of the first address."""
+    pools: tuple[str, ...]
+    """The pool of each address."""
     refusal: Refusal | None = None
     """Why it is not what was asked for."""
     lost: tuple[tuple[Address, Refusal], ...] = ()
     """Addresses that the Service held and may not keep, and why."""
+
+    @property
+    def pool(self) -> str | None:
+        """The pool of the first address."""
+        return self.pools[0] if self.pools else None
 
 
 Found: TypeAlias = tuple[Address, ...] | Refusal
@@ -41,6 +46,8 @@ _TELLING = (
     Reason.NO_MATCHING_POOL,
 )
 """Of several pools that refuse, the first of these reasons tells most."""
+_FOR_ALL_OF_A_KIND = _TELLING[:-1]
+"""Refusals that do not name the Service."""
 
 
 def is_content(service: Service, kept: tuple[Address, ...], pools: PoolTable) -> bool:
@@ -83,17 +90,33 @@ class Chooser:
         self._labels = namespace_labels
         self._lowest: dict[tuple[str, Family], int] = {}
         self._never_free = {pool.name: pool.never_free() for pool in self._pools.in_order}
+        self._by_labels = any(pool.selects_services for pool in self._pools.in_order)
+        self._refused: dict[Hashable, Refusal] = {}
+        """What Services were refused that nothing tells apart: nothing becomes free while one picture is looked at."""
 
     def choose(self, service: Service, kept: tuple[Address, ...]) -> Found:
         """Return the addresses that `service` shall have, or why it has no more than `kept`."""
-        request, who = service.request, _Seeker(service, kept, self._labels(service.key.namespace))
+        request = service.request
         if request.problem:
             return request.problem
+        kind = None if kept else self._kind(service)
+        if kind in self._refused:
+            return self._refused[kind]
+        who = _Seeker(service, kept, self._labels(service.key.namespace))
         if request.addresses:
             return self._explicit(who, request.addresses)
-        if request.pool:
-            return self._named(who, request.pool)
-        return self._automatic(who)
+        found = self._named(who, request.pool) if request.pool else self._automatic(who)
+        if kind and isinstance(found, Refusal) and found.reason in _FOR_ALL_OF_A_KIND:
+            self._refused[kind] = found
+        return found
+
+    def _kind(self, service: Service) -> Hashable:
+        """Return what decides for a Service that has nothing; None where it is one of its kind."""
+        request = service.request
+        if request.addresses or request.sharing_key or service.key in self._pools.reserved_for:
+            return None
+        labels = frozenset(service.labels.items()) if self._by_labels else None
+        return service.key.namespace, labels, service.families, service.policy, request.pool
 
     def _explicit(self, who: _Seeker, wanted: tuple[Address, ...]) -> Found:
         service = who.service
@@ -131,9 +154,9 @@ class Chooser:
         others = {one for one in (*who.kept, *beside, address) if one and has.get(one, 0) > (one in who.kept)}
         only_mine = sum(1 for one in who.kept if one in has and one not in others)
         then = len(has) - only_mine + sum(1 for one in set(beside) - others - {address} if pool.pool.has(one))
-        if address in others or then < quota:
+        if address in others or then < max(quota, len(has)):
             return None
-        message = f"namespace {namespace} has the {quota} addresses of pool {pool.name} that it may have"
+        message = f"namespace {namespace} has {len(has)} of the {quota} addresses of pool {pool.name} that it may have"
         return Refusal(Reason.QUOTA_EXCEEDED, message)
 
     def _named(self, who: _Seeker, name: str) -> Found:
@@ -155,7 +178,7 @@ class Chooser:
         home = self._pools.find(who.kept[0]) if who.kept else None
         if home:
             completed = self._from_pool(who, home, families, who.kept)
-            if not isinstance(completed, Refusal):
+            if not isinstance(completed, Refusal) or isinstance(completed, PassingRefusal):
                 return completed
             if who.wants_pair:
                 return who.kept
@@ -174,7 +197,8 @@ class Chooser:
             pool
             for pool in admitting
             if any(
-                family_of(address) in who.service.families and not self._obtainable(who, address, pool, ())
+                family_of(address) in who.service.families
+                and isinstance(self._obtainable(who, address, pool, ()), PassingRefusal | None)
                 for address in pool.own_reservations(who.service.key)
             )
         ]
@@ -192,7 +216,7 @@ class Chooser:
     def _first(self, tries: Iterable[Found]) -> Found:
         refusals: list[Refusal] = []
         for found in tries:
-            if not isinstance(found, Refusal):
+            if not isinstance(found, Refusal) or isinstance(found, PassingRefusal):
                 return found
             refusals.append(found)
         for reason in _TELLING:
@@ -206,6 +230,9 @@ class Chooser:
     ) -> Found:
         """Return one address for each of `families`: what the Service has already, the rest of `pool`."""
         chosen = {family_of(address): address for address in have}
+        lacking = next((family for family in families if family not in chosen and not pool.has_family(family)), None)
+        if lacking:
+            return Refusal(Reason.FAMILY_NOT_AVAILABLE, f"pool {pool.name} has no {_text(lacking)} addresses")
         for family in families:
             if family not in chosen:
                 found = self._one(who, pool, family, tuple(chosen.values()))
@@ -217,13 +244,12 @@ class Chooser:
     def _one(
         self, who: _Seeker, pool: AllocatingPool, family: Family, beside: tuple[Address, ...]
     ) -> Address | Refusal:
-        if not pool.has_family(family):
-            return Refusal(Reason.FAMILY_NOT_AVAILABLE, f"pool {pool.name} has no {_text(family)} addresses")
         if pool.pool.spec.disabled:
             return _disabled(pool)
         for address in chain(pool.reserved_for(who.service.key, family), self._sharable(who.service, pool, family)):
-            if not self._obtainable(who, address, pool, beside):
-                return address
+            refusal = self._obtainable(who, address, pool, beside)
+            if refusal is None or isinstance(refusal, PassingRefusal):
+                return refusal or address
         over = self._over_quota(who, pool, beside)
         return over or self._lowest_free(pool, family) or self._exhausted(pool, family)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from exalb.cluster import Key, Service
 from exalb.pools import AllocatingPool, PoolTable
-from exalb.reasons import Reason, Refusal
+from exalb.reasons import PassingRefusal, Reason, Refusal
 from exalb.sharing import ShareIndex, sharing_refusal
 from exalb_bgp.rib import Address
 
@@ -94,9 +94,14 @@ class Ledger:
                 found = sharing_refusal(service, holder, address)
                 if found:
                     return found
-        leaving = min((key for key in claims if (key, address) in self.lost), default=None)
-        if leaving and service.key not in claims and not self.kept.get(address):
-            return Refusal(Reason.ADDRESS_IN_USE, f"{address} is still in the status of {leaving}, which loses it")
+        if service.key in claims:
+            return None
+        for leaving, (other, _) in sorted(claims.items()):
+            if (leaving, address) in self.lost and (
+                not self.kept.get(address) or sharing_refusal(service, other, address)
+            ):
+                message = f"{address} is still in the status of {leaving}, which loses it"
+                return PassingRefusal(Reason.ADDRESS_IN_USE, message)
         return None
 
     def block(self, service: Service, address: Address) -> None:
@@ -132,6 +137,7 @@ class Ledger:
         if pool:
             numbers = self._used.setdefault((pool.name, address.version), set())
             is_used = address in self.kept or address in self._blocked or address in self._claims
+            is_used = is_used and pool.can_give(address)
             (numbers.add if is_used else numbers.discard)(int(address))
 
     def _count(self, service: Service, address: Address, change: int) -> None:
@@ -144,7 +150,7 @@ class Ledger:
                 del has[address]
 
     def used(self, pool: AllocatingPool, version: int) -> set[int]:
-        """Return the addresses of `pool` that somebody has, as numbers."""
+        """Return the addresses that somebody has of those that `pool` can give, as numbers."""
         return self._used.get((pool.name, version), set())
 
     def has_of_namespace(self, pool: AllocatingPool, namespace: str) -> Mapping[Address, int]:

@@ -53,6 +53,12 @@ class AllocatingPool:
             return False
         return any_matches(bound.service_selectors, service.labels)
 
+    @property
+    def selects_services(self) -> bool:
+        """Whether it serves Services by their labels."""
+        bound = self.pool.spec.service_allocation
+        return bound is not None and bool(bound.service_selectors)
+
     def has_family(self, family: Family) -> bool:
         """Tell whether the pool has any address of `family`."""
         return any(part.family is family for part in self.pool.merged)
@@ -64,6 +70,10 @@ class AllocatingPool:
     def is_buggy(self, address: Address) -> bool:
         """Tell whether the pool avoids this address because some equipment mistakes it for a network or broadcast."""
         return self.pool.spec.avoid_buggy_ips and address.version == 4 and int(address) & 255 in (0, 255)
+
+    def can_give(self, address: Address) -> bool:
+        """Tell whether this address of the pool counts as one of its capacity."""
+        return not self.is_buggy(address) and address not in self.pool.taken_by_nodes
 
     def reserved_for_other(self, address: Address, key: Key) -> Reservation | None:
         """Return the reservation that keeps `address` from the Service `key`."""
@@ -117,6 +127,13 @@ class PoolTable:
         """The names of pools that are there and out of force."""
         self.in_order = tuple(sorted((AllocatingPool(pool) for pool in pools), key=lambda pool: pool.order))
         self.by_name = {pool.name: pool for pool in self.in_order}
+        self.reserved_for = {
+            Key(entry.namespace, entry.service)
+            for pool in self.in_order
+            for entry in pool.reserved.values()
+            if entry.service
+        }
+        """Services for each of which an address is held."""
         self._index = PoolIndex(pools)
 
     def find(self, address: Address) -> AllocatingPool | None:

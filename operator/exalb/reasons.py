@@ -121,6 +121,11 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class PassingRefusal(Refusal):
+    """A "no" that is over as soon as somebody's status is written: better waited for than got round."""
+
+
+@dataclass(frozen=True, slots=True)
 class Invalid:
     """What is wrong with one custom resource (or manifest), and in which field."""
 

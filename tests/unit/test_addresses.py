@@ -74,6 +74,12 @@ def test_a_range_without_another(cut: str, left: list[str]) -> None:
     assert [str(one) for one in found.without(AddressRange.parse(cut))] == left
 
 
+@pytest.mark.parametrize("text", ["::fffe:0:0/95", "::1:0-::ffff:0:1:0"])
+def test_ipv4_in_ipv6_dress_is_in_no_range(text: str) -> None:
+    with pytest.raises(ValueError, match="no Service can have: ::ffff"):
+        AddressRange.parse(text)
+
+
 @pytest.mark.parametrize("text", ["", "x", "1.2.3", "1.2.3.4/32", "01.2.3.4", "::1%eth0", "::ffff:1.2.3.4", " ::1"])
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(ValueError, match="is not an IP address: write it"):

@@ -223,7 +223,7 @@ HELD_BACK = [
         "quota",
         [pool("main", "198.51.100.0/24", quotaPerNamespace=1), *map(service, ("a", "b", "team/c"))],
         {"a": "198.51.100.0", "b": "QuotaExceeded", "team/c": "198.51.100.1"},
-        "namespace default has the 1 addresses of pool main that it may have",
+        "namespace default has 1 of the 1 addresses of pool main that it may have",
     ),
     Row(
         "quota-is-per-pool",
@@ -242,6 +242,17 @@ HELD_BACK = [
             service("web", "198.51.100.1", annotations=wants(addresses=HAS)),
         ],
         {"web": HAS},
+    ),
+    Row(
+        "quota-below-use-does-not-stop-a-move",
+        [
+            pool("main", "198.51.100.0/24", quotaPerNamespace=1),
+            service("a", "198.51.100.1"),
+            service("web", "198.51.100.2", annotations=wants(addresses=HAS)),
+            service("c"),
+        ],
+        {"a": "198.51.100.1", "web": HAS, "c": "QuotaExceeded"},
+        "namespace default has 2 of the 1 addresses of pool main that it may have",
     ),
     Row(
         "quota-counts-both-of-a-pair",

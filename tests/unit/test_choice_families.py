@@ -25,6 +25,12 @@ ROWS = [
         {"web": "FamilyNotAvailable"},
         "pool four has no IPv6 addresses",
     ),
+    Row(
+        "a-family-that-is-lacking-counts-more-than-one-that-is-full",
+        [pool("four", "198.51.100.0/32"), service("a", "198.51.100.0"), service(**REQUIRE)],
+        {"a": "198.51.100.0", "web": "FamilyNotAvailable"},
+        "pool four has no IPv6 addresses",
+    ),
     Row("skips-pools-of-the-other-family", [FOUR, SIX, service(ipFamilies=["IPv6"])], {"web": "2001:db8:6::"}),
     Row("single-is-one", [DUAL, service(**SINGLE)], {"web": "203.0.113.0"}),
     Row("single-is-one-of-two", [DUAL, service(**SINGLE, **V6_FIRST)], {"web": "2001:db8::"}),

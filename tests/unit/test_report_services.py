@@ -10,10 +10,11 @@ from exalb.manifests import picture
 from exalb.parse import CONDITION
 from exalb.report import ControllerReporter
 from exalb.report_services import ServiceReporter
-from tests.unit.objects import Object, made, pool, service
+from tests.unit.objects import Object, made, pool, service, wants
 
 OURS = "198.51.100.1 from pool main"
 KEPT = "192.0.2.1 is in no pool; keeps 198.51.100.1"
+PAIR = "198.51.100.1 from pool four and 2001:db8::1 from pool six"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,9 @@ ROWS = [
     Row("had-nothing", left("pool main is disabled", status="False"), None, []),
     Row("another-controller-was-faster", left(OURS, "203.0.113.9"), None, ["Released"]),
     Row("what-we-only-spoke-of", left(KEPT, "192.0.2.1"), None, ["Released"]),
+    Row("what-we-could-not-have", left("198.51.100.1 is held by default/a", "198.51.100.1", status="False"), None, []),
+    Row("a-pool-with-such-a-name", left("198.51.100.1 from pool 192.0.2.1", "192.0.2.1"), None, ["Released"]),
+    Row("a-pair-of-two-pools", left(PAIR, "198.51.100.1", "2001:db8::1"), [], ["Released"]),
 ]
 
 
@@ -55,6 +59,32 @@ def test_who_is_not_ours_any_more(row: Row) -> None:
     assert [event.reason for event in changes.events] == row.events
 
 
+def test_a_pair_is_told_with_the_pool_of_each() -> None:
+    pair = wants(addresses="198.51.100.7,2001:db8::7")
+    web = service(annotations=pair, ipFamilyPolicy="RequireDualStack")
+    cluster, _ = picture([pool("four", "198.51.100.0/24"), pool("six", "2001:db8::/64"), web], "exalb-system")
+    write, *_ = ServiceReporter().changes(cluster, allocate(cluster), made(2)).writes
+    (condition,) = write.body["status"]["conditions"]
+    assert condition["message"] == "198.51.100.7 from pool four and 2001:db8::7 from pool six"
+
+
+def test_another_sentence_for_one_reason_is_written_without_an_event() -> None:
+    waiting = service("web")
+    full = [pool("main", "198.51.100.1-198.51.100.1"), service("first", "198.51.100.1")]
+    told = {
+        "type": CONDITION,
+        "status": "False",
+        "reason": "PoolExhausted",
+        "message": "pool main: all of 9 are in use",
+    }
+    waiting.setdefault("status", {})["conditions"] = [told | {"lastTransitionTime": made(1)}]
+    cluster, _ = picture([*full, waiting], "exalb-system")
+    changes = ServiceReporter().changes(cluster, allocate(cluster), made(2))
+    (write,) = (write for write in changes.writes if write.name == "web")
+    assert write.body["status"]["conditions"][0]["message"] == "pool main: 1 of 1 addresses are in use"
+    assert [event for event in changes.events if event.name == "web"] == []
+
+
 def test_another_class_is_never_touched() -> None:
     theirs = service("theirs", "198.51.100.1", loadBalancerClass="example.com/cloud")
     cluster, _ = picture([pool("main", "198.51.100.0/24"), theirs], "exalb-system")
@@ -62,12 +92,12 @@ def test_another_class_is_never_touched() -> None:
 
 
 def test_a_pool_is_never_overfull() -> None:
-    """What others gave out of a pool is in use, though the pool would not give it."""
+    """What others gave out of a pool is in use only if the pool could have given it."""
     theirs = service("theirs", "198.51.100.0", loadBalancerClass="example.com/cloud")
     objects = [pool("main", "198.51.100.0-198.51.100.1", "2000::/3", avoidBuggyIPs=True), service(), theirs]
     cluster, _ = picture(objects, "exalb-system")
     (write,) = ControllerReporter().changes(cluster, allocate(cluster), made(2)).writes[1:]
-    assert write.body["status"]["ipv4"] == {"capacity": 1, "assigned": 2, "available": 0}
+    assert write.body["status"]["ipv4"] == {"capacity": 1, "assigned": 1, "available": 0}
     assert write.body["status"]["ipv6"]["capacity"] == write.body["status"]["ipv6"]["available"] == (1 << 63) - 1
 
 
@@ -110,6 +140,10 @@ def test_of_a_new_service_one_event_tells_both() -> None:
 
 def test_what_was_told_of_annotations_is_not_told_again() -> None:
     assert written(MISSPELT, HAS_IT, REMARKED) == (None, [])
+
+
+def test_an_address_given_later_tells_nothing_of_annotations_again() -> None:
+    assert written(MISSPELT, REMARKED, held="")[1] == [("Normal", "Assigned", "198.51.100.0 from pool main")]
 
 
 def test_another_mistake_is_told_anew_since_when_the_first_was_there() -> None:

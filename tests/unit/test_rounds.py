@@ -5,12 +5,15 @@ import pytest
 from exalb.allocation import Allocator, allocate
 from exalb.cluster import Key
 from exalb.manifests import picture
+from exalb.planning import plan
 from exalb.reasons import Reason
 from tests.unit.objects import Object, pool, service, wants
 
 HAS = "198.51.100.1"
 BOUND = pool("main", f"{HAS}-{HAS}", serviceAllocation={"namespaces": ["team"]})
 WANTED = wants(addresses=HAS)
+K = wants(sharing_key="k")
+FREE = pool("main", "198.51.100.0/24")
 
 ROWS = {
     "loses-it": [BOUND, service("web", HAS), service("team/next", annotations=WANTED)],
@@ -25,6 +28,23 @@ ROWS = {
         service("web", HAS, loadBalancerClass="example.com/cloud"),
         service("team/next", annotations=WANTED),
     ],
+    "loses-it-and-could-not-share-it": [
+        FREE,
+        service("a", HAS, annotations=K, ports=[{"port": 80}]),
+        service("b", HAS, annotations=wants(sharing_key="x"), ports=[{"port": 81}]),
+        service("team/next", annotations=K | WANTED, ports=[{"port": 81}]),
+    ],
+    "loses-it-and-could-not-share-it-with-anybody": [
+        FREE,
+        service("a", HAS, annotations=K, ports=[{"port": 80}]),
+        service("b", HAS, annotations=wants(sharing_key="x"), ports=[{"port": 81}]),
+        service("team/next", annotations=K, ports=[{"port": 81}]),
+    ],
+    "loses-what-is-reserved": [
+        pool("main", "198.51.100.0/24", reservations=[{"address": HAS, "namespace": "team", "service": "next"}]),
+        service("web", HAS),
+        service("team/next"),
+    ],
 }
 
 
@@ -36,6 +56,24 @@ def test_no_address_changes_hands_within_a_round(name: str) -> None:
     assert outcome.addresses == ()
     assert outcome.refusal
     assert outcome.refusal.reason in (Reason.ADDRESS_IN_USE, Reason.POOL_EXHAUSTED)
+
+
+def test_waiting_a_round_brings_what_was_waited_for() -> None:
+    for name in ("loses-it-and-could-not-share-it-with-anybody", "loses-what-is-reserved"):
+        cluster, _ = picture(ROWS[name], "exalb-system")
+        outcome = plan(cluster).allocation.outcomes[Key("team", "next")]
+        assert [str(address) for address in outcome.addresses] == [HAS], name
+
+
+def test_a_namespace_with_other_labels_loses_what_its_labels_gave() -> None:
+    bound = {"namespaceSelectors": [{"matchLabels": {"tier": "front"}}]}
+    allocator, said = Allocator(), []
+    for labels in ({"tier": "front"}, {}, {"tier": "front"}):
+        space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team", "labels": labels}}
+        objects = [pool("main", "198.51.100.0/24", serviceAllocation=bound), service("team/web", HAS), space]
+        cluster, _ = picture(objects, "exalb-system")
+        said.append(len(allocator.allocate(cluster).outcomes[Key("team", "web")].addresses))
+    assert said == [1, 0, 1]
 
 
 def test_a_pool_that_is_absent_is_told_from_one_that_is_broken() -> None:
