@@ -6,6 +6,7 @@ Both ends of a link are created inside their namespaces. Needs root and the `ip`
 
 import contextlib
 import ctypes
+import json
 import os
 import re
 import signal
@@ -138,6 +139,13 @@ class Namespace:
     def address(self, interface: str, *addresses: Interface) -> None:
         """Give an interface addresses, usable at once."""
         self.ip(*(f"address add {a} dev {interface}" + " nodad" * (a.version == 6) for a in addresses))
+
+    def link_local(self, interface: str) -> IPv6Address:
+        """Return the link-local address that the kernel gave the interface."""
+        show = ["ip", "-6", "-json", "address", "show", "dev", interface, "scope", "link"]
+        told = json.loads(self.run(show).stdout)
+        # Entries that the filter left out are there, and empty.
+        return next(IPv6Address(one["local"]) for entry in told for one in entry.get("addr_info", ()) if one)
 
     def route(self, destination: Network, *via: Address) -> None:
         """Send `destination` through a gateway, or through several in equal parts, in place of any route before."""

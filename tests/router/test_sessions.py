@@ -1,17 +1,15 @@
 """A session comes up the way it is asked for, and what is done to one session touches no other."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv6Address, ip_network
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
 from exalb_bgp.rib import Attributes, Prefix
 from exalb_bgp.session import Family, Password, State
-from tests.lab.network import Namespace
 from tests.lab.wait import until
 from tests.router.world import NODE, OTHER, Peer, World, host, table
 
@@ -175,9 +173,9 @@ def test_extended_next_hops(world: World) -> None:
 def test_link_local_sessions(world: World) -> None:
     """Both ends know each other by their link-local addresses on one interface; IPv4 goes with IPv6 next hops."""
     peers = [world.peers["frr-ipv6"], world.peers["bird-ipv6"]]
-    ours = link_local(world.node)
+    ours = world.node.link_local("eth0")
     for peer in peers:
-        theirs = link_local(peer.router.namespace)
+        theirs = peer.router.namespace.link_local("eth0")
         session = {"peer_address": theirs, "local_address": ours, "source_interface": "eth0"}
         world.change(
             peer,
@@ -189,10 +187,3 @@ def test_link_local_sessions(world: World) -> None:
     world.tell(own, *peers)
     world.until_established(*peers)
     world.until_told(*peers)
-
-
-def link_local(namespace: Namespace) -> IPv6Address:
-    """Return the link-local address of a namespace's interface on the switch."""
-    told = json.loads(namespace.run(["ip", "-6", "-json", "address", "show", "dev", "eth0", "scope", "link"]).stdout)
-    # Entries that the filter left out are there, and empty.
-    return next(IPv6Address(one["local"]) for entry in told for one in entry.get("addr_info", ()) if one)

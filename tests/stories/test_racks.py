@@ -5,6 +5,7 @@ from ipaddress import ip_network
 from exalb_bgp.rib import Address
 from tests.lab import layout
 from tests.lab.api import Json
+from tests.lab.routers.router import Neighbor
 from tests.stories.story import GROUP, Story
 from tests.stories.traffic import PATIENCE
 
@@ -85,6 +86,25 @@ def test_the_default_gateway_of_each_node_is_its_peer(story: Story) -> None:
         )
     finally:
         story.lab.delete(peers)
+
+
+def test_a_router_is_reached_by_its_link_local_address_behind_an_interface(story: Story) -> None:
+    """Router and nodes are neighbours by the addresses that their kernels gave them; both families are told."""
+    nodes = [story.lab.layout.namespace(node.name).link_local("eth0") for node in story.lab.nodes]
+    neighbors = [Neighbor(address, layout.NODE_AS, interface="eth0") for address in nodes]
+    story.lab.delete(story.peers())
+    story.router.configure(*neighbors)
+    story.deploy("web")
+    story.lab.apply(story.service("web", ipFamilyPolicy="RequireDualStack"))
+    prefixes = map(ip_network, story.wait_addresses("web", 2, PATIENCE))
+    router = str(story.network.link_local("eth0"))
+    spec = {"myASN": layout.NODE_AS, "peerASN": story.asn, "peerAddress": router, "sourceInterface": "eth0"}
+    peer = _peer(f"{story.name}-link", **spec)
+    story.lab.apply(peer)
+    try:
+        story.wait_routes(dict.fromkeys(prefixes, frozenset(nodes)), PATIENCE)
+    finally:
+        story.lab.delete(peer)
 
 
 def test_settings_that_move_into_a_template_change_nothing_and_go_with_it(story: Story) -> None:
