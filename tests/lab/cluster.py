@@ -29,7 +29,7 @@ from tests.lab.routers.router import Neighbor
 
 Manifest = str | Json | Sequence[Json]
 """YAML of one or several objects, or the objects themselves."""
-ESTIMATE = "about ten seconds; the first time ever about fifteen minutes, for Kubernetes' programs and images are made"
+ESTIMATE = "about a minute with the demo; the first time about fifteen, for Kubernetes' programs and images are made"
 
 
 class CommandError(RuntimeError):

@@ -155,6 +155,8 @@ def test_commands_for_people_work_in_a_shell_where_they_come_first(nodes: Lab) -
     assert done.returncode == 0, done.stderr
     for word in ("node/n2", "FRRouting", "libcurl", "version.BuildInfo"):
         assert word in done.stdout
-    curl = subprocess.run([nodes.layout.bin / "curl", "file:///etc/hostname"], capture_output=True, text=True, check=True)
+    curl = subprocess.run(
+        [nodes.layout.bin / "curl", "file:///etc/hostname"], capture_output=True, text=True, check=True
+    )
     assert curl.stdout
     assert not curl.stderr, "where no terminal is, its progress is nobody's"

@@ -1,0 +1,46 @@
+"""What the page for operators tells to type, typed as it stands there."""
+
+import json
+import os
+import re
+import subprocess
+import textwrap
+from pathlib import Path
+
+from tests.house.documents import Page
+from tests.house.tree import ROOT
+from tests.lab.cluster import Lab
+from tests.stories.story import Story
+
+OPERATIONS = Page(ROOT / "docs" / "operations.md")
+
+
+def shell(lab: Lab, script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script as a person does in the lab's shell; a plan that finds something wrong ends with 1."""
+    environment = {**os.environ, "PATH": f"{lab.layout.bin}:{os.environ['PATH']}"}
+    argv = ["bash", "-c", script]
+    return subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_a_service_says_why_and_the_controller_makes_plans(story: Story, tmp_path: Path) -> None:
+    """The condition of a Service in a line; the plan of the cluster as it stands, and with a change."""
+    story.deploy("web")
+    story.lab.apply(story.service("web"))
+    [address] = story.wait_addresses("web")
+    [condition] = [line for line in OPERATIONS.code() if line.startswith("kubectl get service web ")]
+    told = shell(story.lab, f"{condition} --namespace={story.name}", tmp_path)
+    assert f"Assigned: {address} from pool {story.name}\n" in told.stdout
+
+    block = re.search(r"^    kinds=.*\n(?:    .+\n)+", OPERATIONS.text, re.MULTILINE)
+    assert block
+    (tmp_path / "change.yaml").write_text(json.dumps(story.service("planned")))
+    plans = shell(story.lab, textwrap.dedent(block[0]), tmp_path)
+    assert plans.returncode in {0, 1}, plans.stderr
+    now, changed = re.split(r"^Services$", plans.stdout, flags=re.MULTILINE)[1:]
+    row = re.compile(rf"^{story.name}/web +{re.escape(address)} ", re.MULTILINE)
+    for plan in (now, changed):
+        assert row.search(plan), plans.stderr
+        assert all(f"node {node.name} " in plan for node in story.lab.nodes)
+    assert f"{story.name}/planned" in changed
+    assert f"{story.name}/planned" not in now
+    assert "planned" not in story.kubectl("get", "services", "--output=name")
