@@ -62,7 +62,7 @@ class RawPeer:
     """Waits at the BGP port of a namespace to be called."""
 
     def __init__(self, namespace: Namespace, address: IPv4Address, asn: int) -> None:
-        self.asn, self.address = asn, address
+        self.address, self.asn = address, asn
         self._server = namespace.open_socket(socket.AF_INET, socket.SOCK_STREAM)
         self._server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._server.bind((str(address), BGP))

@@ -1,0 +1,1 @@
+"""Inputs that are found by watching which code they reach."""
