@@ -156,7 +156,7 @@ class Chooser:
         then = len(has) - only_mine + sum(1 for one in set(beside) - others - {address} if pool.pool.has(one))
         if address in others or then < max(quota, len(has)):
             return None
-        message = f"namespace {namespace} has {len(has)} of the {quota} addresses of pool {pool.name} that it may have"
+        message = f"namespace {namespace} has {len(has)} addresses of pool {pool.name}, and may have {quota}"
         return Refusal(Reason.QUOTA_EXCEEDED, message)
 
     def _named(self, who: _Seeker, name: str) -> Found:

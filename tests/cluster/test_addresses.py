@@ -256,7 +256,7 @@ def test_a_change_of_its_pool_ends_waiting(story: Addressing) -> None:
     story.service("second")
     story.expect("second", "", "PoolExhausted")
     story.change_pool("main", addresses=["198.51.100.0/30"], quotaPerNamespace=1)
-    story.expect("second", "", "QuotaExceeded", says=f"namespace {story.world.namespace} has 1 of the 1 addresses")
+    story.expect("second", "", "QuotaExceeded", says=f"namespace {story.world.namespace} has 1 addresses")
     story.change_pool("main", quotaPerNamespace=2)
     story.expect("second", "198.51.100.1")
     story.costs(first="PoolDisabled Assigned", second="PoolExhausted QuotaExceeded Assigned")

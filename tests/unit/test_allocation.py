@@ -223,7 +223,7 @@ HELD_BACK = [
         "quota",
         [pool("main", "198.51.100.0/24", quotaPerNamespace=1), *map(service, ("a", "b", "team/c"))],
         {"a": "198.51.100.0", "b": "QuotaExceeded", "team/c": "198.51.100.1"},
-        "namespace default has 1 of the 1 addresses of pool main that it may have",
+        "namespace default has 1 addresses of pool main, and may have 1",
     ),
     Row(
         "quota-is-per-pool",
@@ -252,7 +252,7 @@ HELD_BACK = [
             service("c"),
         ],
         {"a": "198.51.100.1", "web": HAS, "c": "QuotaExceeded"},
-        "namespace default has 2 of the 1 addresses of pool main that it may have",
+        "namespace default has 2 addresses of pool main, and may have 1",
     ),
     Row(
         "quota-counts-both-of-a-pair",
