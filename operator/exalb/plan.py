@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from exalb.manifests import UnreadableError, picture, read
-from exalb.planning import Plan, plan, supposing_secrets, to_json
+from exalb.planning import plan, to_json
 
 _ENDLESS = 1_000_000
 """Columns, where no terminal has an end of line: whoever reads it next wants each line whole."""
@@ -18,7 +18,7 @@ _ENDLESS = 1_000_000
 def run(paths: Sequence[str], namespace: str, output: Literal["text", "json"]) -> int:
     """Print the plan for the manifests in `paths`; return 0 good, 1 something refused or invalid, 2 unreadable."""
     try:
-        planned = _plan(read(paths), namespace)
+        planned = plan(*picture(read(paths), namespace))
     except UnreadableError as error:
         print(f"exalb plan: {error}", file=sys.stderr)  # noqa: T201 - a command speaks to a terminal
         return 2
@@ -28,14 +28,6 @@ def run(paths: Sequence[str], namespace: str, output: Literal["text", "json"]) -
     else:
         _tell(to_json(planned))
     return 0 if planned.is_good else 1
-
-
-def _plan(objects: list[dict[str, Any]], namespace: str) -> Plan:
-    cluster, malformed = picture(objects, namespace)
-    if any(one["kind"] == "Secret" for one in objects):
-        return plan(cluster, malformed)
-    supposed, notes = supposing_secrets(cluster)
-    return plan(supposed, malformed, notes)
 
 
 def _tell(planned: dict[str, Any]) -> None:

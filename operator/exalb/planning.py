@@ -9,16 +9,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from exalb.allocation import Allocation, Allocator
-from exalb.cluster import Cluster, Key, Secret, Service
+from exalb.cluster import Cluster, Key, Service
 from exalb.effects import in_vain
 from exalb.presence import host_route
-from exalb.reasons import Invalid, Reason
+from exalb.reasons import Invalid
 from exalb.report_services import has_only_ours
 from exalb.routes import NodePlan, RoutePlanner
 from exalb.session_table import SessionPlan
 from exalb.validity import in_force
 from exalb_bgp.rib import Address, Prefix
-from exalb_bgp.session import Password
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class Plan:
     invalid: tuple[Invalid, ...]
     held: Mapping[Key, tuple[Address, ...]]
     notes: tuple[Invalid, ...] = ()
-    """What is lawful and has no effect, or is supposed; no error."""
+    """What is lawful and has no effect; no error."""
 
     @property
     def is_good(self) -> bool:
@@ -38,34 +37,14 @@ class Plan:
         return not self.invalid and not any(outcome.refusal for outcome in self.allocation.outcomes.values())
 
 
-def supposing_secrets(cluster: Cluster) -> tuple[Cluster, tuple[Invalid, ...]]:
-    """Return the cluster as if it had a good Secret wherever a peer names one that is not there, and notes on these.
-
-    Nobody writes passwords into the manifests that are kept; no plan tells one.
-    """
-    secrets, notes = dict(cluster.secrets), []
-    for name, peer in sorted(cluster.peers.items()):
-        wanted = peer.spec and peer.spec.password_secret_ref
-        if wanted and wanted.name not in cluster.secrets:
-            secrets[wanted.name] = Secret(wanted.name, Password(b"supposed"), None)
-            message = (
-                f"no Secret was given: the plan supposes that {wanted.name} is in ExaLB's namespace, with a password"
-            )
-            notes.append(Invalid("BGPPeer", name, "spec.passwordSecretRef", Reason.SECRET_NOT_FOUND, message))
-    return replace(cluster, secrets=secrets), tuple(notes)
-
-
-def plan(cluster: Cluster, malformed: Iterable[Invalid] = (), notes: Iterable[Invalid] = ()) -> Plan:
-    """Work out what ExaLB would do.
-
-    `malformed` is what could not be read into the picture, `notes` what is to be said of it beside that.
-    """
+def plan(cluster: Cluster, malformed: Iterable[Invalid] = ()) -> Plan:
+    """Work out what ExaLB would do; `malformed` are objects that could not be read into the picture."""
     allocation, settled = _settle(cluster)
     nodes = tuple(RoutePlanner(name).plan(settled) for name in sorted(cluster.nodes))
     rules = in_force(cluster)
     found = (*rules.invalid, *malformed)
     invalid = tuple(sorted(found, key=_order))
-    vain = tuple(sorted((*notes, *_remarks(cluster), *in_vain(cluster, rules)), key=_order))
+    vain = tuple(sorted((*_remarks(cluster), *in_vain(cluster, rules)), key=_order))
     return Plan(allocation, nodes, invalid, {key: service.held for key, service in settled.services.items()}, vain)
 
 

@@ -108,24 +108,16 @@ def test_of_two_with_one_name_only_the_later_is_held_to_its_fields(
     assert as_json(capsys, folder, MAIN, spec_of(MAIN, colour="red"))[0] == 1
 
 
-def test_without_any_secret_the_named_one_is_supposed(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
-    code, planned = as_json(capsys, folder, MAIN, service(), endpoints(), node(), WITH_KEY)
-    assert (code, planned["invalid"]) == (0, [])
-    notes, session = planned["notes"], planned["nodes"][0]["sessions"][0]
-    assert [(one["kind"], one["name"], one["field"]) for one in notes] == [("BGPPeer", "tor", "spec.passwordSecretRef")]
-    assert "the plan supposes that key is in ExaLB's namespace" in notes[0]["message"]
-    assert [route["prefix"] for route in session["routes"]] == ["198.51.100.0/32"]
-
-
 @pytest.mark.parametrize(
     ("given", "says"),
     [
+        pytest.param(node(), "Secret key is not in ExaLB's namespace", id="none"),
         pytest.param(secret("other"), "Secret key is not in ExaLB's namespace", id="another"),
         pytest.param(secret(namespace="default"), "Secret key is not in ExaLB's namespace", id="elsewhere"),
         pytest.param(secret(kind="Opaque"), "is of type Opaque", id="of-no-use"),
     ],
 )
-def test_with_secrets_the_named_one_must_be_there(
+def test_the_named_secret_must_be_there(
     capsys: pytest.CaptureFixture[str], folder: Path, given: Object, says: str
 ) -> None:
     code, planned = as_json(capsys, folder, WITH_KEY, given)
