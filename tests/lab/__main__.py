@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(str(error), markup=False, highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
-        console.print(f"\nInterrupted: {_what_stays(lab)}", highlight=False, soft_wrap=True)
+        console.print(f"\nInterrupted: {what_stays(lab)}", highlight=False, soft_wrap=True)
         return 130
 
 
@@ -143,7 +143,8 @@ def _down(lab: Lab, _: argparse.Namespace) -> int:
     return 1 if left else 0
 
 
-def _what_stays(lab: Lab) -> str:
+def what_stays(lab: Lab) -> str:
+    """Say what an interrupted command leaves: the lab, where it stood already, or nothing."""
     if not lab.layout.state.exists():
         return "nothing of what was begun stays."
     other = _other(lab)

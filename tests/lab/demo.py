@@ -189,9 +189,7 @@ class Demo:
 
     def _told_curl(self, address: IPv4Address) -> str:
         self._say.typed(f"curl http://{address}/")
-        answer = self._curl(address)
-        assert answer, f"{address} does not answer"
-        return answer
+        return wait.until(f"{address} answers", partial(self._curl, address), seconds=15)
 
     def _kubectl(self, command: str) -> str:
         self._say.typed(f"kubectl {command}")
