@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import NamedTuple, TypeVar
 
-from exalb.cluster import AttributeOverrides, Node, Service
+from exalb.cluster import AttributeOverrides, Key, Node, Service
 from exalb.communities import AnyCommunity
 from exalb.naming import mean
 from exalb.peering import PeerInForce
@@ -100,10 +100,10 @@ def merge(
 
     `names` are those of communities.
     """
-    best = min((part.presence for part in parts), key=lambda presence: (-presence.level, presence.service.age))
+    spoken = _distinct(parts)
+    best = min(parts, key=_rank).presence
     is_host = parts[0].prefix.num_addresses == 1
-    service = best.service if is_host else None
-    opinions = [_opinion(part.advertisement, service, names) for part in _distinct(parts)]
+    opinions = [_opinion(part.advertisement, part.presence.service if is_host else None, names) for part in spoken]
     problem = next((opinion for opinion in opinions if isinstance(opinion, Refusal)), None)
     if problem:
         return problem
@@ -114,7 +114,8 @@ def merge(
     communities = {community for opinion in settled for community in opinion.communities}
     if best.level is Level.DRAINING:
         communities.add(GRACEFUL_SHUTDOWN)
-    if is_host and best.weight and any(part.advertisement.spec.weight == "Endpoints" for part in parts):
+    asks = any(part.advertisement.spec.weight == "Endpoints" for part in parts if part.presence is best)
+    if is_host and best.weight and asks:
         communities.add(_bandwidth(session.local_asn, best.weight))
     attributes = Attributes(
         next_hop=next_hop,
@@ -133,9 +134,17 @@ def merge(
     return Route(attributes, tuple(sorted({str(part.presence.service.key) for part in parts})))
 
 
+def _rank(part: Contribution) -> tuple[int, tuple[str, Key]]:
+    """Sort those first of whom a node has more, and of equals the older."""
+    return -part.presence.level, part.presence.service.age
+
+
 def _distinct(parts: list[Contribution]) -> list[Contribution]:
-    """Keep one part of each advertisement: its attributes are the same for all addresses of the prefix."""
-    return list({part.advertisement.name: part for part in parts}.values())
+    """Keep of each advertisement the part of the best Service that it selects: that one may override attributes."""
+    first: dict[str, Contribution] = {}
+    for part in sorted(parts, key=_rank):
+        first.setdefault(part.advertisement.name, part)
+    return [first[name] for name in dict.fromkeys(part.advertisement.name for part in parts)]
 
 
 class _Opinion(NamedTuple):

@@ -169,9 +169,10 @@ class Node:
     network_unavailable: bool
 
     def address_of(self, family: Family) -> Address | None:
-        """Return the first InternalIP of `family`."""
+        """Return the first InternalIP of `family` that others can reach: a link-local one is no next hop."""
         version = 4 if family is Family.IPV4 else 6
-        return next((address for address in self.internal if address.version == version), None)
+        mine = (address for address in self.internal if address.version == version and not address.is_link_local)
+        return next(mine, None)
 
 
 @dataclass(frozen=True, slots=True)

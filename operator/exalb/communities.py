@@ -16,9 +16,10 @@ WELL_KNOWN = {
     "NO_EXPORT": Community(65535, 65281),
     "NO_ADVERTISE": Community(65535, 65282),
     "NO_EXPORT_SUBCONFED": Community(65535, 65283),
+    "NOPEER": Community(65535, 65284),
     "NO_PEER": Community(65535, 65284),
 }
-"""The names of the IANA registry "BGP Well-known Communities"."""
+"""The names of the IANA registry "BGP Well-known Communities", and NO_PEER, as many write RFC 3765's NOPEER."""
 
 PATTERN = (
     "^(?:[0-9]{1,5}:[0-9]{1,5}|large:[0-9]{1,10}:[0-9]{1,10}:[0-9]{1,10}|(?:target|origin):[0-9]{1,5}:[0-9]{1,10}|"

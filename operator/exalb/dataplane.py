@@ -40,8 +40,6 @@ class Gate:
     """None while it is too early to say; nothing is to be decided then."""
     was_healthy: bool = False
     """Whether kube-proxy was ever healthy on this node, as far as is known."""
-    gave_up: bool = False
-    """Whether it answered, and was not healthy for so long that it is left alone until it is."""
     healthy: int = 0
     unhealthy: int = 0
     silent: int = 0
@@ -52,8 +50,8 @@ class Gate:
 
 def begin(before: DataPlane | None) -> Gate:
     """Return the gate of a speaker that starts; `before` is what the last one reported of this node, if any."""
-    if before is DataPlane.UNWATCHED:
-        return Gate(DataPlane.UNWATCHED)
+    if before in (DataPlane.UNWATCHED, DataPlane.IGNORED):
+        return Gate(before)
     return Gate(None, was_healthy=before in (DataPlane.UP, DataPlane.DOWN))
 
 
@@ -68,7 +66,7 @@ def fold(gate: Gate, answer: Answer) -> Gate:
     )
     if answer is Answer.HEALTHY:
         is_enough = gate.state is not DataPlane.DOWN or gate.healthy >= HEALTHY_ANSWERS
-        return replace(gate, state=DataPlane.UP, was_healthy=True, gave_up=False) if is_enough else gate
+        return replace(gate, state=DataPlane.UP, was_healthy=True) if is_enough else gate
     return _after_a_failure(gate, answer)
 
 
@@ -82,8 +80,8 @@ def _after_a_failure(gate: Gate, answer: Answer) -> Gate:
         case None if gate.silent >= PATIENCE_WITH_SILENCE:
             return replace(gate, state=DataPlane.UNWATCHED)
         case DataPlane.STARTING if gate.failing >= PATIENCE_WITH_THE_UNHEALTHY:
-            return replace(gate, state=DataPlane.UNWATCHED, gave_up=True)
-        case DataPlane.UNWATCHED if not gate.gave_up and gate.unhealthy >= UNHEALTHY_ANSWERS:
+            return replace(gate, state=DataPlane.IGNORED)
+        case DataPlane.UNWATCHED if gate.unhealthy >= UNHEALTHY_ANSWERS:
             return replace(gate, state=DataPlane.STARTING, failing=gate.unhealthy)
         case _:
             return gate

@@ -29,7 +29,7 @@ def _attributes(cluster: Cluster, rules: InForce) -> Iterator[Invalid]:
             continue
         there = [node for node in cluster.nodes.values() if any_matches(spec.node_selectors, node.labels)]
         internal = set().union(*(are_internal(peer, there) for peer in peers))
-        if spec.local_pref is not None and True not in internal:
+        if spec.local_pref is not None and internal == {False}:
             message = (
                 f"has no effect: LOCAL_PREF is told inside an AS only (RFC 4271), and {_named(peers, 'another')}; use"
                 " med, asPathPrepend or a community"

@@ -24,6 +24,8 @@ class DataPlane(Enum):
 
     UNWATCHED = "NotWatched"
     """Nobody asks, or nothing answers: the node counts as forwarding."""
+    IGNORED = "NeverHealthy"
+    """What answers was never healthy, so it says something else than we think: the node counts as forwarding."""
     STARTING = "NotHealthyYet"
     """kube-proxy answers, and was never healthy yet."""
     UP = "Healthy"

@@ -29,7 +29,11 @@ DATA_PLANE = "DataPlaneHealthy"
 ALL_ANNOUNCED = "AllAnnounced"
 """The condition of a BGPSpeaker that says what its node withholds from whom, and why."""
 _DATA_PLANES = {state.value: state for state in DataPlane}
-_IS_HEALTHY: Mapping[DataPlane, Literal["True", "Unknown"]] = {DataPlane.UP: "True", DataPlane.UNWATCHED: "Unknown"}
+_IS_HEALTHY: Mapping[DataPlane, Literal["True", "Unknown"]] = {
+    DataPlane.UP: "True",
+    DataPlane.UNWATCHED: "Unknown",
+    DataPlane.IGNORED: "Unknown",
+}
 
 
 class ControllerReporter:

@@ -136,7 +136,7 @@ def _why(gate: Gate, url: str, said: str) -> str:
     match gate.state:
         case DataPlane.UP:
             return f"{url} says that kube-proxy is healthy"
-        case DataPlane.UNWATCHED if not gate.gave_up:
+        case DataPlane.UNWATCHED:
             return f"nothing answers at {url}"
         case DataPlane.DOWN:
             return f"{url} said once that kube-proxy is healthy, and does not any more: {said}"

@@ -239,3 +239,17 @@ def test_weight_by_endpoints(policy: str, counted: int, says: str) -> None:
     web = service("web", "198.51.100.7", externalTrafficPolicy=policy)
     slices = endpoints("web", *ready, elsewhere, endpoint("10.88.1.99", ready=False))
     assert tells(POOL, NODE, peer(), web, slices, advertisement(weight="Endpoints")) == {"n1 tor": [says]}
+
+
+@pytest.mark.parametrize(("allowing", "says"), [("a", " med=77"), ("b", " 1:1"), ("ab", " med=77 1:1"), ("", "")])
+def test_a_sharer_overrides_only_what_selects_it(allowing: str, says: str) -> None:
+    """The annotations of a Service count in the advertisements that select this very Service, and in no other."""
+    keyed = {name: {"labels": {"s": name}, "annotations": wants(sharing_key="k")} for name in "ab"}
+    keyed["a"]["annotations"] |= wants(med="77")
+    keyed["b"]["annotations"] |= wants(communities="1:1")
+    sharers = [service(name, "198.51.100.7", ports=[{"port": 80 + n}], **keyed[name]) for n, name in enumerate("ab")]
+    ads = [
+        advertisement(name, serviceSelectors=labels(s=name), allowServiceOverrides=name in allowing) for name in "ab"
+    ]
+    said = tells(POOL, NODE, peer(), *sharers, *ads, endpoints("a"), endpoints("b"))
+    assert said == {"n1 tor": [f"{IP}{says}"]}

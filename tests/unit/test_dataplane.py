@@ -8,7 +8,8 @@ from exalb.dataplane import Answer, Gate, begin, fold
 from exalb.host import DataPlane
 
 ANSWERS = {"+": Answer.HEALTHY, "-": Answer.UNHEALTHY, ".": Answer.SILENT}
-UNKNOWN, UP, DOWN, STARTING, UNWATCHED = None, DataPlane.UP, DataPlane.DOWN, DataPlane.STARTING, DataPlane.UNWATCHED
+UNKNOWN, UP, DOWN, STARTING = None, DataPlane.UP, DataPlane.DOWN, DataPlane.STARTING
+UNWATCHED, IGNORED = DataPlane.UNWATCHED, DataPlane.IGNORED
 
 
 def heard(before: DataPlane | None, answers: str) -> Gate:
@@ -28,14 +29,14 @@ def heard(before: DataPlane | None, answers: str) -> Gate:
         pytest.param(None, "." * 9 + "-", STARTING, id="something-is-there"),
         pytest.param(None, "-" + "." * 10, STARTING, id="it-was-there"),
         pytest.param(None, "-" * 59, STARTING, id="a-minute-is-not-over"),
-        pytest.param(None, "-" * 60, UNWATCHED, id="a-minute-is-over"),
-        pytest.param(None, "-" * 80, UNWATCHED, id="given-up-for-good"),
+        pytest.param(None, "-" * 60, IGNORED, id="a-minute-is-over"),
+        pytest.param(None, "-" * 80, IGNORED, id="given-up-for-good"),
         pytest.param(None, "-" * 80 + "+", UP, id="given-up-too-early"),
         pytest.param(None, "-" * 80 + "+---", DOWN, id="what-was-healthy-once-must-be"),
         pytest.param(None, "." * 10 + "--", UNWATCHED, id="two-bad-answers-late"),
         pytest.param(None, "." * 10 + "---", STARTING, id="it-comes-late"),
         pytest.param(None, "." * 10 + "---" + "-" * 56, STARTING, id="it-comes-late-and-has-its-minute"),
-        pytest.param(None, "." * 10 + "---" + "-" * 57, UNWATCHED, id="it-comes-late-and-its-minute-is-over"),
+        pytest.param(None, "." * 10 + "---" + "-" * 57, IGNORED, id="it-comes-late-and-its-minute-is-over"),
         pytest.param(None, "." * 10 + "+", UP, id="it-comes-late-and-well"),
         pytest.param(None, "+--", UP, id="two-bad-answers"),
         pytest.param(None, "+---", DOWN, id="three-bad-answers"),
@@ -61,6 +62,9 @@ def heard(before: DataPlane | None, answers: str) -> Gate:
         pytest.param(UNWATCHED, "." * 100, UNWATCHED, id="again-nothing-is-there"),
         pytest.param(UNWATCHED, "+", UP, id="there-since-then"),
         pytest.param(UNWATCHED, "---", STARTING, id="there-and-not-healthy-yet"),
+        pytest.param(IGNORED, "-" * 70, IGNORED, id="again-given-up"),
+        pytest.param(IGNORED, "." * 70, IGNORED, id="again-given-up-and-silent"),
+        pytest.param(IGNORED, "+", UP, id="again-given-up-too-early"),
     ],
 )
 def test_gate(before: DataPlane | None, answers: str, state: DataPlane | None) -> None:

@@ -36,6 +36,7 @@ def n(name: str, asn: str = "", **labels: str) -> Object:
         pytest.param([PREFERRED, EBGP, IBGP, node()], [], id="both"),
         pytest.param([PREFERRED, node()], [], id="nobody"),
         pytest.param([PREFERRED, EBGP], ["BGPPeer ebgp is in another"], id="no-node-yet"),
+        pytest.param([PREFERRED, BY_NODE], [], id="no-node-yet-to-say-it"),
         pytest.param([advertisement(), EBGP], [], id="unset"),
         pytest.param([advertisement(localPref=0), EBGP], ["spec.localPref: has no effect"], id="zero-is-set"),
         pytest.param([advertisement(localPref=1, peers=["ebgp"]), EBGP, IBGP], ["BGPPeer ebgp"], id="by-name"),

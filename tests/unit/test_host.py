@@ -31,6 +31,7 @@ def cluster(host: Host, *more: Any) -> Cluster:
     [
         (DataPlane.UP, True),
         (DataPlane.UNWATCHED, True),
+        (DataPlane.IGNORED, True),
         (DataPlane.STARTING, False),
         (DataPlane.DOWN, False),
     ],
@@ -66,6 +67,7 @@ def report(host: Host, *more: Any, before: SpeakerReport | None = None) -> dict[
     [
         (DataPlane.UP, "True"),
         (DataPlane.UNWATCHED, "Unknown"),
+        (DataPlane.IGNORED, "Unknown"),
         (DataPlane.STARTING, "False"),
         (DataPlane.DOWN, "False"),
     ],

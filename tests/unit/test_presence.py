@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from exalb.manifests import picture
+from exalb.routes import RoutePlanner
 from tests.unit.objects import Object, endpoint, endpoints, node, peer, planned, pool, service, tells
 
 POOL = pool("main", "198.51.100.7/32", "2001:db8::7/128")
@@ -145,3 +147,12 @@ def test_a_shared_address_is_told_while_anybody_wants_it(slices: list[Object], s
     session = planned(*objects)["nodes"][0]["sessions"][0]
     assert [name for route in session["routes"] for name in route["services"]] == of
     assert [one["service"] for one in session["withheld"]] == ([] if of else ["default/a", "default/b"])
+
+
+def test_the_address_of_a_node_is_told_by_nobody() -> None:
+    """Not even while a Service's status still holds it, for want of a controller that takes it back."""
+    web, mine = service("web", "198.51.100.7"), node("n2", "198.51.100.7", "fd00:77::12")
+    cluster, _ = picture([POOL, peer(), web, ends(READY), node("n1", "10.77.0.11"), mine], "exalb-system")
+    (refusal,) = RoutePlanner("n1").plan(cluster).sessions["tor"].withheld.values()
+    assert "is the address of a node" in str(refusal)
+    assert RoutePlanner("n1").plan(cluster).sessions["tor"].rib == {}

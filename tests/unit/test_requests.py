@@ -136,5 +136,6 @@ def test_well_known_communities_have_their_registered_numbers() -> None:
         "NO_EXPORT": "65535:65281",
         "NO_ADVERTISE": "65535:65282",
         "NO_EXPORT_SUBCONFED": "65535:65283",
+        "NOPEER": "65535:65284",
         "NO_PEER": "65535:65284",
     }
