@@ -45,6 +45,8 @@ def load(data: bytes) -> Any:
 
 
 def read(stream: IO[bytes]) -> Any:
-    """Receive one frame; None at the end."""
+    """Receive one frame; None at the end, also where a writer was killed in the middle of one."""
     head = stream.read(LENGTH.size)
-    return load(stream.read(LENGTH.unpack(head)[0])) if len(head) == LENGTH.size else None
+    length = LENGTH.unpack(head)[0] if len(head) == LENGTH.size else 0
+    data = stream.read(length)
+    return load(data) if 0 < length == len(data) else None
