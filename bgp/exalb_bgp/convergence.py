@@ -139,6 +139,10 @@ class Adjacency:
 
     def confirm(self, event: Updated) -> None:
         """Take an UPDATE that was written: the only proof of what the peer holds."""
+        for prefix in (*(prefix for _, prefixes in event.announced for prefix in prefixes), *event.withdrawn):
+            if prefix not in self.flight:
+                self.refused.pop(prefix, None)
+                self._lost.discard(prefix)
         for attributes, prefixes in event.announced:
             for prefix in prefixes:
                 self.wire[prefix] = attributes
@@ -166,9 +170,10 @@ class Adjacency:
         for prefix, operation in late.items():
             if operation.stale:
                 continue
-            self._replay = self._replay or operation.attributes is not None
             if prefix in self._lost:
                 self.refused[prefix] = operation.attributes
+            elif operation.attributes is not None:
+                self._replay = True
             self._lost.add(prefix)
         self._judge((*late, *gone))
 
@@ -218,8 +223,6 @@ class Adjacency:
         for prefix in prefixes:
             wanted, shown = self.desired.get(prefix), self.wire.get(prefix)
             right = wanted is not None and shown is not None and self._same(prefix, wanted, shown)
-            if right and wanted is not None:
-                self.wire[prefix] = wanted
             sendable = wanted is not None and self._hop(prefix, wanted) is not None
             target = wanted if sendable else None
             busy = prefix in self.flight or prefix in self.repeated
@@ -238,8 +241,6 @@ class Adjacency:
 
     def _same(self, prefix: Prefix, wanted: Attributes, shown: Attributes) -> bool:
         """Compare what is wanted with what is on the wire; values are shared, so identity mostly answers."""
-        if wanted is shown or wanted == shown:
-            return True
         hop = self._hop(prefix, wanted)
         return hop is not None and resolve(wanted, hop, self.session) == shown
 

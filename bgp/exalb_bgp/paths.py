@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import replace
+from functools import lru_cache
 
 from exalb_bgp.rib import Address, Attributes, ExtendedCommunity, ExtendedKind, Prefix
 from exalb_bgp.session import Session
@@ -24,6 +25,7 @@ def next_hop(prefix: Prefix, wanted: Address | None, local: Address | None, exte
     return chosen if prefix.version == 4 and extended else None
 
 
+@lru_cache(maxsize=4096)
 def resolve(attributes: Attributes, hop: Address, session: Session) -> Attributes:
     """Return the attributes as an UPDATE of this session shows them; `as_path_prepend` is then the whole path's length.
 

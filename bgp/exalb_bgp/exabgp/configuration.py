@@ -21,7 +21,7 @@ def write(settings: EngineSettings, text: str) -> None:
 def current(settings: EngineSettings) -> str:
     """Return the configuration that is there, or nothing. Raises OSError."""
     try:
-        return settings.configuration.read_text("ascii")
+        return settings.configuration.read_text("ascii", errors="replace")
     except FileNotFoundError:
         return ""
 
@@ -70,7 +70,9 @@ async def accepts(settings: EngineSettings, sessions: Iterable[Session]) -> bool
         env=os.environ | {"exabgp_log_enable": "false", "exabgp_api_cli": "false"},
     )
     try:
-        return await process.wait() == 0
+        if (code := await process.wait()) < 0:
+            raise OSError(f"`exabgp validate` was ended by signal {-code}")
+        return code == 0
     finally:
         if process.returncode is None:
             process.kill()

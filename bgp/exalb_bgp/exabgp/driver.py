@@ -119,15 +119,18 @@ class ExaBGPDriver:
     async def _introduce(self, link: Link) -> None:
         """Read back what ExaBGP is and holds, and take it up; what happens meanwhile is folded afterwards."""
         try:
-            [snapshots] = await link.introduce()
+            async with asyncio.timeout(_HANGING):
+                [snapshots] = await link.introduce()
+                routes = await link.ask("show adj-rib out json")
+                await self._reloader.read(link)
             held: dict[Address, dict[Prefix, Attributes]] = {}
-            for line in await link.ask("show adj-rib out json"):
+            for line in routes:
                 peer, prefix, attributes = wire.held(line)
                 held.setdefault(peer, {})[prefix] = attributes
-            await self._reloader.read(link)
             found, lost = located(wire.snapshots(snapshots), self._goal.sessions.values() if self._goal else ())
-        except (RefusedError, ConnectionError, ValueError, LookupError) as error:
+        except (RefusedError, OSError, ValueError, LookupError) as error:
             _LOG.warning("exabgp_state_unreadable", error=repr(error))
+            await asyncio.sleep(_SILENCE)
             link.close()
             return
         await until(lambda: not held or monotonic() - self._heard > _CALM, _PATIENCE)

@@ -31,6 +31,7 @@ class Link:
         self._pending: deque[_Pending] = deque()
         self._asked: set[asyncio.Future[list[str]]] = set()
         self._strange = True
+        self._ended = False
         self.heard = monotonic()
         """When anything was heard last, in seconds of the monotonic clock."""
 
@@ -55,6 +56,8 @@ class Link:
 
         Raises RefusedError when ExaBGP answers with an error, ConnectionError when the connection ends before.
         """
+        if self._ended:
+            raise ConnectionError("the connection to ExaBGP ended")
         outcome: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
         self._asked.add(outcome)
         outcome.add_done_callback(self._asked.discard)
@@ -89,6 +92,7 @@ class Link:
                     self._take(line.decode("ascii", "replace"))
                 turn()
         finally:
+            self._ended = True
             for outcome in self._asked:
                 if not outcome.done():
                     outcome.set_exception(ConnectionError("the connection to ExaBGP ended"))

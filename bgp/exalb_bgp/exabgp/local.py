@@ -39,11 +39,11 @@ def located(snapshots: Iterable[Snapshot], sessions: Iterable[Session]) -> tuple
 def source_towards(peer: Address, interface: str | None) -> Address:
     """Return the address that the kernel gives to packets for `peer`; raises ValueError where there is no route."""
     family = socket.AF_INET if peer.version == 4 else socket.AF_INET6
-    scope = socket.if_nametoindex(interface) if interface and peer.is_link_local else 0
-    target = (str(peer), DISCARD) if peer.version == 4 else (str(peer), DISCARD, 0, scope)
-    with socket.socket(family, socket.SOCK_DGRAM) as asked:
-        try:
+    try:
+        scope = socket.if_nametoindex(interface) if interface and peer.is_link_local else 0
+        target = (str(peer), DISCARD) if peer.version == 4 else (str(peer), DISCARD, 0, scope)
+        with socket.socket(family, socket.SOCK_DGRAM) as asked:
             asked.connect(target)
-        except OSError as error:
-            raise ValueError(f"no route to {peer}: {error.strerror}") from error
-        return ip_address(asked.getsockname()[0].partition("%")[0])
+            return ip_address(asked.getsockname()[0].partition("%")[0])
+    except OSError as error:
+        raise ValueError(f"no route to {peer}: {error.strerror or error}") from error

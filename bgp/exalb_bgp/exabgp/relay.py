@@ -63,12 +63,12 @@ class Relay:
     def connect(self) -> None:
         """Try to reach the driver; a line of which the beginning was missed is skipped."""
         end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        end.setblocking(False)
         try:
             end.connect(self.path)
         except OSError:
             end.close()
             return
-        end.setblocking(False)
         self.driver, self.skipping = end, self.in_line
 
     def disconnect(self) -> None:

@@ -122,6 +122,8 @@ class Reloader:
             self._written = config.stamps(sessions)
             return True
         if not await configuration.accepts(self._settings, sessions):
+            if not await configuration.accepts(self._settings, ()):
+                raise OSError("`exabgp validate` takes not even a configuration without sessions")
             for session in sessions:
                 if not await configuration.accepts(self._settings, [session]):
                     self.invalid.update(config.stamps([session]).values())

@@ -24,7 +24,8 @@ SESSION = Session(
     "tor", IPv4Address("203.0.113.1"), 64512, 64513, IPv4Address("10.77.0.11"), families=frozenset({Family.IPV4})
 )
 PREFIXES = [ip_network(f"198.51.100.{number}/32") for number in range(4)]
-ATTRIBUTES = [Attributes(med=med) for med in (None, 1, 2)]
+HOP = IPv4Address("10.77.0.9")
+ATTRIBUTES = [Attributes(med=1), Attributes(), *(Attributes(next_hop=HOP, as_path_prepend=n) for n in range(3))]
 WANTS = [(prefix, attributes) for prefix in PREFIXES for attributes in (None, *ATTRIBUTES)]
 MOVES = {"turn": 12, "work": 18, "send": 12, "hear": 18, "reload": 3, "refresh": 2, "flap": 3, "close": 1, "open": 3}
 MOVES |= {"silence": 2, "kill ExaBGP": 1, "kill driver": 2, "rest": 2}
@@ -32,6 +33,11 @@ MOVES |= {"clock forward": 1, "clock back": 1}
 """How often each happens, beside one of each want."""
 EVENTS = [*WANTS, *(move for move, times in MOVES.items() for _ in range(times))]
 WALKS = int(os.environ.get("EXALB_WALKS", "2000"))
+
+
+def as_shown(attributes: Attributes) -> Attributes:
+    """Return attributes as the router sees them."""
+    return resolve(attributes, attributes.next_hop or SESSION.router_id, SESSION)
 
 
 class Walk:
@@ -43,6 +49,8 @@ class Walk:
         self.desired: dict[Prefix, Attributes] = {}
         self.taken_up = 0
         """The last session that a new driver took up: whether End-of-RIB was sent in it, nobody can tell."""
+        self.was_blocked = False
+        """Whether the router ever read nothing for so long that the driver gave up."""
         self.now = NOW
         """What the clock of the node says, which is stepped now and then."""
         self.apply()
@@ -60,7 +68,7 @@ class Walk:
     @property
     def expected(self) -> dict[Prefix, Attributes]:
         """Tell what the router shall have in the end."""
-        return {prefix: resolve(attributes, SESSION.router_id, SESSION) for prefix, attributes in self.desired.items()}
+        return {prefix: as_shown(attributes) for prefix, attributes in self.desired.items()}
 
     def deliver(self, output: Output) -> None:
         """Let the driver hear one thing."""
@@ -72,7 +80,8 @@ class Walk:
     def turn(self) -> None:
         """Let the driver do what is due."""
         for step in self.engine.steps():
-            assert not isinstance(step, Replay), "nothing is ever lost here, so nothing has to be asked for twice"
+            why = "nothing is ever lost here, so nothing has to be asked for twice"
+            assert self.was_blocked or not isinstance(step, Replay), why
             if isinstance(step, EndOfRib) and not any(isinstance(output, Closed) for output in self.model.output):
                 assert self.model.router == self.expected
             self.model.take(step)
@@ -120,8 +129,9 @@ class Walk:
         self.model.open()
 
     def silence(self) -> None:
-        """Let the time pass after which the driver gives up waiting, if nothing is said meanwhile."""
-        if self.model.quiet and self.model.up:
+        """Let the time pass after which the driver gives up waiting; what the router does not read comes later."""
+        if self.model.up and not self.model.commands and not self.model.output:
+            self.was_blocked = self.was_blocked or self.model.sending
             self.abandon()
 
     def kill_exabgp(self) -> None:
@@ -156,10 +166,7 @@ class Walk:
         adjacency = self.adjacency
         if not adjacency.established:
             return
-        shown = {
-            prefix: resolve(held, SESSION.router_id, SESSION) if held.next_hop is None else held
-            for prefix, held in adjacency.wire.items()
-        }
+        shown = {prefix: as_shown(held) if held.next_hop is None else held for prefix, held in adjacency.wire.items()}
         delta = diff(shown, self.expected)
         busy = {*adjacency.flight, *adjacency.repeated}
         assert set(adjacency._unsent) == set(delta.announce)

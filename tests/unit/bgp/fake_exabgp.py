@@ -46,6 +46,17 @@ class FakeExaBGP:
             await self._helper.wait()
             await serving
 
+    def leave(self) -> None:
+        """End, as far as the helper can tell."""
+        assert self._helper
+        assert self._helper.stdin
+        self._helper.stdin.close()
+
+    async def gone(self) -> None:
+        """Wait until the helper ended."""
+        assert self._helper
+        await self._helper.wait()
+
     async def asked(self, command: str, times: int = 1, seconds: float = 60.0) -> None:
         """Wait until a driver gave a command so many times."""
         async with asyncio.timeout(seconds), self._asked:
@@ -54,11 +65,12 @@ class FakeExaBGP:
     async def _serve(self, helper: asyncio.subprocess.Process) -> None:
         assert helper.stdout
         while line := await helper.stdout.readline():
-            self._answer(line.decode().strip())
+            self.answer(line.decode().strip())
             async with self._asked:
                 self._asked.notify_all()
 
-    def _answer(self, command: str) -> None:
+    def answer(self, command: str) -> None:
+        """Do as ExaBGP does with a command."""
         self.commands.append(command)
         if command == "show neighbor json":
             self.say("[]")

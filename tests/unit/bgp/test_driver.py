@@ -41,6 +41,31 @@ async def driving(settings: EngineSettings) -> AsyncIterator[ExaBGPDriver]:
         await asyncio.wait([running])
 
 
+class Dying(FakeExaBGP):
+    """Ends so many seconds after it answered a reload, which it did not carry out."""
+
+    def __init__(self, settings: EngineSettings, after: float) -> None:
+        super().__init__(settings, lose=1000)
+        self._after = after
+
+    def answer(self, command: str) -> None:
+        """Answer, and leave."""
+        super().answer(command)
+        if command == "reload":
+            asyncio.get_running_loop().call_later(self._after, self.leave)
+
+
+@pytest.mark.parametrize("after", [0.0, 0.001, 0.002, 0.004])
+async def test_an_exabgp_that_dies_with_a_reload_is_not_waited_for(settings: EngineSettings, after: float) -> None:
+    async with driving(settings) as driver:
+        dying = Dying(settings, after)
+        async with dying.running():
+            await dying.asked("reload")
+            await dying.gone()
+        async with FakeExaBGP(settings).running(), asyncio.timeout(20):
+            await driver.settled()
+
+
 async def test_a_lost_reload_is_asked_for_until_it_is_seen_to_work(settings: EngineSettings) -> None:
     async with FakeExaBGP(settings, lose=3).running() as exabgp, driving(settings) as driver:
         async with asyncio.timeout(20):
