@@ -119,7 +119,7 @@ class Demo:
             wait.until(
                 f"the router reaches {prefixes} by {sorted(nodes)}",
                 lambda: all(self._lab.router.kernel_routes().get(prefix) == nodes for prefix in prefixes),
-                seconds=15,
+                seconds=45,
             )
         self._router("show ip route bgp")
 
@@ -128,7 +128,7 @@ class Demo:
         self._say.title("5. A host outside, behind the router, asks each address several times")
         with self._say.step("a first answer from each"):
             for address in addresses.values():
-                wait.until(f"{address} answers", partial(self._curl, address), seconds=15)
+                wait.until(f"{address} answers", partial(self._curl, address), seconds=45)
         for name, address in addresses.items():
             for _ in range(CURLS):
                 self._say.answered(self._told_curl(address))
@@ -189,7 +189,7 @@ class Demo:
 
     def _told_curl(self, address: IPv4Address) -> str:
         self._say.typed(f"curl http://{address}/")
-        return wait.until(f"{address} answers", partial(self._curl, address), seconds=15)
+        return wait.until(f"{address} answers", partial(self._curl, address), seconds=45)
 
     def _kubectl(self, command: str) -> str:
         self._say.typed(f"kubectl {command}")

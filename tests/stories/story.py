@@ -128,7 +128,7 @@ class Story:
         found = self.lab.api.get(f"/api/v1/namespaces/{self.name}/services/{service}")
         return [entry["ip"] for entry in found.get("status", {}).get("loadBalancer", {}).get("ingress", [])]
 
-    def wait_addresses(self, service: str, count: int = 1, seconds: float = 15) -> list[str]:
+    def wait_addresses(self, service: str, count: int = 1, seconds: float = 60) -> list[str]:
         """Return the Service's addresses once it has `count` of them."""
 
         def given() -> list[str]:
@@ -158,7 +158,7 @@ class Story:
             if any(prefix.version == pool.version and prefix.network_address in pool for pool in pools)
         }
 
-    def wait_routes(self, wanted: Mapping[Prefix, frozenset[Address]], seconds: float = 15) -> None:
+    def wait_routes(self, wanted: Mapping[Prefix, frozenset[Address]], seconds: float = 60) -> None:
         """Return when the story's router has exactly these routes of the story's pool."""
 
         def told() -> bool:
