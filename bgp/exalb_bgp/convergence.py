@@ -139,10 +139,10 @@ class Adjacency:
 
     def confirm(self, event: Updated) -> None:
         """Take an UPDATE that was written: the only proof of what the peer holds."""
-        for prefix in (*(prefix for _, prefixes in event.announced for prefix in prefixes), *event.withdrawn):
-            if prefix not in self.flight:
-                self.refused.pop(prefix, None)
-                self._lost.discard(prefix)
+        if self.refused or self._lost:
+            self._forgive(
+                prefix for prefixes in (*(p for _, p in event.announced), event.withdrawn) for prefix in prefixes
+            )
         for attributes, prefixes in event.announced:
             for prefix in prefixes:
                 self.wire[prefix] = attributes
@@ -157,6 +157,13 @@ class Adjacency:
             if operation and operation.attributes is None:
                 del self.flight[prefix]
         self._judge(event.withdrawn)
+
+    def _forgive(self, prefixes: Iterable[Prefix]) -> None:
+        """Count what shows late as neither refused nor lost, so that it is put right where it is wrong."""
+        for prefix in prefixes:
+            if prefix not in self.flight:
+                self.refused.pop(prefix, None)
+                self._lost.discard(prefix)
 
     def abandon(self) -> None:
         """Give up what is in flight: the engine answered every command and has been silent for long.
@@ -240,7 +247,7 @@ class Adjacency:
         return next_hop(prefix, wanted.next_hop, self.local_address, self.extended_next_hop)
 
     def _same(self, prefix: Prefix, wanted: Attributes, shown: Attributes) -> bool:
-        """Compare what is wanted with what is on the wire; values are shared, so identity mostly answers."""
+        """Compare what is wanted, as an UPDATE would show it, with what is on the wire."""
         hop = self._hop(prefix, wanted)
         return hop is not None and resolve(wanted, hop, self.session) == shown
 

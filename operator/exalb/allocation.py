@@ -9,6 +9,7 @@ The allocator remembers what it worked out for objects that are still the same; 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from exalb.changes import changed_keys
 from exalb.choice import Chooser, Outcome, is_content
@@ -21,6 +22,7 @@ from exalb_bgp.rib import Address
 from exalb_bgp.session import Family
 
 _POOL_RULES = ("pools", "nodes", "service_ranges")
+"""What decides which pools are in force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ class Allocator:
     def _forget_where_rules_changed(self, cluster: Cluster) -> None:
         last = self._last
         if any(getattr(cluster, kind) is not getattr(last, kind) for kind in _POOL_RULES):
-            pools = in_force(_without_the_rest(cluster)).pools
+            rules: dict[str, Any] = {kind: getattr(cluster, kind) for kind in _POOL_RULES}
+            pools = in_force(Cluster(**rules)).pools
             aside = frozenset(cluster.pools).difference(pool.name for pool in pools)
         else:
             pools, aside = self._pools, self._aside
@@ -168,11 +171,6 @@ class Allocator:
             for family in Family
             if pool.has_family(family)
         }
-
-
-def _without_the_rest(cluster: Cluster) -> Cluster:
-    """Return what decides which pools are in force."""
-    return Cluster(pools=cluster.pools, nodes=cluster.nodes, service_ranges=cluster.service_ranges)
 
 
 def labels_of(namespaces: Mapping[str, Namespace], name: str) -> Mapping[str, str]:

@@ -25,8 +25,9 @@ def may_have(
         return Refusal(Reason.POOL_NOT_ALLOWED, f"pool {pool.name}, which has {address}, does not serve {service.key}")
     if pool.is_buggy(address):
         return Refusal(Reason.ADDRESS_EXCLUDED, f"pool {pool.name} avoids {address}: it ends in .0 or .255")
-    if address in pool.pool.taken_by_nodes:
-        return Refusal(Reason.ADDRESS_IN_USE, f"{address} is the address of a node")
+    taken = pool.pool.refusal(address)
+    if taken:
+        return taken
     entry = pool.reserved_for_other(address, service.key)
     if entry:
         whom = f"{entry.namespace}/{entry.service}" if entry.service else f"namespace {entry.namespace}"

@@ -78,8 +78,8 @@ def presences(
         if pool is None:
             message = f"{address} is in no pool in force: add it to an IPAddressPool to keep it"
             refusal = Refusal(Reason.ADDRESS_NOT_IN_POOL, message)
-        elif address in pool.taken_by_nodes:
-            refusal = Refusal(Reason.ADDRESS_IN_USE, f"{address} is the address of a node")
+        else:
+            refusal = pool.refusal(address) or refusal
         refusal = node_gate or refusal
         found.append(Presence(service, address, pool, Level.NONE if refusal else level, refusal, weight))
     return tuple(found)

@@ -36,6 +36,11 @@ class PoolInForce:
         """Tell whether `address` is one of the pool's."""
         return any(address in part for part in self.merged)
 
+    def refusal(self, address: Address) -> Refusal | None:
+        """Tell why no Service may have this address of the pool, or None."""
+        taken = address in self.taken_by_nodes
+        return Refusal(Reason.ADDRESS_IN_USE, f"{address} is the address of a node") if taken else None
+
     def covers(self, prefix: Prefix) -> bool:
         """Tell whether every address of `prefix` is the pool's."""
         return any(part.covers(prefix) for part in self.merged)
