@@ -9,7 +9,6 @@ The allocator remembers what it worked out for objects that are still the same; 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from exalb.changes import changed_keys
 from exalb.choice import Chooser, Outcome, is_content
@@ -17,12 +16,9 @@ from exalb.cluster import Cluster, Key, Namespace, Service
 from exalb.ledger import Ledger, may_have
 from exalb.pools import VERSIONS, PoolTable
 from exalb.reasons import Reason, Refusal
-from exalb.validity import PoolInForce, in_force
+from exalb.validity import POOL_RULES, PoolInForce, pools_in_force
 from exalb_bgp.rib import Address
 from exalb_bgp.session import Family
-
-_POOL_RULES = ("pools", "nodes", "service_ranges")
-"""What decides which pools are in force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +69,8 @@ class Allocator:
 
     def _forget_where_rules_changed(self, cluster: Cluster) -> None:
         last = self._last
-        if any(getattr(cluster, kind) is not getattr(last, kind) for kind in _POOL_RULES):
-            rules: dict[str, Any] = {kind: getattr(cluster, kind) for kind in _POOL_RULES}
-            pools = in_force(Cluster(**rules)).pools
+        if any(getattr(cluster, kind) is not getattr(last, kind) for kind in POOL_RULES):
+            pools = pools_in_force(cluster, [])
             aside = frozenset(cluster.pools).difference(pool.name for pool in pools)
         else:
             pools, aside = self._pools, self._aside

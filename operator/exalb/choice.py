@@ -281,6 +281,9 @@ class Chooser:
         held_back = sum(1 for one in pool.reserved if one.version == VERSIONS[family] and int(one) not in used)
         if held_back:
             message += f", {held_back} reserved"
+        taken = sum(1 for one in pool.pool.taken if one.version == VERSIONS[family])
+        if taken:
+            message += f", {taken} of nodes or routers never given"
         return Refusal(Reason.POOL_EXHAUSTED, message)
 
 

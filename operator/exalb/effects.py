@@ -1,4 +1,4 @@
-"""What advertisements and peers ask for in vain: lawful, in force, and without effect. Pure."""
+"""What pools, advertisements and peers ask for in vain: lawful, in force, and without effect. Pure."""
 
 from collections.abc import Iterator
 
@@ -9,12 +9,14 @@ from exalb.peering import FAMILIES, NAMED, PeerInForce, Terms, are_internal, own
 from exalb.reasons import Invalid, Reason
 from exalb.resources.common import any_matches
 from exalb.sessions import next_hop
-from exalb.validity import InForce
+from exalb.validity import InForce, never_given
 from exalb_bgp.session import Family
 
 
 def in_vain(cluster: Cluster, rules: InForce) -> Iterator[Invalid]:
     """Yield what has no effect, in order of name; it is no mistake, and nobody need be refused for it."""
+    for pool in rules.pools:
+        yield from never_given(pool, Reason.POOL_HOLDS_PEER)
     if cluster.advertisements:
         yield from _attributes(cluster, rules)
     yield from _families(cluster, rules)

@@ -73,7 +73,7 @@ class AllocatingPool:
 
     def can_give(self, address: Address) -> bool:
         """Tell whether this address of the pool counts as one of its capacity."""
-        return not self.is_buggy(address) and address not in self.pool.taken_by_nodes
+        return not self.is_buggy(address) and address not in self.pool.taken
 
     def reserved_for_other(self, address: Address, key: Key) -> Reservation | None:
         """Return the reservation that keeps `address` from the Service `key`."""
@@ -94,16 +94,14 @@ class AllocatingPool:
         return [address for address, entry in self.reserved.items() if entry.service and _is_for(entry, key)]
 
     def never_free(self) -> frozenset[int]:
-        """Return, as numbers, the addresses that are not for everybody: reserved, or a node's."""
-        return frozenset(int(address) for address in (*self.reserved, *self.pool.taken_by_nodes))
+        """Return, as numbers, the addresses that are not for everybody: reserved, or a node's or a router's."""
+        return frozenset(int(address) for address in (*self.reserved, *self.pool.taken))
 
     def capacity(self, family: Family) -> int:
         """Count the addresses of `family` that the pool can give at all; never enumerates them."""
         total = sum(_usable(part, avoid_buggy=self.pool.spec.avoid_buggy_ips) for part in self.ranges(family))
         return total - sum(
-            1
-            for address in self.pool.taken_by_nodes
-            if address.version == VERSIONS[family] and not self.is_buggy(address)
+            1 for address in self.pool.taken if address.version == VERSIONS[family] and not self.is_buggy(address)
         )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from ipaddress import IPv4Network, IPv6Network
+from typing import NamedTuple
 
 from exalb.addresses import family_of
 from exalb.cluster import EndpointSlice, Node, Readiness, Service
@@ -47,6 +48,22 @@ class Presence:
         return host_route(self.address)
 
 
+class Place(NamedTuple):
+    """A node, and what is the same there for every Service."""
+
+    node: Node
+    refusal: Refusal | None
+    """Why it announces nothing at all."""
+    routers: Mapping[Address, str]
+    """Those that it has sessions with, and the names of the peers: its default gateway is known to itself alone."""
+
+    def refusal_of(self, address: Address) -> Refusal | None:
+        """Tell why no Service may have this address here, or None."""
+        peer = self.routers.get(address)
+        message = f"{address} is the address of BGPPeer {peer}, seen from node {self.node.name}"
+        return Refusal(Reason.ADDRESS_IN_USE, message) if peer else None
+
+
 def host_route(address: Address) -> Prefix:
     """Return the prefix that holds just this address."""
     return IPv4Network((int(address), 32)) if address.version == 4 else IPv6Network((int(address), 128))
@@ -64,14 +81,10 @@ def node_refusal(node: Node, host: Host) -> Refusal | None:
 
 
 def presences(
-    service: Service,
-    slices: tuple[EndpointSlice, ...],
-    node: Node,
-    node_gate: Refusal | None,
-    pools: PoolIndex,
+    service: Service, slices: tuple[EndpointSlice, ...], place: Place, pools: PoolIndex
 ) -> tuple[Presence, ...]:
-    """Tell for each address that `service` holds what `node` has for it."""
-    found = []
+    """Tell for each address that `service` holds what the node has for it."""
+    node, found = place.node, []
     for address in service.held:
         pool = pools.find(address)
         level, weight, refusal = _level(service, slices, node, family_of(address))
@@ -79,8 +92,8 @@ def presences(
             message = f"{address} is in no pool in force: add it to an IPAddressPool to keep it"
             refusal = Refusal(Reason.ADDRESS_NOT_IN_POOL, message)
         else:
-            refusal = pool.refusal(address) or refusal
-        refusal = node_gate or refusal
+            refusal = pool.refusal(address) or place.refusal_of(address) or refusal
+        refusal = place.refusal or refusal
         found.append(Presence(service, address, pool, Level.NONE if refusal else level, refusal, weight))
     return tuple(found)
 

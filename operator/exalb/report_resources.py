@@ -25,7 +25,7 @@ from exalb_bgp.session import Family
 IN_EFFECT = "InEffect"
 ESTABLISHED = "Established"
 EFFECTIVE = "Effective"
-"""The condition of a BGPAdvertisement and a BGPPeer: whether all that it asks for can have an effect."""
+"""The condition of pools, peers and advertisements in force: whether all that they ask for can have an effect."""
 ALL_EFFECTIVE = "AllEffective"
 TOLD = 5
 """How many mistakes a condition tells; it says how many more there are."""
@@ -35,9 +35,7 @@ HIGHEST = (1 << 63) - 1
 
 def resource_changes(cluster: Cluster, in_force: InForce, allocation: Allocation, now: str) -> Changes:
     """Return the writes that bring the status of every pool, peer and advertisement to what is."""
-    wrong: dict[tuple[str, str], list[Invalid]] = {}
-    for invalid in in_force.invalid:
-        wrong.setdefault((invalid.kind, invalid.name), []).append(invalid)
+    wrong = _by_object(in_force.invalid)
     writes: list[StatusWrite] = []
     events: list[EventNote] = []
     for kind, resource, status, more in _wanted(cluster, in_force, allocation):
@@ -50,22 +48,31 @@ def resource_changes(cluster: Cluster, in_force: InForce, allocation: Allocation
     return Changes(tuple(writes), tuple(events))
 
 
+def _by_object(found: Iterable[Invalid]) -> dict[tuple[str, str], list[Invalid]]:
+    by_object: dict[tuple[str, str], list[Invalid]] = {}
+    for one in found:
+        by_object.setdefault((one.kind, one.name), []).append(one)
+    return by_object
+
+
 def _wanted(
     cluster: Cluster, in_force: InForce, allocation: Allocation
 ) -> Iterator[tuple[str, CustomResource, dict[str, Any], list[Wanted]]]:
+    vain = _by_object(in_vain(cluster, in_force))
+    standing = {pool.name for pool in in_force.pools}
     for pool in cluster.pools.values():
-        yield "IPAddressPool", pool, _pool_status(pool.name, allocation), []
+        effective = [_effective(pool, vain.get(("IPAddressPool", pool.name), []))] if pool.name in standing else []
+        yield "IPAddressPool", pool, _pool_status(pool.name, allocation), effective
     sessions = _sessions(cluster)
     wanting = {
         peer.name: [node.name for node in cluster.nodes.values() if is_for(peer, node)] for peer in in_force.peers
     }
-    vain = {(one.kind, one.name): one for one in in_vain(cluster, in_force)}
     for peer in cluster.peers.values():
         status, established = _peer_status(wanting.get(peer.name, []), sessions.get(peer.name, {}))
-        effective = [_effective(peer, vain.get(("BGPPeer", peer.name)))] if peer.name in wanting else []
+        effective = [_effective(peer, vain.get(("BGPPeer", peer.name), []))] if peer.name in wanting else []
         yield "BGPPeer", peer, status, [established, *effective]
     for advertisement in cluster.advertisements.values():
-        found = vain.get(("BGPAdvertisement", advertisement.name))
+        found = vain.get(("BGPAdvertisement", advertisement.name), [])
         more = [_effective(advertisement, found)] if advertisement.spec else []
         yield "BGPAdvertisement", advertisement, {}, more
     for names in cluster.communities.values():
@@ -121,19 +128,20 @@ def _why_down(session: Mapping[str, Any] | None) -> str:
     return str(session.get("lastError") or session.get("state") or "unknown")
 
 
-def _ready(resource: CustomResource, wrong: Iterable[Invalid]) -> Wanted:
-    found = list(wrong)
+def _ready(resource: CustomResource, wrong: list[Invalid]) -> Wanted:
+    return _verdict(READY, IN_EFFECT, resource, wrong)
+
+
+def _effective(resource: CustomResource, vain: list[Invalid]) -> Wanted:
+    return _verdict(EFFECTIVE, ALL_EFFECTIVE, resource, vain)
+
+
+def _verdict(condition: str, good: str, resource: CustomResource, found: list[Invalid]) -> Wanted:
     if not found:
-        return Wanted(READY, "True", IN_EFFECT, "", resource.generation)
+        return Wanted(condition, "True", good, "", resource.generation)
     more = f"; and {len(found) - TOLD} more" if len(found) > TOLD else ""
-    message = "; ".join(f"{invalid.field}: {invalid.message}" for invalid in found[:TOLD]) + more
-    return Wanted(READY, "False", found[0].reason.value, message, resource.generation)
-
-
-def _effective(resource: CustomResource, vain: Invalid | None) -> Wanted:
-    if vain is None:
-        return Wanted(EFFECTIVE, "True", ALL_EFFECTIVE, "", resource.generation)
-    return Wanted(EFFECTIVE, "False", vain.reason.value, f"{vain.field}: {vain.message}", resource.generation)
+    message = "; ".join(f"{one.field}: {one.message}" for one in found[:TOLD]) + more
+    return Wanted(condition, "False", found[0].reason.value, message, resource.generation)
 
 
 def _write(kind: str, resource: CustomResource, patch: Mapping[str, Any]) -> StatusWrite:

@@ -12,7 +12,7 @@ from exalb.annotations import Flaw
 from exalb.changes import changed_keys
 from exalb.cluster import Cluster, Key, Node
 from exalb.peering import Terms, owners_of, terms_on
-from exalb.presence import Presence, node_refusal, presences
+from exalb.presence import Place, Presence, node_refusal, presences
 from exalb.reasons import Refusal
 from exalb.session_table import SessionPlan, SessionTable
 from exalb.validity import InForce, PoolIndex, in_force
@@ -114,14 +114,16 @@ class RoutePlanner:
 
     def _place(self, cluster: Cluster, premises: _Premises, changed: Iterable[Key]) -> dict[Address, tuple[Key, ...]]:
         """Enter what the node has for each changed Service; return the addresses touched, and who has or had them."""
-        node, gate, touched = premises.node, premises.gate, dict[Address, set[Key]]()
+        touched = dict[Address, set[Key]]()
+        routers = {terms.peer_address: name for name, terms in premises.terms.items() if isinstance(terms, Terms)}
+        place = premises.node and Place(premises.node, premises.gate, routers)
         for key in changed:
             service = cluster.services.get(key)
             for presence in self._held.pop(key, ()):
                 touched.setdefault(presence.address, set()).add(key)
                 del self._at[presence.address][key]
-            if node and service and service.held and cluster.is_ours(service):
-                found = presences(service, cluster.slices.get(key, ()), node, gate, self._pools)
+            if place and service and service.held and cluster.is_ours(service):
+                found = presences(service, cluster.slices.get(key, ()), place, self._pools)
                 self._held[key] = found
                 for presence in found:
                     touched.setdefault(presence.address, set()).add(key)

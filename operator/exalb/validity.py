@@ -5,14 +5,15 @@ stands in its way. The older of two that exclude each other stays (by creation, 
 """
 
 from bisect import bisect_right, insort
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
 from exalb.addresses import AddressRange
-from exalb.cluster import Advertisement, Cluster, Pool, ServiceRange
+from exalb.cluster import Advertisement, Cluster
 from exalb.communities import AnyCommunity, read_community
 from exalb.naming import mean, meanings, unknown
+from exalb.owners import Owner, owners
 from exalb.peering import PeerInForce, owners_of, peers_in_force
 from exalb.reasons import Invalid, Reason, Refusal
 from exalb.resources.advertisement import BGPAdvertisementSpec
@@ -29,8 +30,8 @@ class PoolInForce:
     spec: IPAddressPoolSpec
     merged: tuple[AddressRange, ...]
     """The pool's addresses as the fewest ranges, but for those of the cluster's own Service ranges."""
-    taken_by_nodes: frozenset[Address]
-    """Addresses of the pool that nodes have; they are never given away."""
+    taken: Mapping[Address, Owner]
+    """Addresses of the pool that nodes or routers have; they are never given away."""
 
     def has(self, address: Address) -> bool:
         """Tell whether `address` is one of the pool's."""
@@ -38,8 +39,8 @@ class PoolInForce:
 
     def refusal(self, address: Address) -> Refusal | None:
         """Tell why no Service may have this address of the pool, or None."""
-        taken = address in self.taken_by_nodes
-        return Refusal(Reason.ADDRESS_IN_USE, f"{address} is the address of a node") if taken else None
+        owner = self.taken.get(address)
+        return Refusal(Reason.ADDRESS_IN_USE, f"{address} is {owner.text}") if owner else None
 
     def covers(self, prefix: Prefix) -> bool:
         """Tell whether every address of `prefix` is the pool's."""
@@ -98,13 +99,12 @@ def in_force(cluster: Cluster) -> InForce:
         for resource in kind.values()
         for mistake in resource.invalid
     ]
-    owners = owners_of(cluster.nodes)
-    pools = _pools(cluster.pools.values(), owners, cluster.service_ranges.values(), invalid)
-    peers = peers_in_force(cluster, owners, invalid)
+    pools = pools_in_force(cluster, invalid)
+    peers = peers_in_force(cluster, owners_of(cluster.nodes), invalid)
     names = meanings(cluster.communities.values(), invalid)
     found = tuple(_advertisements(cluster, pools, names, invalid))
     return InForce(
-        pools=tuple(sorted(pools, key=lambda pool: pool.name)),
+        pools=pools,
         peers=tuple(sorted(peers, key=lambda peer: peer.name)),
         advertisements=found if cluster.advertisements else (EVERYTHING,),
         names=names,
@@ -112,15 +112,16 @@ def in_force(cluster: Cluster) -> InForce:
     )
 
 
-def _pools(
-    pools: Iterable[Pool],
-    owners: Mapping[Address, str],
-    service_ranges: Collection[ServiceRange],
-    invalid: list[Invalid],
-) -> list[PoolInForce]:
+POOL_RULES = ("pools", "peers", "nodes", "service_ranges")
+"""What decides which pools are in force, and how."""
+
+
+def pools_in_force(cluster: Cluster, invalid: list[Invalid]) -> tuple[PoolInForce, ...]:
+    """Judge the pools by the rest of the cluster, in order of name; note in `invalid` what is wrong with them."""
     standing: list[tuple[AddressRange, str]] = []
     found: list[PoolInForce] = []
-    for pool in sorted(pools, key=lambda pool: pool.age):
+    owned = owners(cluster.nodes, cluster.peers)
+    for pool in sorted(cluster.pools.values(), key=lambda pool: pool.age):
         if pool.spec is None:
             continue
         clash = next(filter(None, (_overlap(part, standing) for part in pool.spec.ranges)), None)
@@ -133,15 +134,15 @@ def _pools(
         for part in pool.spec.ranges:
             insort(standing, (part, pool.name))
         merged = merge(pool.spec.ranges)
-        for service_range in sorted(service_ranges, key=lambda one: one.name):
+        for service_range in sorted(cluster.service_ranges.values(), key=lambda one: one.name):
             for part in service_range.ranges:
                 if any(part.overlaps(mine) for mine in merged):
                     merged = tuple(rest for mine in merged for rest in mine.without(part))
                     invalid.append(_holds_cluster_ips(pool.name, part, service_range.name))
-        taken = {address: node for address, node in owners.items() if any(address in part for part in merged)}
-        found.append(PoolInForce(pool.name, pool.labels, pool.spec, merged, frozenset(taken)))
-        invalid.extend(_flaws(found[-1], taken))
-    return found
+        taken = {address: owner for address, owner in owned.items() if any(address in part for part in merged)}
+        found.append(PoolInForce(pool.name, pool.labels, pool.spec, merged, taken))
+        invalid.extend(_flaws(found[-1]))
+    return tuple(sorted(found, key=lambda pool: pool.name))
 
 
 def _holds_cluster_ips(pool: str, part: AddressRange, service_range: str) -> Invalid:
@@ -152,13 +153,17 @@ def _holds_cluster_ips(pool: str, part: AddressRange, service_range: str) -> Inv
     return Invalid("IPAddressPool", pool, "spec.addresses", Reason.POOL_HOLDS_SERVICE_RANGE, message)
 
 
-def _flaws(pool: PoolInForce, taken: Mapping[Address, str]) -> Iterator[Invalid]:
+def never_given(pool: PoolInForce, reason: Reason) -> Iterator[Invalid]:
+    """Yield the addresses of a pool that it does not give for this reason, each with whose it is."""
+    for address, owner in sorted(pool.taken.items(), key=lambda one: (one[0].version, int(one[0]))):
+        if owner.reason is reason:
+            message = f"{address} is {owner.text}: no Service ever gets it; leave it out of the pool"
+            yield Invalid("IPAddressPool", pool.name, "spec.addresses", reason, message)
+
+
+def _flaws(pool: PoolInForce) -> Iterator[Invalid]:
     """Yield what is wrong with a pool that is in force all the same."""
-    for address in sorted(taken, key=lambda address: (address.version, int(address))):
-        message = (
-            f"{address} is the address of node {taken[address]}: no Service ever gets it; leave it out of the pool"
-        )
-        yield Invalid("IPAddressPool", pool.name, "spec.addresses", Reason.POOL_HOLDS_NODE, message)
+    yield from never_given(pool, Reason.POOL_HOLDS_NODE)
     for index, reservation in enumerate(pool.spec.reservations):
         if not pool.has(ip_address(reservation.address)):
             message = f"{reservation.address} is not an address of the pool: reserve it where it is, or add it here"
@@ -187,7 +192,7 @@ def merge(ranges: Iterable[AddressRange]) -> tuple[AddressRange, ...]:
 
 
 def _advertisements(
-    cluster: Cluster, pools: list[PoolInForce], names: Mapping[str, AnyCommunity], invalid: list[Invalid]
+    cluster: Cluster, pools: tuple[PoolInForce, ...], names: Mapping[str, AnyCommunity], invalid: list[Invalid]
 ) -> Iterator[AdvertisementInForce]:
     for name, advertisement in sorted(cluster.advertisements.items()):
         spec = advertisement.spec
@@ -222,12 +227,14 @@ def selects_pool(spec: BGPAdvertisementSpec, name: str, labels: Mapping[str, str
     return named or any(selector.matches(labels) for selector in spec.ip_address_pool_selectors)
 
 
-def _too_wide(advertisement: Advertisement, spec: BGPAdvertisementSpec, pools: list[PoolInForce]) -> Iterator[Invalid]:
+def _too_wide(
+    advertisement: Advertisement, spec: BGPAdvertisementSpec, pools: tuple[PoolInForce, ...]
+) -> Iterator[Invalid]:
     lengths = {
         4: ("aggregationLength", spec.aggregation_length),
         6: ("aggregationLengthV6", spec.aggregation_length_v6),
     }
-    for pool in sorted(pools, key=lambda pool: pool.name):
+    for pool in pools:
         if not selects_pool(spec, pool.name, pool.labels):
             continue
         told: set[int] = set()

@@ -27,10 +27,10 @@ class Addressing:
         self.world.custom("ipaddresspools", "IPAddressPool", name, {"addresses": list(addresses), **spec})
         wait.until(f"pool {name} is judged", lambda: self.judged(name), seconds=SECONDS)
 
-    def judged(self, name: str) -> str:
+    def judged(self, name: str, condition: str = "Ready") -> str:
         """Return the reason of a pool's condition; empty before the controller has seen the pool."""
         status = self.world.api.get(f"{OURS}/ipaddresspools/{name}").get("status", {})
-        return next((str(one["reason"]) for one in status.get("conditions", []) if one["type"] == "Ready"), "")
+        return next((str(one["reason"]) for one in status.get("conditions", []) if one["type"] == condition), "")
 
     def change_pool(self, name: str, **spec: Any) -> None:
         """Change fields of a pool; None takes a field away."""

@@ -218,6 +218,21 @@ def test_an_address_of_the_cluster_itself_is_never_given(story: Addressing) -> N
     story.costs(web="Assigned", next="Assigned")
 
 
+def test_a_router_that_comes_later_takes_its_address(story: Addressing) -> None:
+    story.pool("near", "203.0.113.0/31")
+    story.service("web", wishes={"addresses": "203.0.113.0"})
+    story.expect("web", "203.0.113.0")
+    router = {"myASN": 64512, "peerASN": 64513, "peerAddress": "203.0.113.0"}
+    story.world.custom("bgppeers", "BGPPeer", "tor", router)
+    story.expect("web", "", "AddressInUse", says="203.0.113.0 is the address of BGPPeer tor")
+    assert "gave back 203.0.113.0" in story.note("web")
+    wait.until("the pool says so", lambda: story.judged("near", "Effective") == "PoolHoldsPeer", seconds=SECONDS)
+    assert story.judged("near") == "InEffect"
+    story.change("web", wishes={"addresses": None})
+    story.expect("web", "203.0.113.1")
+    story.costs(web="Assigned AddressInUse Assigned")
+
+
 def test_what_is_freed_goes_to_the_oldest_that_waits(story: Addressing) -> None:
     story.pool("main", "198.51.100.0/32")
     story.service("holder")

@@ -126,16 +126,16 @@ class Maker:
         addresses = self.few(2, "10.77.0.11", "10.77.0.12", "fd00:77::11", "fd00:77::12", V4[3], "203.0.113.2")
         labels = self.some(0.6, rack="12")
         labels |= self.some(0.05, **{"node.kubernetes.io/exclude-from-external-load-balancers": ("",)})
-        said = self.some(0.7, router=("203.0.113.1", "203.0.113.4", "?"), asn=("64513", "0"))
+        said = self.some(0.7, router=("203.0.113.1", "203.0.113.4", V4[0], "?"), asn=("64513", "0"))
         labels |= {"annotations": {f"rack.example.org/{key}": value for key, value in said.items()}}
         return node(name, *addresses, **labels, **self.some(0.05, unavailable=("True", "False")))
 
     def peer(self, name: str) -> Object:
-        """Make a BGPPeer, now and then one that is invalid or in another's way."""
-        spec = self.some(0.2, families=(["IPv4"], ["IPv6"]), nextHop=("203.0.113.9", "2001:db8:113::9"))
+        """Make a BGPPeer, now and then one that is invalid or in another's way, or at an address of a pool."""
+        spec = self.some(0.2, families=(["IPv4"], ["IPv6"]), nextHop=("203.0.113.9", "2001:db8:113::9", V4[1]))
         spec |= self.some(0.3, nodeSelectors=(self.selectors("rack", "1", "2"),), labels=({"site": "x"},))
         spec |= self.some(0.03, passwordSecretRef=({"name": "nowhere"},), holdTime=(1,))
-        spec |= {"peerAddress": self.one("203.0.113.1", "203.0.113.2", "203.0.113.3", "2001:db8:113::1")}
+        spec |= {"peerAddress": self.one("203.0.113.1", "203.0.113.2", "203.0.113.3", "2001:db8:113::1", V4[2])}
         spec |= self.one({}, {}, {}, {"peerAddress": "fe80::1", "sourceInterface": "eth0"}, {"extendedNextHop": True})
         spec |= {"peerASN": self.one(64512, 64513)}
         # The third letter is nobody's.

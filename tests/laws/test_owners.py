@@ -1,5 +1,6 @@
 """No address has two owners except lawful sharers, in no round and in no status on the way."""
 
+from ipaddress import ip_address
 from itertools import combinations
 
 from hypothesis import given
@@ -7,6 +8,7 @@ from hypothesis import given
 from exalb.allocation import allocate
 from exalb.cluster import Cluster, Key, Service
 from exalb.planning import plan
+from exalb.resources.common import any_matches
 from exalb.validity import in_force
 from exalb_bgp.rib import Address
 from tests.laws.strategies import clusters
@@ -53,16 +55,28 @@ def test_nobody_gets_what_stands_in_anothers_status(objects: list[Object]) -> No
 def test_what_is_given_is_lawful(objects: list[Object]) -> None:
     cluster = World(objects).cluster
     pools = {pool.name: pool for pool in in_force(cluster).pools}
-    outcomes = plan(cluster).allocation.outcomes
+    outcomes, taken = plan(cluster).allocation.outcomes, not_to_be_given(cluster)
     assert set(outcomes) == {key for key, service in cluster.services.items() if cluster.is_ours(service)}
     for key, outcome in outcomes.items():
         assert [address.version for address in outcome.addresses] == families(cluster.services[key], outcome.addresses)
         for address in outcome.addresses:
             (pool,) = (pool for pool in pools.values() if pool.has(address))
-            assert address not in pool.taken_by_nodes
+            assert address not in taken
             assert all(is_for(key, entry) for entry in pool.spec.reservations if entry.address == str(address))
         assert bool(outcome.addresses) == bool(outcome.pool)
         assert outcome.addresses or outcome.refusal
+
+
+def not_to_be_given(cluster: Cluster) -> set[Address]:
+    """Return the addresses that nodes have, and those that peers name or nodes name for them."""
+    found = {address for node in cluster.nodes.values() for address in node.addresses}
+    for spec in (peer.spec for peer in cluster.peers.values() if peer.spec):
+        texts = [spec.peer_address, spec.next_hop]
+        if spec.peer_address_from and spec.peer_address_from.node_annotation:
+            there = [node for node in cluster.nodes.values() if any_matches(spec.node_selectors, node.labels)]
+            texts += [node.annotations.get(spec.peer_address_from.node_annotation) for node in there]
+        found |= {ip_address(text) for text in texts if text and text != "?"}
+    return found
 
 
 def families(service: Service, addresses: tuple[Address, ...]) -> list[int]:

@@ -130,7 +130,7 @@ ROWS = [
         "a-node-has-it",
         [MAIN, node("n1", "198.51.100.7"), service(annotations=ASK)],
         {"web": "AddressInUse"},
-        "198.51.100.7 is the address of a node",
+        "198.51.100.7 is the address of node n1",
     ),
     Row(
         "held-by-another",

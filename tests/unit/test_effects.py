@@ -81,7 +81,7 @@ def test_attributes_that_no_session_carries(objects: list[Object], notes: list[s
     [
         pytest.param([EBGP, POOL_6, V4_ONLY], ["IPv6 prefixes are not told by node n1, for want"], id="ipv6-over-ipv4"),
         pytest.param([EBGP, POOL_6, node("n1", "10.77.0.11", "fd00:77::11")], [], id="the-node-has-one"),
-        pytest.param([peer(nextHop="2001:db8::1"), POOL_6, V4_ONLY], [], id="one-is-given"),
+        pytest.param([peer(nextHop="2001:db8:113::9"), POOL_6, V4_ONLY], [], id="one-is-given"),
         pytest.param([peer(families=["IPv4"]), POOL_6, V4_ONLY], [], id="not-to-be-told"),
         pytest.param([EBGP, POOL, V4_ONLY], [], id="nothing-to-tell"),
         pytest.param([peer(nodeSelectors=[{"matchLabels": {"a": "b"}}]), POOL_6, V4_ONLY], [], id="no-session"),

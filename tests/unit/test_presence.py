@@ -154,5 +154,5 @@ def test_the_address_of_a_node_is_told_by_nobody() -> None:
     web, mine = service("web", "198.51.100.7"), node("n2", "198.51.100.7", "fd00:77::12")
     cluster, _ = picture([POOL, peer(), web, ends(READY), node("n1", "10.77.0.11"), mine], "exalb-system")
     (refusal,) = RoutePlanner("n1").plan(cluster).sessions["tor"].withheld.values()
-    assert "is the address of a node" in str(refusal)
+    assert "is the address of node n2" in str(refusal)
     assert RoutePlanner("n1").plan(cluster).sessions["tor"].rib == {}
