@@ -114,12 +114,10 @@ class Adjacency:
         self.close()
         self.held, self.flight, self.families = {}, {}, frozenset()
 
-    def adopt(self, wire: dict[Prefix, Attributes], complete: bool) -> None:
-        """Take up a session that was up before: what it carries, and whether its End-of-RIB was sent."""
-        self.established, self.wire = True, wire
+    def adopt(self, wire: dict[Prefix, Attributes], completed: Iterable[Family]) -> None:
+        """Take up a session that was up before: what it carries, and whose End-of-RIB was sent."""
+        self.established, self.wire, self.completed = True, wire, set(completed)
         self._judge(dict.fromkeys((*self.desired, *wire)))
-        if complete and self._complete:
-            self.completed = set(self.families)
 
     def acknowledge(self, prefixes: Iterable[Prefix], done: bool) -> None:
         """Take the engine's answer to a command: it holds the change now, or (`done` false) refused it."""

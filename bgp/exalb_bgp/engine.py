@@ -136,10 +136,10 @@ class Engine:
                 continue
             snapshot, table = found[address], held.get(address, {})
             if snapshot.local_address is not None:
-                extended = adjacency.session.extended_next_hop
-                adjacency.negotiate(Negotiated(address, snapshot.local_address, snapshot.families, extended))
+                extended, families = snapshot.extended_next_hop, snapshot.families
+                adjacency.negotiate(Negotiated(address, snapshot.local_address, families, extended))
             if snapshot.state is State.ESTABLISHED:
-                adjacency.adopt(table, snapshot.updates_sent > 0)
+                adjacency.adopt(table, snapshot.completed)
             else:
                 adjacency.held = table
             self._statuses[address] = words.adopted(old, adjacency.session, snapshot, now)

@@ -89,7 +89,9 @@ class Snapshot:
     local_address: Address | None
     families: frozenset[Family]
     graceful_restart: bool
-    updates_sent: int
-    """UPDATE messages of this session, End-of-RIB included."""
+    extended_next_hop: bool = False
+    """Whether RFC 8950 was negotiated."""
+    completed: frozenset[Family] = frozenset()
+    """The families whose End-of-RIB was written in this session."""
     lasted: timedelta = timedelta()
     """How long it has been Established, in whole seconds."""

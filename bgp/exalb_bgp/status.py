@@ -48,7 +48,7 @@ def adopted(status: SessionStatus, session: Session, snapshot: Snapshot, now: da
         since=now - snapshot.lasted,
         families=snapshot.families,
         graceful_restart=snapshot.graceful_restart and session.graceful_restart is not None,
-        extended_next_hop=session.extended_next_hop,
+        extended_next_hop=snapshot.extended_next_hop,
     )
 
 

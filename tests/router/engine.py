@@ -106,7 +106,7 @@ class Engine:
 
     def kill_exabgp(self) -> None:
         """Kill ExaBGP; its supervisor starts it again."""
-        os.kill(self.pid("exabgp server"), signal.SIGKILL)
+        os.kill(self.pid("exabgp.server"), signal.SIGKILL)
 
     def kill_relay(self) -> None:
         """Kill the helper of ExaBGP, which starts it again."""

@@ -58,7 +58,7 @@ class Scene:
 
 
 def _processes(world: World) -> list[int]:
-    return [world.engine.pid(command) for command in ("exabgp server", "relay.py")]
+    return [world.engine.pid(command) for command in ("exabgp.server", "relay.py")]
 
 
 @pytest.fixture(scope="module")

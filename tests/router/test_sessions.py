@@ -168,6 +168,11 @@ def test_extended_next_hops(world: World) -> None:
     world.until_established(*peers)
     world.until_told(*peers)
     assert all(world.engine.session(peer.name).extended_next_hop for peer in peers)
+    world.engine.kill_driver()
+    world.engine.start_driver()
+    world.act_on_engine()
+    found = world.engine.settle().sessions
+    assert all(found[peer.name].extended_next_hop and found[peer.name].sent == 1 for peer in peers)
 
 
 def test_link_local_sessions(world: World) -> None:

@@ -2,14 +2,30 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from exalb_bgp.exabgp import config
+from exalb_bgp.exabgp.options import environment
 from exalb_bgp.exabgp.settings import EngineSettings
 from exalb_bgp.session import Session
+
+_PATIENCE = 30.0
+"""Seconds in which `exabgp validate`, which takes a fifth of one, must answer."""
+
+
+def remedy(error: OSError) -> str:
+    """Say what a person can do where a configuration could not be put down."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return "make room on the volume of the engine's directory"
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return "let this user write to the engine's directory"
+    if error.errno == errno.ENOENT:
+        return "make the engine's directory anew"
+    return "none is needed where this does not last"
 
 
 def write(settings: EngineSettings, text: str) -> None:
@@ -28,7 +44,6 @@ def current(settings: EngineSettings) -> str:
 
 def create(settings: EngineSettings) -> None:
     """Write a configuration without peers, unless there is one already. Raises OSError."""
-    settings.options.touch(0o600)
     if settings.configuration.exists():
         return
     fresh = settings.configuration.with_suffix(".empty")
@@ -39,22 +54,22 @@ def create(settings: EngineSettings) -> None:
 
 
 def _write(path: Path, text: str) -> None:
+    """Write a file; what a power cut tears is written anew by the next driver, so none waits for the disk here."""
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
     except OSError:
         path.unlink()
         raise
 
 
-async def accepts(settings: EngineSettings, sessions: Iterable[Session]) -> bool:
+async def accepts(settings: EngineSettings, sessions: Iterable[Session], patience: float = _PATIENCE) -> bool:
     """Ask ExaBGP, in a process of its own, whether it would take these sessions.
 
-    One configuration that it refuses while it runs would make it refuse every later one.
+    One configuration that it refuses while it runs would make it refuse every later one. Raises OSError where it gives
+    no answer, which it has `patience` seconds for.
     """
     path = settings.directory / "validate.conf"
     _write(path, config.render(sessions, settings.helper))
@@ -67,14 +82,18 @@ async def accepts(settings: EngineSettings, sessions: Iterable[Session]) -> bool
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
-        env=os.environ | {"exabgp_log_enable": "false", "exabgp_api_cli": "false"},
+        env=environment(settings) | {"exabgp_log_enable": "false"},
     )
     try:
-        if (code := await process.wait()) < 0:
-            raise OSError(f"`exabgp validate` was ended by signal {-code}")
-        return code == 0
+        async with asyncio.timeout(patience):
+            code = await process.wait()
+    except TimeoutError as error:
+        raise OSError(f"`exabgp validate` took longer than {patience} seconds") from error
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
         path.unlink(missing_ok=True)
+    if code < 0:
+        raise OSError(f"`exabgp validate` was ended by signal {-code}")
+    return code == 0

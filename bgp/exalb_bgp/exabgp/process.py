@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import ctypes
 import os
-import pwd
 import signal
 import sys
 from pathlib import Path
@@ -13,7 +12,8 @@ from time import monotonic
 import structlog
 
 from exalb_bgp.exabgp import configuration
-from exalb_bgp.exabgp.settings import OPEN_WAIT, EngineSettings
+from exalb_bgp.exabgp.options import environment
+from exalb_bgp.exabgp.settings import EngineSettings
 
 _LOG = structlog.get_logger(__name__)
 _STABLE = 60.0
@@ -78,13 +78,10 @@ async def _run(settings: EngineSettings) -> int:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "exabgp",
-        "server",
-        "--env-file",
-        str(settings.options),
+        "exalb_bgp.exabgp.server",
         str(settings.configuration),
         stdin=asyncio.subprocess.DEVNULL,
-        env=_environment(settings),
+        env=environment(settings),
         preexec_fn=_die_with_parent,
     )
     _LOG.info("exabgp_started", pid=process.pid)
@@ -100,22 +97,6 @@ def _die_with_parent() -> None:
     """Have the kernel end ExaBGP when the supervisor is killed: two of them would claim the same sessions."""
     os.setpgrp()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _environment(settings: EngineSettings) -> dict[str, str]:
-    """Return ExaBGP's settings; options with a hyphen exist in the dotted spelling only."""
-    inherited = {name: value for name, value in os.environ.items() if not name.lower().startswith("exabgp")}
-    return inherited | {
-        "exabgp_api_ack": "true",
-        "exabgp_api_chunk": "200",
-        "exabgp_api_cli": "false",
-        "exabgp.api.show-routes-format": "v2",
-        "exabgp_bgp_openwait": str(OPEN_WAIT),
-        "exabgp_daemon_user": pwd.getpwuid(os.getuid()).pw_name if os.getuid() == 0 else "nobody",
-        "exabgp_log_destination": "stdout",
-        "exabgp_log_level": settings.log_level,
-        "exabgp_reactor_speed": str(settings.speed),
-    }
 
 
 async def _watch(process: asyncio.subprocess.Process) -> None:

@@ -9,17 +9,14 @@ import structlog
 from exalb_bgp.engine import Engine, bare
 from exalb_bgp.exabgp import config, configuration, wire
 from exalb_bgp.exabgp.link import Link, RefusedError, until
-from exalb_bgp.exabgp.settings import OPEN_WAIT, EngineSettings
+from exalb_bgp.exabgp.settings import EngineSettings
 from exalb_bgp.rib import Address
 from exalb_bgp.session import Session
 from exalb_bgp.steps import Restart
 
 _LOG = structlog.get_logger(__name__)
-_HOPELESS = 2 * OPEN_WAIT
-"""Seconds of reloads without effect after which ExaBGP is started anew: it took in what it cannot get rid of.
-
-What it took for a session that was dying makes it drop every reload until the next attempt at that session is over.
-"""
+_HOPELESS = 20.0
+"""Seconds of reloads without effect after which ExaBGP is started anew: a failed one makes it fail every later one."""
 _LOOKS = 10
 """How often the outcome of one reload is looked for."""
 _LOOK = 0.005
@@ -27,7 +24,7 @@ _LOOK = 0.005
 _PAUSE = 0.1
 """Seconds between two reloads, in which routes go their way."""
 _RETRY = 1.0
-"""Seconds between two attempts to write a configuration for which there is no room."""
+"""Seconds between two attempts to write a configuration, when the first one failed."""
 _PATIENCE = 2.0
 """Seconds that routes of a session that goes may take to be withdrawn, and that commands may take to be confirmed."""
 
@@ -71,7 +68,8 @@ class Reloader:
             try:
                 (turn if await self._bring(turn) else refused)()
             except OSError as error:
-                _LOG.error("configuration_not_written", error=str(error), remedy="make room", again_in_s=_RETRY)
+                remedy = configuration.remedy(error)
+                _LOG.error("configuration_not_written", error=str(error), remedy=remedy, again_in_s=_RETRY)
                 await asyncio.sleep(_RETRY)
                 self.due.set()
 
@@ -124,14 +122,23 @@ class Reloader:
         if not await configuration.accepts(self._settings, sessions):
             if not await configuration.accepts(self._settings, ()):
                 raise OSError("`exabgp validate` takes not even a configuration without sessions")
-            for session in sessions:
-                if not await configuration.accepts(self._settings, [session]):
-                    self.invalid.update(config.stamps([session]).values())
-                    _LOG.error("session_refused", peer=str(session.peer_address))
+            await self._blame(sessions)
             return False
         configuration.write(self._settings, text)
         self._written = config.stamps(sessions)
         return True
+
+    async def _blame(self, sessions: list[Session]) -> None:
+        """Note the sessions without which ExaBGP would take the rest."""
+        good: list[Session] = []
+        for session in sessions:
+            if await configuration.accepts(self._settings, [*good, session]):
+                good.append(session)
+            else:
+                self.invalid.update(config.stamps([session]).values())
+                _LOG.error("session_refused", peer=str(session.peer_address))
+        if len(good) == len(sessions):
+            raise OSError("`exabgp validate` refused the sessions together, and then took them one after another")
 
     async def _enforce(self, wanted: Mapping[Address, str], turn: Callable[[], None]) -> None:
         began = monotonic()

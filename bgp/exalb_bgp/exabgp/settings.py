@@ -19,17 +19,12 @@ class EngineSettings:
     speed: float = 2.0
     """Turns of ExaBGP's reactor last at most this many hundredths of a second; short turns cost CPU time when idle."""
     log_level: str = "WARNING"
-    """What ExaBGP logs to its standard output; DEBUG shows passwords."""
+    """What ExaBGP logs to its standard error, as JSON; no level shows passwords."""
 
     @property
     def configuration(self) -> Path:
         """The configuration that the driver writes and ExaBGP reads; it holds passwords."""
         return self.directory / "exabgp.conf"
-
-    @property
-    def options(self) -> Path:
-        """ExaBGP's own file of options, empty: all of them come by environment, but it complains without a file."""
-        return self.directory / "exabgp.env"
 
     @property
     def socket(self) -> Path:

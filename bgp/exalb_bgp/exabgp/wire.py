@@ -91,6 +91,10 @@ def _event(kind: str, body: Mapping[str, Any]) -> events.Event | None:
     return None
 
 
+def _known(told: Iterable[str]) -> frozenset[Family]:
+    return frozenset(_FAMILIES[name] for name in told if name in _FAMILIES)
+
+
 def _state(peer: Address, body: Mapping[str, Any]) -> events.Event | None:
     if body["state"] == "up":
         return events.Established(peer)
@@ -102,7 +106,7 @@ def _negotiated(peer: Address, body: Mapping[str, Any]) -> events.Negotiated:
     return events.Negotiated(
         peer,
         local_address=ip_address(body["address"]["local"]),
-        families=frozenset(_FAMILIES[name] for name in agreed["families"] if name in _FAMILIES),
+        families=_known(agreed["families"]),
         extended_next_hop="ipv4 unicast ipv6" in agreed["nexthop"],
     )
 
@@ -170,9 +174,10 @@ def _snapshot(entry: Mapping[str, Any]) -> events.Snapshot:
         peer=bare(ip_address(entry["peer"]["address"])),
         state=_STATES[entry["fsm"]],
         local_address=None if local == "None" else ip_address(local),
-        families=frozenset(_FAMILIES[name] for name in entry["families"] if name in _FAMILIES),
+        families=_known(entry["families"]),
         graceful_restart=bool(entry["peer"]["capabilities"]["graceful-restart"]),
-        updates_sent=number(entry["messages"]["sent"]["update"]),
+        extended_next_hop="ipv4 unicast ipv6" in (entry["peer"]["capabilities"].get("nexthop") or ()),
+        completed=_known(entry["messages"]["sent"].get("end-of-rib") or ()),
         lasted=timedelta(seconds=entry["duration"] if entry["state"] == "up" else 0),
     )
 

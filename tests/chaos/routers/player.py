@@ -18,7 +18,7 @@ from tests.lab.wait import TooLateError, until
 from tests.router.volume import Volume
 from tests.router.world import OTHER, World
 
-COMMANDS = {"relay": "relay.py", "exabgp": "exabgp server"}
+COMMANDS = {"relay": "relay.py", "exabgp": "exabgp.server"}
 PATIENCE = 30.0
 """Seconds that the supervisor may take to start an ExaBGP that was killed often."""
 FLUSH = 10.0

@@ -43,7 +43,6 @@ class ExaBGPModel:
     held: dict[Prefix, Attributes] = field(default_factory=dict)
     commands: deque[tuple[Step, list[Change]]] = field(default_factory=deque)
     output: deque[Output] = field(default_factory=deque)
-    updates: int = 0
     ends: list[dict[Prefix, Attributes]] = field(default_factory=list)
     """The router's table at each End-of-RIB."""
     opened: int = 0
@@ -140,7 +139,6 @@ class ExaBGPModel:
         self._flushing = True
 
     def _write(self, prefix: Prefix, attributes: Attributes | None) -> None:
-        self.updates += 1
         if attributes is None:
             self.router.pop(prefix, None)
             self.output.append(Updated(self.session.peer_address, withdrawn=(prefix,)))
@@ -152,7 +150,7 @@ class ExaBGPModel:
         """Let the session come up; the first flush begins in the same breath."""
         if self.up:
             return
-        self.up, self._first, self.updates = True, True, 0
+        self.up, self._first = True, True
         self.opened += 1
         self.output.append(self.agreed)
         self.output.append(Established(self.session.peer_address))
@@ -196,7 +194,8 @@ class ExaBGPModel:
         state = State.ESTABLISHED if self.up else State.ACTIVE
         families = self.session.families if self.up else frozenset()
         local = self.session.router_id if self.up else None
-        snapshot = Snapshot(self.session.peer_address, state, local, families, False, self.updates)
+        completed = families if self.ended == self.opened else frozenset()
+        snapshot = Snapshot(self.session.peer_address, state, local, families, False, completed=completed)
         return snapshot, dict(self.held)
 
     def run_dry(self) -> Iterator[Output]:

@@ -52,10 +52,10 @@ NEIGHBORS = json.dumps(
     [
         {
             "local": {"address": "10.77.0.11"},
-            "peer": {"address": "10.77.0.100", "capabilities": {"graceful-restart": True}},
+            "peer": {"address": "10.77.0.100", "capabilities": {"graceful-restart": True, "nexthop": []}},
             "fsm": "ESTABLISHED",
             "families": ["ipv4 unicast"],
-            "messages": {"sent": {"update": 3}},
+            "messages": {"sent": {"update": 3, "end-of-rib": ["ipv4 unicast"]}},
             "duration": 7,
             "state": "up",
         }

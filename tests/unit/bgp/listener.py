@@ -62,10 +62,10 @@ class Listener:
         async with asyncio.timeout(seconds), self._moved:
             await self._moved.wait_for(lambda: self.table == table)
 
-    async def ended(self, seconds: float = 20.0) -> None:
-        """Wait until an End-of-RIB came."""
+    async def ended(self, times: int = 1, seconds: float = 20.0) -> None:
+        """Wait until so many End-of-RIB came."""
         async with asyncio.timeout(seconds), self._moved:
-            await self._moved.wait_for(lambda: self.ends)
+            await self._moved.wait_for(lambda: len(self.ends) >= times)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -88,6 +88,8 @@ class Listener:
         except OSError:
             pass
         self.table.clear()
+        async with self._moved:
+            self._moved.notify_all()
         writer.close()
 
     @staticmethod

@@ -206,7 +206,7 @@ def test_a_settled_session_that_is_taken_over_is_told_nothing() -> None:
     adjacency.negotiate(Negotiated(SESSION.peer_address, NODE, SESSION.families, False))
     adjacency.desire(SESSION, {P1: A, P2: Attributes()})
     held = {P1: resolve(A, NODE, SESSION), P2: resolve(Attributes(), NODE, SESSION)}
-    adjacency.adopt(held, complete=True)
+    adjacency.adopt(held, SESSION.families)
     assert steps(adjacency) == []
     assert (adjacency.sent, adjacency.settled) == (2, True)
 
@@ -215,7 +215,7 @@ def test_a_session_that_is_taken_over_midway_gets_the_rest_and_end_of_rib() -> N
     adjacency = Adjacency(SESSION)
     adjacency.negotiate(Negotiated(SESSION.peer_address, NODE, SESSION.families, False))
     adjacency.desire(SESSION, {P1: A})
-    adjacency.adopt({P2: resolve(A, NODE, SESSION)}, complete=True)
+    adjacency.adopt({P2: resolve(A, NODE, SESSION)}, ())
     assert steps(adjacency) == [Withdraw(SESSION, (P2,)), announce(A, P1)]
     adjacency.confirm(withdrawn(P2))
     adjacency.confirm(shown(A, P1))

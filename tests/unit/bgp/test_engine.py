@@ -2,15 +2,17 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from ipaddress import IPv4Address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_network
+
+import pytest
 
 from exalb_bgp.engine import Engine
-from exalb_bgp.events import Closed, Established, Negotiated, Updated
+from exalb_bgp.events import Closed, Established, Negotiated, Snapshot, Updated
 from exalb_bgp.paths import resolve
-from exalb_bgp.rib import Attributes, Rib
-from exalb_bgp.session import Family, Session
+from exalb_bgp.rib import Attributes, Prefix, Rib
+from exalb_bgp.session import Family, Session, State
 from exalb_bgp.speaker import Speaker
-from exalb_bgp.steps import Announce, Step, Withdraw
+from exalb_bgp.steps import Announce, EndOfRib, Step, Withdraw
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HERE, THERE, PEER = IPv4Address("10.77.0.11"), IPv4Address("10.77.0.12"), IPv4Address("10.77.0.100")
@@ -73,3 +75,35 @@ def test_a_new_driver_empties_a_session_from_another_address_too() -> None:
     engine.desire(Speaker({"tor": MOVED}, {"tor": TABLE}), {})
     establish(engine, HERE)
     assert steps(engine) == [], "to the peer, this is a neighbour that goes"
+
+
+def taken_over(session: Session, snapshot: Snapshot, held: dict[Prefix, Attributes], rib: Rib) -> Engine:
+    """Return the engine of a driver that found a session there."""
+    engine = Engine()
+    engine.desire(Speaker({"tor": session}, {"tor": rib}), {})
+    engine.adopt([snapshot], {session.peer_address: held}, NOW)
+    return engine
+
+
+def test_a_new_driver_ends_an_initial_update_that_the_old_one_did_not_end() -> None:
+    found = Snapshot(PEER, State.ESTABLISHED, HERE, SESSION.families, graceful_restart=True)
+    held = {PREFIX: resolve(TABLE[PREFIX], HERE, SESSION)}
+    assert list(taken_over(SESSION, found, held, TABLE).steps()) == [EndOfRib(SESSION, Family.IPV4)]
+    ended = taken_over(SESSION, replace(found, completed=SESSION.families), held, TABLE)
+    assert (list(ended.steps()), ended.settled) == ([], True)
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_a_new_driver_sends_ipv6_next_hops_only_where_they_were_agreed(agreed: bool) -> None:
+    """Whether RFC 8950 was negotiated is another matter than whether it was offered."""
+    there, here = IPv6Address("2001:db8::100"), IPv6Address("2001:db8::11")
+    session = replace(
+        SESSION, peer_address=there, local_address=None, families=frozenset(Family), extended_next_hop=True
+    )
+    found = Snapshot(there, State.ESTABLISHED, here, session.families, False, agreed, session.families)
+    path = resolve(TABLE[PREFIX], here, session)
+    announced = [Announce(session, path, (PREFIX,))]
+    assert list(taken_over(session, found, {}, TABLE).steps()) == (announced if agreed else [])
+    wrong = taken_over(session, found, {PREFIX: path}, TABLE)
+    assert list(wrong.steps()) == ([] if agreed else [Withdraw(session, (PREFIX,))])
+    assert wrong.status(True).sessions["tor"].extended_next_hop is agreed

@@ -1,87 +1,25 @@
 """The driver and a real ExaBGP, as an ordinary program runs them, against a router on the loopback."""
 
 import asyncio
-import contextlib
 import os
 import re
 import shlex
 import signal
-import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address, ip_network
 from pathlib import Path
 
 import pytest
 
-from exalb_bgp.exabgp.driver import ExaBGPDriver
-from exalb_bgp.exabgp.settings import EngineSettings
 from exalb_bgp.rib import Attributes, Prefix
 from exalb_bgp.session import Family, Password, Session, State
 from exalb_bgp.speaker import Speaker
 from tests.unit.bgp.listener import LOOPBACK, Listener
+from tests.unit.bgp.node import Node, settled, to, until
 
 ROOT = Path(__file__).parents[3]
 PREFIXES: list[Prefix] = [ip_network(f"198.51.100.{number}/32") for number in range(200)]
-SUPERVISE = """
-import asyncio, sys
-from pathlib import Path
-from exalb_bgp.exabgp.process import supervise
-from exalb_bgp.exabgp.settings import EngineSettings
-asyncio.run(supervise(EngineSettings(Path(sys.argv[1]))))
-"""
-
-
-class Node:
-    """A supervisor with its ExaBGP in one process tree, and drivers in this one."""
-
-    def __init__(self, directory: Path) -> None:
-        self.settings = EngineSettings(directory)
-        self.supervisor = subprocess.Popen([sys.executable, "-c", SUPERVISE, str(directory)])
-
-    def exabgp(self) -> int:
-        """Return the process id of ExaBGP."""
-        children = Path(f"/proc/{self.supervisor.pid}/task/{self.supervisor.pid}/children").read_text().split()
-        return int(children[0]) if children else 0
-
-    @contextlib.asynccontextmanager
-    async def driver(self) -> AsyncIterator[ExaBGPDriver]:
-        """Run one driver."""
-        driver = ExaBGPDriver(self.settings)
-        running = asyncio.create_task(driver.run())
-        try:
-            yield driver
-        finally:
-            running.cancel()
-            await asyncio.wait([running])
-
-
-@pytest.fixture
-def node(tmp_path: Path) -> Iterator[Node]:
-    """Start an engine without peers, and end it."""
-    directory = tmp_path / "engine"
-    directory.mkdir(mode=0o700)
-    node = Node(directory)
-    yield node
-    node.supervisor.terminate()
-    assert node.supervisor.wait(timeout=10) == 0
-
-
-def to(router: Listener) -> Session:
-    return Session("tor", LOOPBACK, 64512, 64513, IPv4Address("10.0.0.1"), peer_port=router.port)
-
-
-async def until(driver: ExaBGPDriver, condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await driver.changed()
-
-
-async def settled(driver: ExaBGPDriver, name: str = "tor") -> None:
-    await until(driver, lambda: driver.status().sessions[name].state is State.ESTABLISHED)
-    async with asyncio.timeout(20):
-        await driver.settled()
 
 
 async def test_tables_go_their_way_and_a_new_driver_says_nothing(node: Node) -> None:

@@ -118,7 +118,7 @@ def test_a_caller_who_says_nothing_is_not_said_to_refuse() -> None:
 
 def test_what_is_known_of_a_session_that_is_down_outlives_the_connection_to_the_engine() -> None:
     down = after(started(SESSION), Established(PEER), *SHUT, *REFUSED)
-    found = Snapshot(PEER, State.IDLE, None, frozenset(), graceful_restart=False, updates_sent=0)
+    found = Snapshot(PEER, State.IDLE, None, frozenset(), graceful_restart=False)
     later = datetime(2026, 1, 1, 13, tzinfo=UTC)
     assert adopted(down, SESSION, found, later) == down
     fallen = adopted(UP, SESSION, found, later)

@@ -1,0 +1,111 @@
+"""ExaBGP as it is run here: it reloads whenever it is asked to, tells more of its sessions, and logs in JSON.
+
+`python -m exalb_bgp.exabgp.server CONFIGURATION`, with the options of `options.environment`. Why these differences, and
+why here: docs/decisions.
+"""
+
+import json
+import logging
+import re
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar
+
+from exabgp.bgp.message.update.attribute import Attribute
+from exabgp.configuration.configuration import Configuration
+from exabgp.environment import getenv
+from exabgp.logger import log
+from exabgp.reactor import peer
+from exabgp.reactor.loop import Reactor
+from exabgp.reactor.protocol import Protocol
+
+_SECRET = re.compile(r'md5-password "([^"]+)"')
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Line(logging.LogRecord):
+    """A line of the log: one JSON object, in which no secret stands."""
+
+    secrets: ClassVar[set[str]] = set()
+
+    def getMessage(self) -> str:  # noqa: N802  # the standard library's name
+        """Return the object; ExaBGP puts the name of its part before what it says."""
+        part, _, words = _COLOUR.sub("", super().getMessage()).strip().partition(" ")
+        for secret in self.secrets:
+            words = words.replace(secret, "***")
+        moment = datetime.fromtimestamp(self.created, UTC).isoformat()
+        told = {"event": words.strip(), "level": self.levelname.lower(), "logger": f"exabgp.{part}"}
+        return json.dumps(told | {"timestamp": moment})
+
+
+class Conversation(Protocol):  # type: ignore[misc]  # ExaBGP has no types
+    """One session's messages; it remembers for which families End-of-RIB was written."""
+
+    def __init__(self, owner: peer.Peer) -> None:
+        super().__init__(owner)
+        self.ended: list[str] = []
+
+    def new_eor(self, afi: object, safi: object) -> Iterator[object]:
+        """Write one End-of-RIB."""
+        yield from super().new_eor(afi, safi)
+        self.ended.append(f"{afi} {safi}")
+
+
+class Engine(Reactor):  # type: ignore[misc]  # ExaBGP has no types
+    """The loop around all peers."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(Configuration([str(path)]))
+        self._path = path
+
+    def _pending_adjribout(self) -> bool:
+        """Let nothing that waits for one peer keep the others from a reload.
+
+        ExaBGP drops a reload while routes wait for any peer, and for a peer out of reach they wait without end. They
+        are no part of what a reload replaces.
+        """
+        return False
+
+    def reload(self) -> bool:
+        """Take in the configuration; the passwords in it are secret from now on."""
+        Line.secrets.update(_SECRET.findall(self._path.read_text("ascii", errors="replace")))
+        done: bool = super().reload()
+        return done
+
+    def neighbor_cli_data(self, peer_name: str) -> dict[str, Any]:
+        """Tell beside what ExaBGP tells what was agreed on next hops (RFC 8950), and which End-of-RIB were written."""
+        told: dict[str, Any] = super().neighbor_cli_data(peer_name)
+        one = self._peers[peer_name]
+        agreed = one.proto.negotiated.nexthop if one.proto and one.fsm.name() == "ESTABLISHED" else []
+        told["capabilities"]["nexthop"] = (bool(one.neighbor.nexthops()), [" ".join(map(str, hop)) for hop in agreed])
+        told["messages"]["end-of-rib"] = (one.proto.ended if one.proto else [], None)
+        return told
+
+
+def crashed(kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    """Log what nobody caught, the traceback in one line."""
+    text = "".join(traceback.format_exception(kind, error, trace))
+    logging.getLogger("exabgp").critical("crash %s", text)
+
+
+def main(path: str) -> int:
+    """Run until a signal or the helper ends it; return the exit code."""
+    logging.setLogRecordFactory(Line)
+    logging.getLogger("exabgp").addHandler(logging.StreamHandler(sys.stderr))
+    sys.excepthook = crashed
+    threading.excepthook = lambda told: crashed(told.exc_type, told.exc_value, told.exc_traceback)
+    peer.Protocol = Conversation
+    environment = getenv()
+    log.init(environment)
+    Attribute.caching = environment.cache.attributes
+    code: int = Engine(Path(path)).run()
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,89 @@
+"""What ExaBGP as it is run here does otherwise: reloads, what it tells of its sessions, its log."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from exalb_bgp.rib import Attributes
+from exalb_bgp.session import Password, Session
+from exalb_bgp.speaker import Speaker
+from tests.unit.bgp.listener import LOOPBACK, Listener
+from tests.unit.bgp.node import Node, settled, to
+from tests.unit.bgp.test_exabgp import PREFIXES
+
+ELSEWHERE = IPv4Address("127.0.0.2")
+TABLE = {PREFIXES[0]: Attributes()}
+
+
+@contextlib.contextmanager
+def black_hole() -> Iterator[int]:
+    """Give a port of another address where every SYN is lost: one that listens, and has no room for one more."""
+    with socket.socket() as listening, socket.socket() as first, socket.socket() as second:
+        listening.bind((str(ELSEWHERE), 0))
+        listening.listen(0)
+        for one in (first, second):
+            one.setblocking(False)
+            one.connect_ex(listening.getsockname())
+        yield listening.getsockname()[1]
+
+
+async def test_what_waits_for_a_peer_out_of_reach_costs_no_other_its_session(node: Node) -> None:
+    """Its SYNs are swallowed, and its route was on the way to ExaBGP when the session died."""
+    async with Listener() as router:
+        with black_hole() as port:
+            tor = to(router)
+            gone = replace(tor, peer="gone", peer_address=ELSEWHERE, peer_port=port)
+            async with node.driver() as driver:
+                driver.apply(Speaker({"tor": tor, "gone": gone}, {"tor": TABLE}))
+                await settled(driver)
+            exabgp = node.exabgp()
+            await node.ask(f"neighbor {ELSEWHERE} announce route 192.0.2.9/32 next-hop 10.0.0.1")
+            async with node.driver() as driver:
+                driver.apply(Speaker({"tor": tor}, {"tor": TABLE}))
+                await settled(driver)
+            assert str(ELSEWHERE) not in "".join(await node.ask("show neighbor json"))
+        assert (node.exabgp(), router.connections) == (exabgp, 1)
+
+
+async def test_a_session_that_came_up_while_no_driver_was_there_gets_its_end_of_rib(node: Node) -> None:
+    async with Listener() as router:
+        goal = Speaker({"tor": to(router)}, {"tor": TABLE})
+        async with node.driver() as driver:
+            driver.apply(goal)
+            await settled(driver)
+        await router.ended()
+        router.close()
+        await router.holds(set())
+        await router.holds(set(TABLE))
+        async with node.driver() as driver:
+            driver.apply(goal)
+            await settled(driver)
+            await router.ended(times=2)
+        async with node.driver() as driver:
+            driver.apply(goal)
+            await settled(driver)
+        assert (router.connections, len(router.ends)) == (2, 2)
+
+
+async def test_no_line_of_the_log_shows_a_password(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    session = replace(Session("tor", LOOPBACK, 64512, 64513, IPv4Address("10.0.0.1")), password=Password(b"hush-hush"))
+    with Node(tmp_path / "engine", log_level="DEBUG") as node:
+        async with node.driver() as driver:
+            driver.apply(Speaker({"tor": session}))
+            await driver.settled()
+        os.kill(node.exabgp(), signal.SIGUSR1)
+        await node.ask("show neighbor configuration")
+    said = capfd.readouterr().err
+    lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    assert any("md5-password" in line["event"] for line in lines)
+    assert "aHVzaC1odXNo" not in said
+    assert {line["level"] for line in lines} >= {"debug", "warning"}
+    assert all(line["logger"].startswith("exabgp.") and line["timestamp"] for line in lines)
