@@ -20,8 +20,8 @@ from exabgp.bgp.message.update.attribute import Attribute
 from exabgp.configuration.configuration import Configuration
 from exabgp.environment import getenv
 from exabgp.logger import log
-from exabgp.reactor import peer
-from exabgp.reactor.loop import Reactor
+from exabgp.reactor import loop, peer
+from exabgp.reactor.api.processes import ProcessError, Processes
 from exabgp.reactor.protocol import Protocol
 
 _SECRET = re.compile(r'md5-password "([^"]+)"')
@@ -56,7 +56,24 @@ class Conversation(Protocol):  # type: ignore[misc]  # ExaBGP has no types
         self.ended.append(f"{afi} {safi}")
 
 
-class Engine(Reactor):  # type: ignore[misc]  # ExaBGP has no types
+class Helpers(Processes):  # type: ignore[misc]  # ExaBGP has no types
+    """The processes that ExaBGP runs and talks to."""
+
+    def write(self, process: str, string: str | None, neighbor: object = None) -> bool:
+        """Write a line; return False, and lose it, where nobody reads any more.
+
+        ExaBGP would give up every peer for good because of it, also when the helper's successor runs a moment later.
+        Who speaks with that one begins by asking for everything.
+        """
+        broken = len(self._broken)
+        try:
+            return bool(super().write(process, string, neighbor))
+        except ProcessError:
+            del self._broken[broken:]
+            return False
+
+
+class Engine(loop.Reactor):  # type: ignore[misc]  # ExaBGP has no types
     """The loop around all peers."""
 
     def __init__(self, path: Path) -> None:
@@ -99,7 +116,7 @@ def main(path: str) -> int:
     logging.getLogger("exabgp").addHandler(logging.StreamHandler(sys.stderr))
     sys.excepthook = crashed
     threading.excepthook = lambda told: crashed(told.exc_type, told.exc_value, told.exc_traceback)
-    peer.Protocol = Conversation
+    peer.Protocol, loop.Processes = Conversation, Helpers
     environment = getenv()
     log.init(environment)
     Attribute.caching = environment.cache.attributes

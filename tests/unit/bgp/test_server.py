@@ -1,10 +1,12 @@
 """What ExaBGP as it is run here does otherwise: reloads, what it tells of its sessions, its log."""
 
+import asyncio
 import contextlib
 import json
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address
@@ -12,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from exalb_bgp.exabgp import config
+from exalb_bgp.exabgp.options import environment
+from exalb_bgp.exabgp.settings import EngineSettings
 from exalb_bgp.rib import Attributes
 from exalb_bgp.session import Password, Session
 from exalb_bgp.speaker import Speaker
@@ -21,6 +26,13 @@ from tests.unit.bgp.test_exabgp import PREFIXES
 
 ELSEWHERE = IPv4Address("127.0.0.2")
 TABLE = {PREFIXES[0]: Attributes()}
+DEAF = f"""
+import os, signal
+os.close(0)
+print("show neighbor json\\n" * 40 + "announce route {PREFIXES[0]} next-hop 10.0.0.1", flush=True)
+signal.pause()
+"""
+"""Asks for more than fits a buffer, and then for a route: who hears of the route knows that the rest was answered."""
 
 
 @contextlib.contextmanager
@@ -71,6 +83,24 @@ async def test_a_session_that_came_up_while_no_driver_was_there_gets_its_end_of_
             driver.apply(goal)
             await settled(driver)
         assert (router.connections, len(router.ends)) == (2, 2)
+
+
+async def test_a_helper_that_reads_no_more_costs_no_session(tmp_path: Path) -> None:
+    """A helper dies while ExaBGP answers; one that only closed its ear shows what ExaBGP does before it sees that."""
+    settings, deaf = EngineSettings(tmp_path), tmp_path / "deaf.py"
+    deaf.write_text(DEAF)
+    async with Listener() as router:
+        settings.configuration.write_text(config.render([to(router)], [sys.executable, str(deaf)]))
+        command = [sys.executable, "-m", "exalb_bgp.exabgp.server", str(settings.configuration)]
+        exabgp = await asyncio.create_subprocess_exec(*command, env=environment(settings))
+        try:
+            await router.holds({PREFIXES[0]})
+            router.close()
+            await router.holds(set())
+            await router.holds({PREFIXES[0]})
+        finally:
+            exabgp.kill()
+            await exabgp.wait()
 
 
 async def test_no_line_of_the_log_shows_a_password(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
