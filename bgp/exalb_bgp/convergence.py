@@ -53,6 +53,8 @@ class Adjacency:
     """What the engine would not do in this session; tried again when something else is wanted."""
     completed: set[Family] = field(default_factory=set)
     """The families whose End-of-RIB was written in this session."""
+    given_up: int = 0
+    """How often in a row what was under way was given up, and nothing was written since."""
     _completing: set[Family] = field(default_factory=set)
     _unsent: set[Prefix] = field(default_factory=set)
     _ready: dict[Prefix, None] = field(default_factory=dict)
@@ -105,7 +107,7 @@ class Adjacency:
             else:
                 uncertain[prefix] = replace(operation, stale=True)
         self.held, self.flight, self.wire, self.repeated = held, uncertain, {}, {}
-        self.established, self._replay = False, False
+        self.established, self._replay, self.given_up = False, False, 0
         self.refused, self.completed, self._completing = {}, set(), set()
         self._unsent, self._ready, self._surplus, self._lost = set(), {}, {}, set()
 
@@ -137,6 +139,7 @@ class Adjacency:
 
     def confirm(self, event: Updated) -> None:
         """Take an UPDATE that was written: the only proof of what the peer holds."""
+        self.given_up = 0
         if self.refused or self._lost:
             self._forgive(
                 prefix for prefixes in (*(p for _, p in event.announced), event.withdrawn) for prefix in prefixes
@@ -156,6 +159,11 @@ class Adjacency:
                 del self.flight[prefix]
         self._judge(event.withdrawn)
 
+    def complete(self, family: Family) -> None:
+        """Take an End-of-RIB that was written."""
+        self.given_up = 0
+        self.completed.add(family)
+
     def _forgive(self, prefixes: Iterable[Prefix]) -> None:
         """Count what shows late as neither refused nor lost, so that it is put right where it is wrong."""
         for prefix in prefixes:
@@ -169,6 +177,7 @@ class Adjacency:
         What was to be repeated is not held any more; what was issued and did not show is asked for once more, and
         refused when it is lost again. An End-of-RIB is asked for again: ExaBGP drops it with a reload.
         """
+        self.given_up += 1
         self._completing = set(self.completed)
         late, self.flight = self.flight, {}
         gone, self.repeated = self.repeated, {}

@@ -16,6 +16,10 @@ from exalb_bgp.steps import Announce, Step, Withdraw
 Held = Mapping[Address, dict[Prefix, Attributes]]
 """What the engine holds for each peer, as read back from it."""
 _NOTHING: Rib = {}
+_DEAF = 2
+"""How often in a row a peer is given up before it counts as one that takes nothing in."""
+_LONGEST = 6
+"""How often the time that a peer is waited for is doubled at most."""
 
 
 def bare(address: Address) -> Address:
@@ -110,7 +114,7 @@ class Engine:
                 adjacency.confirm(event)
                 return
             case Completed(family=family):
-                adjacency.completed.add(family)
+                adjacency.complete(family)
                 return
             case Negotiated():
                 adjacency.negotiate(event)
@@ -158,13 +162,17 @@ class Engine:
 
     @property
     def calm(self) -> bool:
-        """Whether no peer has anything under way."""
-        return not self.waiting
+        """Whether nothing is under way to a peer that takes anything in."""
+        return not any(adjacency.waiting and adjacency.given_up < _DEAF for adjacency in self._adjacencies.values())
 
     @property
     def waiting(self) -> list[Address]:
         """Return the Established peers for which something is under way."""
         return [address for address, adjacency in self._adjacencies.items() if adjacency.waiting]
+
+    def patience(self, peer: Address) -> int:
+        """Tell how many times as long as at first a peer is to be waited for: longer each time it is given up."""
+        return 1 << min(self._adjacencies[peer].given_up, _LONGEST)
 
     def abandon(self, peer: Address) -> None:
         """Give up on what a peer has been waiting for; see `Adjacency.abandon`."""
@@ -179,8 +187,9 @@ class Engine:
         """Return what is known, by peer name."""
         told = {name: SessionStatus(wanted=self._wanted[name], last_error=why) for name, why in self._problems.items()}
         for address, name in self._names.items():
-            sent = self._adjacencies[address].sent
-            told[name] = replace(self._statuses[address], wanted=self._wanted[name], sent=sent)
+            adjacency, known = self._adjacencies[address], self._statuses[address]
+            error = words.unwritten(adjacency.session) if adjacency.given_up >= _DEAF else known.last_error
+            told[name] = replace(known, wanted=self._wanted[name], sent=adjacency.sent, last_error=error)
         return SpeakerStatus(connected, told)
 
 

@@ -89,6 +89,6 @@ class SessionStatus:
     sent: int = 0
     """Of those, how many the engine confirmed as written to the peer."""
     last_error: str | None = None
-    """Why the session is, or was last, not Established: a sentence for people."""
+    """Why the session is, or was last, not Established, or why nothing is written to it: a sentence for people."""
     ended: str | None = None
     """Why the last session ended in which the peer was heard; `last_error` is this, or begins with it."""

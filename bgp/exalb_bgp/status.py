@@ -52,6 +52,11 @@ def adopted(status: SessionStatus, session: Session, snapshot: Snapshot, now: da
     )
 
 
+def unwritten(session: Session) -> str:
+    """Say why a session is of no use although it is Established."""
+    return f"nothing can be written to {session.peer_address}: it reads nothing, or packets are lost on the way"
+
+
 def _closed(status: SessionStatus, session: Session, reason: str, now: datetime) -> SessionStatus:
     """Say why it ended; ExaBGP tells a refused connection like one that was made and lost."""
     down, text = _down(status, now), describe_close(reason)

@@ -8,7 +8,7 @@ from time import monotonic
 import structlog
 
 from exalb_bgp import events
-from exalb_bgp.engine import Engine
+from exalb_bgp.engine import Engine, bare
 from exalb_bgp.exabgp import config, wire
 from exalb_bgp.exabgp.door import Door
 from exalb_bgp.exabgp.link import Link, RefusedError, until
@@ -21,7 +21,7 @@ from exalb_bgp.steps import Restart, Step
 
 _LOG = structlog.get_logger(__name__)
 _SILENCE = 1.0
-"""Seconds of silence after which what ExaBGP did not confirm counts as lost."""
+"""Seconds of silence about a peer after which what was not confirmed counts as lost, at first."""
 _HANGING = 15.0
 """Seconds in which an ExaBGP that was asked something says nothing, after which it does not count as connected."""
 _CALM = 0.05
@@ -45,7 +45,7 @@ class ExaBGPDriver:
         self._serving: set[asyncio.Task[None]] = set()
         self._ready = False
         self._early: list[tuple[events.Event, datetime]] | None = None
-        self._heard = 0.0
+        self._heard: dict[Address, float] = {}
         self._bell = asyncio.Event()
         self._reported = self.status()
 
@@ -102,7 +102,7 @@ class ExaBGPDriver:
         if self._link is not None:
             self._link.close()
         link = self._link = Link(reader, writer, self._take)
-        self._heard = monotonic()
+        self._heard = {}
         self._ready, self._early = False, []
         introduction = asyncio.create_task(self._introduce(link))
         try:
@@ -133,7 +133,7 @@ class ExaBGPDriver:
             await asyncio.sleep(_SILENCE)
             link.close()
             return
-        await until(lambda: not held or monotonic() - self._heard > _CALM, _PATIENCE)
+        await until(lambda: not held or monotonic() - link.heard > _CALM, _PATIENCE)
         if self._link is not link:
             return  # another relay came meanwhile, of an ExaBGP that is perhaps another one
         early, self._early = self._early or [], None
@@ -150,9 +150,10 @@ class ExaBGPDriver:
 
     def _take(self, line: str) -> None:
         event = wire.event(line)
-        self._heard = monotonic()
         if event is None:
             return
+        if isinstance(event, events.Updated | events.Completed | events.Established):
+            self._heard[event.peer] = monotonic()
         moment = datetime.now(UTC)
         if self._early is None:
             self._engine.fold(event, moment)
@@ -164,11 +165,12 @@ class ExaBGPDriver:
         link = self._link
         if link is not None and self._ready and not self._reloader.pausing and not link.congested:
             for step in self._engine.steps():
+                self._heard[bare(step.session.peer_address)] = monotonic()
                 link.send(wire.command(step), partial(self._answered, step))
         self._bell.set()
 
     def _answered(self, step: Step, done: bool, _lines: list[str]) -> None:
-        self._heard = monotonic()
+        self._heard[bare(step.session.peer_address)] = monotonic()
         if not done:
             _LOG.warning("exabgp_refused", step=type(step).__name__, peer=str(step.session.peer_address))
         self._engine.answered(step, done)
@@ -182,21 +184,27 @@ class ExaBGPDriver:
             _LOG.error("api_socket_cannot_be_made", error=str(error))
 
     async def _watch(self) -> None:
-        """Give up on what ExaBGP did not confirm although it answered everything and says nothing more."""
+        """Look after what does not come about by itself."""
         while True:
             await asyncio.sleep(_SILENCE / 2)
             if self._door.missing:
                 await self._open_again()
-            silence, link = monotonic() - self._heard, self._link
-            if link is None:
+            if (link := self._link) is None:
                 continue
             if not link.idle and monotonic() - link.heard > _HANGING:
                 _LOG.error("exabgp_hangs", silent_s=round(monotonic() - link.heard))
                 link.heard = monotonic()
                 link.close()
-            if not (self._ready and link.idle and silence > _SILENCE):
-                continue
-            for peer in self._engine.waiting:
-                _LOG.warning("exabgp_silent", peer=str(peer))
+            if self._ready:
+                self._give_up(link)
+
+    def _give_up(self, link: Link) -> None:
+        """Give up, peer by peer, on what was not confirmed in time after every command for the peer was answered."""
+        for peer in self._engine.waiting:
+            heard = self._heard.setdefault(peer, monotonic())
+            silence = monotonic() - heard
+            if link.answered_until > heard and silence > _SILENCE * self._engine.patience(peer):
+                _LOG.warning("exabgp_silent", peer=str(peer), silent_s=round(silence))
                 self._engine.abandon(peer)
-            self._turn()
+                self._heard[peer] = monotonic()
+        self._turn()

@@ -18,6 +18,7 @@ class RefusedError(Exception):
 @dataclass(slots=True)
 class _Pending:
     answered: Callable[[bool, list[str]], None]
+    sent: float
     lines: list[str] = field(default_factory=list)
 
 
@@ -41,13 +42,18 @@ class Link:
         return not self._pending
 
     @property
+    def answered_until(self) -> float:
+        """The moment, in seconds of the monotonic clock, before which every command was answered that was sent."""
+        return self._pending[0].sent if self._pending else monotonic()
+
+    @property
     def congested(self) -> bool:
         """Whether commands pile up on this side."""
         return self._writer.transport.get_write_buffer_size() > _READ
 
     def send(self, command: str, answered: Callable[[bool, list[str]], None]) -> None:
         """Send one command and have `answered` called with the outcome and the lines that came before it."""
-        self._pending.append(_Pending(answered))
+        self._pending.append(_Pending(answered, monotonic()))
         if not self._writer.is_closing():
             self._writer.write(command.encode("ascii") + b"\n")
 

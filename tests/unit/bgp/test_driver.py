@@ -12,10 +12,10 @@ import pytest
 
 from exalb_bgp.exabgp.driver import ExaBGPDriver
 from exalb_bgp.exabgp.settings import EngineSettings
-from exalb_bgp.session import Session
+from exalb_bgp.session import Session, State
 from exalb_bgp.speaker import Speaker
 from tests.unit.bgp.fake_exabgp import FakeExaBGP
-from tests.unit.bgp.lines import AGREED, line
+from tests.unit.bgp.lines import AGREED, line, sent
 
 GOAL = Speaker({"tor": Session("tor", IPv4Address("10.77.0.100"), 64512, 64513, IPv4Address("10.77.0.11"))})
 
@@ -122,6 +122,32 @@ async def test_an_end_of_rib_that_is_never_told_is_asked_for_again(settings: Eng
         exabgp.say(line("negotiated", negotiated=AGREED))
         exabgp.say(line("state", state="up"))
         await exabgp.asked("neighbor 10.77.0.100 announce eor ipv4 unicast", times=3)
+        status = driver.status().sessions["tor"]
+        assert (status.state, str(status.last_error)[:22]) == (State.ESTABLISHED, "nothing can be written")
+        exabgp.say(sent({"eor": {"afi": "ipv4", "safi": "unicast"}}))
+        async with asyncio.timeout(20):
+            while driver.status().sessions["tor"].last_error:
+                await driver.changed()
+
+
+async def test_what_one_peer_is_told_all_the_time_keeps_no_other_waiting(settings: EngineSettings) -> None:
+    async with FakeExaBGP(settings).running() as exabgp, driving(settings) as driver:
+        async with asyncio.timeout(20):
+            await driver.settled()
+        exabgp.say(line("negotiated", negotiated=AGREED))
+        exabgp.say(line("state", state="up"))
+        ended = sent({"eor": {"afi": "ipv4", "safi": "unicast"}}).replace("10.77.0.100", "10.77.0.101")
+
+        async def chatter() -> None:
+            while True:
+                exabgp.say(ended)
+                await asyncio.sleep(0.02)
+
+        chatting = asyncio.create_task(chatter())
+        try:
+            await exabgp.asked("neighbor 10.77.0.100 announce eor ipv4 unicast", times=2)
+        finally:
+            chatting.cancel()
 
 
 async def test_an_exabgp_that_answers_nothing_does_not_count_as_connected(settings: EngineSettings) -> None:

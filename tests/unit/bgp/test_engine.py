@@ -77,6 +77,22 @@ def test_a_new_driver_empties_a_session_from_another_address_too() -> None:
     assert steps(engine) == [], "to the peer, this is a neighbour that goes"
 
 
+def test_a_peer_to_which_nothing_gets_through_is_asked_ever_less_and_holds_nobody_up() -> None:
+    engine = told()
+    engine.desire(Speaker({"tor": SESSION}, {"tor": {}}), {})
+    assert len(steps(engine)) == 1
+    waits = []
+    for _ in range(8):
+        waits.append(engine.patience(PEER))
+        assert engine.calm is (len(waits) > 2)
+        engine.abandon(PEER)
+        list(engine.steps())
+    assert waits == [1, 2, 4, 8, 16, 32, 64, 64]
+    assert "reads nothing" in (engine.status(True).sessions["tor"].last_error or "")
+    engine.fold(Updated(PEER, withdrawn=(PREFIX,)), NOW)
+    assert (engine.patience(PEER), engine.status(True).sessions["tor"].last_error) == (1, None)
+
+
 def taken_over(session: Session, snapshot: Snapshot, held: dict[Prefix, Attributes], rib: Rib) -> Engine:
     """Return the engine of a driver that found a session there."""
     engine = Engine()
