@@ -138,16 +138,16 @@ async def test_what_one_peer_is_told_all_the_time_keeps_no_other_waiting(setting
         exabgp.say(line("state", state="up"))
         ended = sent({"eor": {"afi": "ipv4", "safi": "unicast"}}).replace("10.77.0.100", "10.77.0.101")
 
-        async def chatter() -> None:
-            while True:
-                exabgp.say(ended)
-                await asyncio.sleep(0.02)
+        chatting = True
 
-        chatting = asyncio.create_task(chatter())
-        try:
-            await exabgp.asked("neighbor 10.77.0.100 announce eor ipv4 unicast", times=2)
-        finally:
-            chatting.cancel()
+        def chatter() -> None:
+            if chatting:
+                exabgp.say(ended)
+                asyncio.get_running_loop().call_later(0.02, chatter)
+
+        chatter()
+        await exabgp.asked("neighbor 10.77.0.100 announce eor ipv4 unicast", times=2)
+        chatting = False
 
 
 async def test_an_exabgp_that_answers_nothing_does_not_count_as_connected(settings: EngineSettings) -> None:
