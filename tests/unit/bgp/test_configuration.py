@@ -1,0 +1,112 @@
+"""How a configuration is validated and written: what keeps that from happening never closes a session that is good."""
+
+import asyncio
+import contextlib
+import errno
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from exalb_bgp.exabgp import configuration
+from exalb_bgp.exabgp.settings import EngineSettings
+from exalb_bgp.speaker import Speaker
+from tests.unit.bgp.fake_exabgp import FakeExaBGP
+from tests.unit.bgp.listener import Listener
+from tests.unit.bgp.node import Node, settled, to
+from tests.unit.bgp.test_driver import GOAL, driving
+
+TOR = GOAL.sessions["tor"]
+SPINE = replace(TOR, peer="spine", peer_address=IPv4Address("10.77.0.101"))
+ACCEPTS = """
+import asyncio, sys
+from pathlib import Path
+from exalb_bgp.exabgp.configuration import accepts
+from exalb_bgp.exabgp.settings import EngineSettings
+print(asyncio.run(accepts(EngineSettings(Path(sys.argv[1])), ())))
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> EngineSettings:
+    """Give a meeting place."""
+    return EngineSettings(tmp_path)
+
+
+def validations() -> Iterable[int]:
+    """Yield the processes of this one that validate a configuration."""
+    for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+        with contextlib.suppress(OSError):
+            if b"validate" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                yield int(pid)
+
+
+async def test_a_validation_that_is_killed_is_done_again(settings: EngineSettings) -> None:
+    """As by the kernel, when memory is short."""
+    async with FakeExaBGP(settings).running() as exabgp, driving(settings) as driver:
+        async with asyncio.timeout(20):
+            await driver.settled()
+        running = asyncio.get_running_loop().create_future()
+
+        def look() -> None:
+            for pid in validations():
+                os.kill(pid, signal.SIGKILL)
+                running.set_result(pid)
+                return
+            asyncio.get_running_loop().call_later(0.001, look)
+
+        driver.apply(Speaker({"tor": TOR, "spine": SPINE}))
+        look()
+        async with asyncio.timeout(60):
+            await running
+            assert "10.77.0.100" in exabgp.configuration
+            await driver.settled()
+        assert "10.77.0.101" in exabgp.configuration
+        assert all("refuses" not in str(one.last_error) for one in driver.status().sessions.values())
+
+
+async def test_a_validation_that_does_not_end_is_no_answer(settings: EngineSettings) -> None:
+    with pytest.raises(OSError, match="took longer"):
+        await configuration.accepts(settings, [TOR], patience=0.001)
+    assert not list(validations())
+    assert not list(settings.directory.iterdir())
+
+
+def test_options_of_another_exabgp_on_the_machine_are_not_taken_over(settings: EngineSettings) -> None:
+    foreign = {"exabgp_daemon_umask": "nonsense", "exabgp.log.level": "nonsense", "EXABGP_ENVFILE": "/dev/zero"}
+    command = [sys.executable, "-c", ACCEPTS, str(settings.directory)]
+    told = subprocess.run(command, env=os.environ | foreign, capture_output=True, text=True, check=True, timeout=60)
+    assert told.stdout.strip() == "True"
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "make room"),
+        (errno.EDQUOT, "make room"),
+        (errno.EACCES, "let this user write"),
+        (errno.EROFS, "let this user write"),
+        (errno.ENOENT, "make the engine's directory"),
+        (errno.EIO, "none is needed"),
+    ],
+)
+def test_the_remedy_is_for_the_error_at_hand(number: int, words: str) -> None:
+    assert configuration.remedy(OSError(number, os.strerror(number))).startswith(words)
+    assert configuration.remedy(OSError("`exabgp validate` took longer")).startswith("none is needed")
+
+
+@pytest.mark.parametrize("torn", [b"", b"\xff torn", b"process exalb {\n  run"])
+async def test_a_configuration_that_a_power_cut_tore_is_written_anew(tmp_path: Path, torn: bytes) -> None:
+    settings = EngineSettings(tmp_path / "engine")
+    settings.directory.mkdir(mode=0o700)
+    settings.configuration.write_bytes(torn)
+    with Node(settings.directory) as node:
+        async with Listener() as router, node.driver() as driver:
+            driver.apply(Speaker({"tor": to(router)}, {"tor": {}}))
+            await settled(driver)
