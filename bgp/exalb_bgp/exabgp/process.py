@@ -94,9 +94,9 @@ async def _run(settings: EngineSettings) -> int:
 
 
 def _die_with_parent() -> None:
-    """Have the kernel end ExaBGP when the supervisor is killed: two of them would claim the same sessions."""
+    """Have the kernel end ExaBGP with its supervisor, also if it hangs: two of them would claim the same sessions."""
     os.setpgrp()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 async def _watch(process: asyncio.subprocess.Process) -> None:

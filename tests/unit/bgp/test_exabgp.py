@@ -1,8 +1,10 @@
 """The driver and a real ExaBGP, as an ordinary program runs them, against a router on the loopback."""
 
 import asyncio
+import contextlib
 import os
 import re
+import select
 import shlex
 import signal
 import sys
@@ -70,6 +72,21 @@ async def test_an_exabgp_that_hangs_is_started_anew(node: Node) -> None:
         driver.apply(Speaker({"tor": to(router)}, {"tor": dict.fromkeys(PREFIXES[5:], Attributes())}))
         await router.holds(set(PREFIXES[5:]), seconds=90)
         assert router.connections == 2
+
+
+async def test_an_exabgp_that_hangs_ends_with_its_supervisor(tmp_path: Path) -> None:
+    """The next supervisor starts another, and two of them would claim the same sessions."""
+    node = Node(tmp_path)
+    await node.ask("show neighbor summary")
+    exabgp = os.pidfd_open(node.exabgp())
+    signal.pidfd_send_signal(exabgp, signal.SIGSTOP)
+    node.supervisor.kill()
+    node.supervisor.wait()
+    ended, _, _ = select.select([exabgp], [], [], 20)
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(exabgp, signal.SIGKILL)
+    os.close(exabgp)
+    assert ended
 
 
 async def test_sessions_come_and_go_without_each_other(node: Node) -> None:
