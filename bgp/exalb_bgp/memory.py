@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from exalb_bgp.engine import Engine, bare
 from exalb_bgp.events import Closed, Completed, Established, Event, Negotiated, Updated
-from exalb_bgp.exabgp.config import usable
+from exalb_bgp.exabgp.limits import usable
 from exalb_bgp.rib import Attributes, Prefix
 from exalb_bgp.session import Session
 from exalb_bgp.speaker import Speaker, SpeakerStatus

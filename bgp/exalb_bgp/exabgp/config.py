@@ -7,7 +7,7 @@ reload and lets a driver that was just started see that there is nothing to relo
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import ip_address
 
@@ -21,41 +21,6 @@ LISTEN_PORT = 179
 _STAMP = re.compile(r"^\s*description \"?([0-9a-f]{16})\"?;$")
 _NEIGHBOR = re.compile(r"^neighbor (\S+) \{$")
 _INTERFACE = re.compile(r"^\s*source-interface \"?([^\"]*?)\"?;$")
-_INTERFACE_NAME = re.compile(r"[A-Za-z0-9_.@-]{1,15}")
-
-
-def problem(session: Session) -> str | None:
-    """Say what makes a session impossible for ExaBGP, or None; the numbers are checked where they are read."""
-    local, peer = session.local_address, session.peer_address
-    if local is not None and local.version != peer.version:
-        return f"the source address {local} and the peer {peer} are of different families"
-    if session.passive and local is None:
-        return "a passive session needs a source address to listen on"
-    if session.password is not None and not 1 <= len(session.password.value) <= 80:
-        return "the password must have 1 to 80 bytes"
-    if session.source_interface is not None and not _INTERFACE_NAME.fullmatch(session.source_interface):
-        return f"{session.source_interface!r} is no name of a network interface"
-    if not session.families:
-        return "the session has no address family"
-    return None
-
-
-def usable(sessions: Mapping[str, Session]) -> tuple[dict[str, Session], dict[str, str]]:
-    """Part sessions into those that ExaBGP can run and the reasons against the rest, both by peer name."""
-    good: dict[str, Session] = {}
-    bad: dict[str, str] = {}
-    owners: dict[Address, str] = {}
-    for name, session in sorted(sessions.items()):
-        reason = problem(session)
-        address = bare(session.peer_address)
-        if reason is None and address in owners:
-            reason = f"the address {address} is taken by the peer {owners[address]}"
-        if reason is None:
-            good[name] = session
-            owners[address] = name
-        else:
-            bad[name] = reason
-    return good, bad
 
 
 def stamps(sessions: Iterable[Session]) -> dict[Address, str]:

@@ -9,7 +9,7 @@ import structlog
 
 from exalb_bgp import events
 from exalb_bgp.engine import Engine, bare
-from exalb_bgp.exabgp import config, wire
+from exalb_bgp.exabgp import limits, wire
 from exalb_bgp.exabgp.door import Door
 from exalb_bgp.exabgp.link import Link, RefusedError, until
 from exalb_bgp.exabgp.local import located
@@ -52,7 +52,7 @@ class ExaBGPDriver:
     def apply(self, desired: Speaker) -> None:
         """Make `desired` the goal, in place of the one before; return at once."""
         self._goal = desired
-        usable, problems = config.usable(desired.sessions)
+        usable, problems = limits.usable(desired.sessions)
         self._engine.desire(desired, problems | self._reloader.problems(usable))
         self._reloader.due.set()
         self._applied.set()

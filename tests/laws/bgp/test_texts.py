@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exalb_bgp.engine import bare
-from exalb_bgp.exabgp import config, shown, wire
+from exalb_bgp.exabgp import config, limits, shown, wire
 from exalb_bgp.paths import resolve
 from exalb_bgp.rib import Address, Attributes, Prefix
 from exalb_bgp.session import Family, Password, Session
@@ -39,7 +39,7 @@ COMMAND = re.compile(
     re.ASCII,
 )
 """All that may ever be said to ExaBGP of a step."""
-plain_sessions = values.sessions.filter(lambda session: config.problem(session) is None)
+plain_sessions = values.sessions.filter(lambda session: limits.problem(session) is None)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def reader() -> Iterator[Reader]:
 
 @given(sessions=values.speakers)
 def test_a_configuration_is_read_as_it_was_meant(reader: Reader, sessions: Mapping[str, Session]) -> None:
-    good, bad = config.usable(sessions)
+    good, bad = limits.usable(sessions)
     assert good.keys() | bad.keys() == sessions.keys()
     text = config.render(good.values(), HERE_HELPER)
     neighbors = reader.parse([text], [])[text]
@@ -118,7 +118,7 @@ def test_no_string_adds_a_line_or_a_word(session: Session, name: str, octets: by
     assert config.render([replace(told, peer=name)], HELPER) == config.render([told], HELPER)
     blank = config.render([replace(told, password=Password(b"x"))], HELPER)
     assert _skeleton(config.render([told], HELPER)) == _skeleton(blank)
-    if config.problem(changed := replace(told, source_interface=name)) is None:
+    if limits.problem(changed := replace(told, source_interface=name)) is None:
         assert _skeleton(config.render([changed], HELPER)) == _skeleton(blank)
 
 
