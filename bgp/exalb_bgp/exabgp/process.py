@@ -6,12 +6,13 @@ import ctypes
 import os
 import signal
 import sys
+from collections import deque
 from pathlib import Path
 from time import monotonic
 
 import structlog
 
-from exalb_bgp.exabgp import configuration
+from exalb_bgp.exabgp import configuration, orphans
 from exalb_bgp.exabgp.options import environment
 from exalb_bgp.exabgp.settings import EngineSettings
 
@@ -28,6 +29,8 @@ _STILL = 15
 """Looks without a turn after which an ExaBGP that hangs is started anew, long before routers miss its KEEPALIVEs."""
 _PR_SET_PDEATHSIG = 1
 """From the kernel's linux/prctl.h."""
+_REMEMBERED = 64
+"""Of so many ExaBGPs, the last ones, what they left behind is looked for."""
 _STOP = 5.0
 """Seconds that ExaBGP has to end before it is killed."""
 
@@ -40,7 +43,9 @@ async def supervise(settings: EngineSettings) -> None:
     """
     _check_user()
     configuration.create(settings)
-    loop, runs = asyncio.get_running_loop(), asyncio.ensure_future(_keep(settings))
+    sessions: deque[int] = deque(maxlen=_REMEMBERED)
+    loop, runs = asyncio.get_running_loop(), asyncio.ensure_future(_keep(settings, sessions))
+    reaper = asyncio.create_task(orphans.reap(sessions))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, runs.cancel)
     try:
@@ -49,16 +54,17 @@ async def supervise(settings: EngineSettings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
         runs.cancel()
-        await asyncio.wait([runs])
+        reaper.cancel()
+        await asyncio.wait([runs, reaper])
     if not runs.cancelled():
         runs.result()
 
 
-async def _keep(settings: EngineSettings) -> None:
+async def _keep(settings: EngineSettings, sessions: deque[int]) -> None:
     deaths = 0
     while True:
         began = monotonic()
-        code = await _run(settings)
+        code = await _run(settings, sessions)
         lasted = monotonic() - began
         deaths = 0 if lasted >= _STABLE else deaths + 1
         pause = _PAUSES[min(deaths, len(_PAUSES)) - 1] if deaths else 0.0
@@ -73,8 +79,8 @@ def _check_user() -> None:
         )
 
 
-async def _run(settings: EngineSettings) -> int:
-    """Run ExaBGP once and return its exit code."""
+async def _run(settings: EngineSettings, sessions: deque[int]) -> int:
+    """Run ExaBGP once, in a kernel session of its own, and return its exit code."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -84,6 +90,7 @@ async def _run(settings: EngineSettings) -> int:
         env=environment(settings),
         preexec_fn=_die_with_parent,
     )
+    sessions.append(process.pid)
     _LOG.info("exabgp_started", pid=process.pid)
     watch = asyncio.create_task(_watch(process))
     try:
@@ -95,7 +102,7 @@ async def _run(settings: EngineSettings) -> int:
 
 def _die_with_parent() -> None:
     """Have the kernel end ExaBGP with its supervisor, also if it hangs: two of them would claim the same sessions."""
-    os.setpgrp()
+    os.setsid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 

@@ -17,10 +17,11 @@ from exalb_bgp.session import Session, State
 from tests.unit.bgp.listener import LOOPBACK, Listener
 
 SUPERVISE = """
-import asyncio, sys
+import asyncio, ctypes, sys
 from pathlib import Path
 from exalb_bgp.exabgp.process import supervise
 from exalb_bgp.exabgp.settings import EngineSettings
+ctypes.CDLL(None).prctl(36, 1)  # adopt orphans, as the first process of a container does
 asyncio.run(supervise(EngineSettings(Path(sys.argv[1]), log_level=sys.argv[2])))
 """
 
@@ -45,9 +46,14 @@ class Node:
         assert self.supervisor.wait(timeout=20) == 0
 
     def exabgp(self) -> int:
-        """Return the process id of ExaBGP."""
-        children = Path(f"/proc/{self.supervisor.pid}/task/{self.supervisor.pid}/children").read_text().split()
-        return int(children[0]) if children else 0
+        """Return the process id of ExaBGP; 0 while it is not there."""
+        running = (pid for pid in self.children() if b"exabgp.server" in Path(f"/proc/{pid}/cmdline").read_bytes())
+        return next(running, 0)
+
+    def children(self) -> list[int]:
+        """List the children of the supervisor, also those that ended and were not let go of."""
+        tasks = Path(f"/proc/{self.supervisor.pid}/task").glob("*/children")
+        return [int(pid) for children in tasks for pid in children.read_text().split()]
 
     @contextlib.asynccontextmanager
     async def driver(self) -> AsyncIterator[ExaBGPDriver]:

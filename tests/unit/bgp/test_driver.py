@@ -84,7 +84,7 @@ async def test_an_exabgp_that_takes_no_reload_is_started_anew(settings: EngineSe
 async def test_a_session_that_exabgp_would_not_take_keeps_no_other_closed(settings: EngineSettings) -> None:
     """Once it read a configuration that it refuses, it would refuse every later one."""
     tor = GOAL.sessions["tor"]
-    no_number = cast(int, 3.5)
+    no_number = cast("int", 3.5)
     hasty = replace(tor, peer="hasty", peer_address=IPv4Address("10.77.0.101"), hold_time=no_number)
     async with FakeExaBGP(settings).running() as exabgp, driving(settings) as driver:
         driver.apply(Speaker({"tor": tor, "hasty": hasty}))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from exalb_bgp.exabgp.process import _has_children
 from tests.lab.wait import until
+from tests.unit.bgp.node import Node
 
 PARENT = """
 import os, signal
@@ -44,6 +45,14 @@ def test_a_helper_that_ended_is_no_helper() -> None:
         until("the child ended", lambda: state(child) == "Z")
         assert str(child) in Path(f"/proc/{process}/task/{process}/children").read_text().split()
         assert not _has_children(process)
+
+
+def test_nothing_is_left_of_an_exabgp_that_died(node: Node) -> None:
+    died = until("ExaBGP runs", node.exabgp)
+    until("its helper runs", lambda: Path(f"/proc/{died}/task/{died}/children").read_text())
+    os.kill(died, signal.SIGKILL)
+    until("the next one runs", lambda: node.exabgp() not in {0, died})
+    until("only that one is there", lambda: node.children() == [node.exabgp()])
 
 
 def test_a_helper_that_runs_is_one() -> None:
