@@ -11,6 +11,7 @@ import sys
 from dataclasses import replace
 from ipaddress import IPv4Address, ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -129,17 +130,31 @@ async def test_the_configuration_is_private_and_the_password_is_in_no_log(
     assert "aHVzaC1odXNo" not in said.out + said.err
 
 
+EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "bgp" / "README.md").read_text(), re.DOTALL)
+
+
 async def test_the_example_of_the_readme_runs(tmp_path: Path) -> None:
-    text = (ROOT / "bgp" / "README.md").read_text()
-    found = re.search(r"```python\n(.*?)```", text, re.DOTALL)
-    assert found
     directory = tmp_path / "engine"
     directory.mkdir(mode=0o700)
     async with Listener() as router:
-        command = [sys.executable, "-c", found[1], str(directory), str(LOOPBACK), str(router.port)]
+        command = [sys.executable, "-c", EXAMPLES[0], str(directory), str(LOOPBACK), str(router.port)]
         program = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
         async with asyncio.timeout(30):
             said, _ = await program.communicate()
         assert program.returncode == 0, shlex.join(command)
         assert "State.ESTABLISHED" in said.decode()
         assert router.updates >= 1
+
+
+async def test_the_examples_without_an_engine_run_too() -> None:
+    namespace: dict[str, Any] = {}
+    exec(EXAMPLES[1], namespace)  # noqa: S102  # it is our own
+    key = namespace["with_key"](Session("tor", LOOPBACK, 64512, 64513, IPv4Address("10.0.0.1")), b"hush")
+    assert key.password == Password(b"hush")
+    program = await asyncio.create_subprocess_exec(sys.executable, "-c", EXAMPLES[2], stdout=asyncio.subprocess.PIPE)
+    async with asyncio.timeout(30):
+        said, _ = await program.communicate()
+    assert program.returncode == 0
+    assert "med=10" in said.decode()
+    assert "State.ESTABLISHED" in said.decode()
+    assert "the TCP connection was closed" in said.decode()
