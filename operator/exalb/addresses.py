@@ -153,3 +153,8 @@ def _address(text: str, whole: str) -> Address:
         return parse_address(text)
     except ValueError as error:
         raise ValueError(f"{whole!r} is neither {_A_CIDR} nor {_A_RANGE}: {error}") from None
+
+
+def prefix_order(prefix: Prefix) -> tuple[int, int, int]:
+    """Sort prefixes by family, address and length."""
+    return prefix.version, int(prefix.network_address), prefix.prefixlen

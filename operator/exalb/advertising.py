@@ -6,7 +6,6 @@ and then nothing is told rather than one of them by chance.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_network
 from typing import NamedTuple, TypeVar
 
 from exalb.cluster import AttributeOverrides, Key, Node, Service
@@ -81,7 +80,8 @@ def contributions(
         if not selects_pool(spec, pool.name, pool.labels) or not any_matches(spec.service_selectors, service.labels):
             continue
         length = spec.aggregation_length if presence.address.version == 4 else spec.aggregation_length_v6
-        prefix = ip_network((presence.address, length), strict=False)
+        is_host = length == presence.prefix.max_prefixlen
+        prefix = presence.prefix if is_host else presence.prefix.supernet(new_prefix=length)
         if not pool.covers(prefix):
             message = f"{prefix}, asked for by BGPAdvertisement {advertisement.name}, reaches beyond pool {pool.name}"
             refusal = Refusal(Reason.AGGREGATE_TOO_WIDE, message)

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from exalb.addresses import prefix_order
 from exalb.allocation import Allocation, Allocator
 from exalb.cluster import Cluster, Key, Service
 from exalb.effects import in_vain
-from exalb.presence import host_route
 from exalb.reasons import Invalid
 from exalb.report_services import has_only_ours
 from exalb.routes import NodePlan, RoutePlanner
-from exalb.session_table import SessionPlan
+from exalb.session_table import SessionPlan, row_order
 from exalb.validity import in_force
 from exalb_bgp.rib import Address, Prefix
 
@@ -110,11 +110,6 @@ def _service(key: Key, planned: Plan) -> dict[str, Any]:
     }
 
 
-def prefix_order(prefix: Prefix) -> tuple[int, int, int]:
-    """Sort prefixes by family, address and length."""
-    return prefix.version, int(prefix.network_address), prefix.prefixlen
-
-
 def _session(plan: SessionPlan) -> dict[str, Any]:
     session = plan.session
     return {
@@ -126,13 +121,11 @@ def _session(plan: SessionPlan) -> dict[str, Any]:
         "withheld": [
             {
                 "service": str(key),
-                "prefix": str(host_route(address)),
+                "prefix": str(prefix),
                 "reason": refusal.reason.value,
                 "message": refusal.message,
             }
-            for (key, address), refusal in sorted(
-                plan.withheld.items(), key=lambda one: (one[0][0], one[0][1].version, int(one[0][1]))
-            )
+            for (key, prefix), refusal in sorted(plan.withheld.items(), key=lambda one: row_order(one[0]))
         ],
     }
 

@@ -35,17 +35,14 @@ class Presence:
 
     service: Service
     address: Address
+    prefix: Prefix
+    """The host route of the address."""
     pool: PoolInForce | None
     level: Level
     refusal: Refusal | None
     """Why the level is NONE."""
     weight: int
     """Under Local traffic, how many of the node's endpoints make up the level; 0 where they do not matter."""
-
-    @property
-    def prefix(self) -> Prefix:
-        """The host route of the address."""
-        return host_route(self.address)
 
 
 class Place(NamedTuple):
@@ -94,7 +91,8 @@ def presences(
         else:
             refusal = pool.refusal(address) or place.refusal_of(address) or refusal
         refusal = place.refusal or refusal
-        found.append(Presence(service, address, pool, Level.NONE if refusal else level, refusal, weight))
+        level = Level.NONE if refusal else level
+        found.append(Presence(service, address, host_route(address), pool, level, refusal, weight))
     return tuple(found)
 
 

@@ -12,10 +12,10 @@ from exalb.peering import NAMED
 from exalb.report_resources import TOLD, resource_changes
 from exalb.report_services import ServiceReporter
 from exalb.routes import NodePlan
-from exalb.session_table import SessionPlan
+from exalb.session_table import SessionPlan, row_order
 from exalb.validity import InForce, in_force
 from exalb.writes import API_VERSION, READY, Changes, StatusWrite, Wanted, conditions, status_patch
-from exalb_bgp.rib import Address
+from exalb_bgp.rib import Address, Prefix
 from exalb_bgp.session import Family, Session, SessionStatus, State
 from exalb_bgp.speaker import SpeakerStatus
 
@@ -136,20 +136,25 @@ def _data_plane(host: Host) -> Wanted:
     return Wanted(DATA_PLANE, _IS_HEALTHY.get(host.data_plane, "False"), host.data_plane.value, host.why)
 
 
-def _announced(withheld: set[tuple[Key, Address]], plan: NodePlan) -> Wanted:
-    """Tell of the first few by Service and address: the same words as long as these are withheld for the same reasons.
+def _announced(withheld: set[tuple[Key, Prefix]], plan: NodePlan) -> Wanted:
+    """Tell of the first few by Service and prefix: the same words as long as these are withheld for the same reasons.
 
     Under Local traffic it is the rule that some are, on nodes without endpoints of theirs.
     """
     if not withheld:
         return Wanted(ALL_ANNOUNCED, "True", "NothingWithheld")
-    first = nsmallest(TOLD, withheld, key=lambda one: (one[0], one[1].version, int(one[1])))
+    first = nsmallest(TOLD, withheld, key=row_order)
     more = f"; and {len(withheld) - TOLD} more" if len(withheld) > TOLD else ""
-    message = "; ".join(f"{key} {address}: {_why_withheld((key, address), plan)}" for key, address in first)
+    message = "; ".join(f"{key} {_short(prefix)}: {_why_withheld((key, prefix), plan)}" for key, prefix in first)
     return Wanted(ALL_ANNOUNCED, "False", "SomeWithheld", message + more)
 
 
-def _why_withheld(held: tuple[Key, Address], plan: NodePlan) -> str:
+def _short(prefix: Prefix) -> Address | Prefix:
+    """Return a host route as the address, as people know it."""
+    return prefix.network_address if prefix.num_addresses == 1 else prefix
+
+
+def _why_withheld(held: tuple[Key, Prefix], plan: NodePlan) -> str:
     peers: dict[str, list[str]] = {}
     for name, session in sorted(plan.sessions.items()):
         if held in session.withheld:

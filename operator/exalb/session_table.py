@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from exalb.addresses import family_of, family_of_prefix
+from exalb.addresses import family_of, family_of_prefix, prefix_order
 from exalb.advertising import Contribution, Route, advertises_to, contributions, merge
 from exalb.annotations import Flaw
 from exalb.cluster import Key, Node
 from exalb.peering import FAMILIES, PeerInForce, Terms
-from exalb.presence import Presence
+from exalb.presence import Presence, host_route
 from exalb.reasons import Reason, Refusal
 from exalb.sessions import next_hop, session_of
 from exalb.validity import InForce
@@ -18,7 +18,7 @@ from exalb_bgp.session import Family, Session
 
 @dataclass(frozen=True, slots=True)
 class SessionPlan:
-    """One session of a node: the routes told on it, and the held addresses that are not."""
+    """One session of a node: the routes told on it, and what is not."""
 
     peer: str
     families: frozenset[Family]
@@ -29,8 +29,14 @@ class SessionPlan:
     routes: Mapping[Prefix, Route]
     rib: Mapping[Prefix, Attributes]
     """The attributes of `routes` alone: the Adj-RIB-Out."""
-    withheld: Mapping[tuple[Key, Address], Refusal]
-    """By Service and address, each with its reason."""
+    withheld: Mapping[tuple[Key, Prefix], Refusal]
+    """By Service and prefix, each with its reason: the host routes of addresses that are not told at all, and prefixes
+    that are not while another one with the address is."""
+
+
+def row_order(row: tuple[Key, Prefix]) -> tuple[Key, tuple[int, int, int]]:
+    """Sort what is withheld by Service, then by prefix."""
+    return row[0], prefix_order(row[1])
 
 
 class SessionTable:
@@ -54,7 +60,9 @@ class SessionTable:
         self._refused: dict[Prefix, Refusal] = {}
         self._routes: dict[Prefix, Route] = {}
         self._rib: dict[Prefix, Attributes] = {}
-        self._withheld: dict[tuple[Key, Address], Refusal] = {}
+        self._withheld: dict[tuple[Key, Prefix], Refusal] = {}
+        self._beside: dict[Address, dict[tuple[Key, Prefix], Refusal]] = {}
+        """What of an address is refused and has no row above: told as part of another prefix, or refused twice."""
         self._plan: SessionPlan | None = None
 
     def update(self, changed: Mapping[Address, tuple[tuple[Presence, ...], tuple[Key, ...]]]) -> None:
@@ -66,9 +74,10 @@ class SessionTable:
         for address, (now, _) in mine.items():
             prefixes.update(dict.fromkeys(self._contribute(address, now)))
         flipped = {prefix for prefix in prefixes if self._decide(prefix)}
-        for address, (_, keys) in mine.items():
+        for address, (now, keys) in mine.items():
+            host = now[0].prefix if now else host_route(address)
             for key in keys:
-                self._withheld.pop((key, address), None)
+                self._withheld.pop((key, host), None)
             self._withhold(address)
         for prefix in flipped:
             for address in self._members.get(prefix, ()):
@@ -131,24 +140,37 @@ class SessionTable:
         return Refusal(Reason.NO_NEXT_HOP, message)
 
     def _withhold(self, address: Address) -> None:
-        """Say for each Service that has `address` why it is not told, unless it is."""
+        """Say for each Service that has `address` why it is not told, unless it is, and which prefixes are not."""
         parts = self._wanted.get(address, ())
+        host = parts[0].presence.prefix if parts else host_route(address)
         told = any(part.prefix in self._routes for part in parts)
         for part in parts:
-            self._withheld.pop((part.presence.service.key, address), None)
+            self._withheld.pop((part.presence.service.key, host), None)
         for key, refusal in self._unwanted.get(address, {}).items():
             if told:
-                self._withheld.pop((key, address), None)
+                self._withheld.pop((key, host), None)
             else:
-                self._withheld[key, address] = refusal
+                self._withheld[key, host] = refusal
+        self._beside.pop(address, None)
+        if not self._refused:
+            return
+        refused = {
+            (part.presence.service.key, part.prefix): self._refused[part.prefix]
+            for part in sorted(parts, key=lambda part: part.prefix == host)
+            if part.prefix in self._refused
+        }
         if not told:
-            for part in parts:
-                self._withheld[part.presence.service.key, address] = self._refused[part.prefix]
+            self._withheld.update(((key, host), refusal) for (key, _), refusal in refused.items())
+        beside = {row: why for row, why in refused.items() if self._withheld.get((row[0], host)) != why}
+        if beside:
+            self._beside[address] = beside
 
     def plan(self) -> SessionPlan:
         """Return the table as a value; the same one while nothing changed."""
         if self._plan is None:
             rib, withheld = dict(self._rib), dict(self._withheld)
+            for rows in self._beside.values():
+                withheld.update(rows)
             self._plan = SessionPlan(
                 self._peer.name, self._families, self._session, self._refusal, dict(self._routes), rib, withheld
             )

@@ -24,6 +24,7 @@ POOL = pool("main", "198.51.100.0/24", "2001:db8::/64", labels={"tier": "front"}
 NAMES = community(customer="1:9", also="1:9", wide="large:7:7:7")
 NODE = node("n1", "10.77.0.11", "fd00:77::11", rack="1")
 IP, NONE = "198.51.100.7/32", "198.51.100.7/32 NoMatchingAdvertisement"
+WIDER = "198.51.100.0/24"
 IBGP = {"peerASN": 64512}
 OPEN = {"allowServiceOverrides": True}
 
@@ -101,7 +102,7 @@ CASES = [
     case("an-unknown-community-elsewhere", f"{IP} med=1", {"communities": ["nobody"], "peers": ["x"]}, {"med": 1}),
     case(
         "an-unknown-community-for-aggregates",
-        IP,
+        [IP, f"{WIDER} UnknownCommunity"],
         {"communities": ["nobody"], "aggregationLength": 24},
         {},
     ),
@@ -115,12 +116,33 @@ CASES = [
     case("conflict-at-another-peer", f"{IP} med=5", {"med": 5}, {"med": 6, "peers": ["other"]}),
     case(
         "conflict-of-two-lengths-is-none",
-        [f"{IP} med=6", "198.51.100.0/24 med=5"][::-1],
+        [f"{IP} med=6", f"{WIDER} med=5"][::-1],
         {"med": 5, "aggregationLength": 24},
         {"med": 6},
     ),
     case("aggregate", "198.51.100.0/24", {"aggregationLength": 24}),
     case("aggregate-and-host", ["198.51.100.0/24", IP], {"aggregationLength": 24}, {}),
+    case(
+        "aggregate-told-and-host-in-conflict",
+        [WIDER, f"{IP} ConflictingAdvertisements"],
+        {"aggregationLength": 24},
+        {"med": 5},
+        {"med": 6},
+    ),
+    case(
+        "aggregate-in-conflict-and-host-told",
+        [IP, f"{WIDER} ConflictingAdvertisements"],
+        {"aggregationLength": 24, "med": 5},
+        {"aggregationLength": 24, "med": 6},
+        {},
+    ),
+    case(
+        "aggregate-and-host-in-conflict-each-for-itself",
+        [f"{WIDER} UnknownCommunity", f"{IP} ConflictingAdvertisements"],
+        {"aggregationLength": 24, "communities": ["nobody"]},
+        {"med": 5},
+        {"med": 6},
+    ),
     case("aggregate-of-a-part", "198.51.100.4/30", {"aggregationLength": 30}),
     case("aggregate-too-wide", f"{IP} AggregateTooWide", {"aggregationLength": 23}),
     case("aggregate-too-wide-beside-a-host-route", IP, {"aggregationLength": 23}, {}),

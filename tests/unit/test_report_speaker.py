@@ -130,6 +130,23 @@ WEB = objects.service("web", "198.51.100.7")
             (1, "False", "SomeWithheld", "default/web 2001:db8::7: NoReadyEndpoints (BGPPeer tor-a, tor-b)"),
             id="each-address-for-itself",
         ),
+        pytest.param(
+            [
+                *(WEB, objects.endpoints(), objects.advertisement("a", aggregationLength=24)),
+                *(objects.advertisement(name, med=ord(name), peers=["tor-b"]) for name in "bc"),
+                *(objects.advertisement(name, med=ord(name), peers=["tor-a"], aggregationLength=25) for name in "de"),
+            ],
+            (
+                2,
+                "False",
+                "SomeWithheld",
+                "; ".join(
+                    f"default/web {prefix}: ConflictingAdvertisements (BGPPeer {name})"
+                    for prefix, name in (("198.51.100.0/25", "tor-a"), ("198.51.100.7", "tor-b"))
+                ),
+            ),
+            id="each-prefix-where-another-is-told",
+        ),
     ],
 )
 def test_what_is_withheld_is_named(given: list[objects.Object], says: tuple[int, str, str, str]) -> None:

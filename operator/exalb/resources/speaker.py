@@ -46,6 +46,6 @@ class BGPSpeakerStatus(Model):
     prefixes: int = 0
     """Different prefixes that the node tells to one peer or more."""
     withheld: int = 0
-    """Addresses with at least one session that they are not told on."""
+    """Addresses, and prefixes beside them, with at least one session that they are not told on."""
     conditions: Conditions = ()
     """What else is to be said of the node."""
