@@ -1,6 +1,7 @@
 """A BGP router on the loopback that takes what it is told: for tests that need no privilege and no network."""
 
 import asyncio
+import socket
 import struct
 from ipaddress import IPv4Address
 from types import TracebackType
@@ -18,9 +19,13 @@ FOUR_OCTET_AS = bytes([65, 4]) + struct.pack("!I", AS)
 
 
 class Listener:
-    """Accepts sessions on a port of its own and keeps a table; `close` drops the session like a lost wire."""
+    """Accepts sessions on a port of its own and keeps a table; `close` drops the session like a lost wire.
 
-    def __init__(self) -> None:
+    A `deaf` one opens sessions as it should, and reads no more from the first UPDATE on.
+    """
+
+    def __init__(self, address: IPv4Address = LOOPBACK, *, deaf: bool = False) -> None:
+        self.address, self._deaf = address, deaf
         self.table: set[Prefix] = set()
         self.connections = 0
         self.updates = 0
@@ -29,6 +34,7 @@ class Listener:
         self._writer: asyncio.StreamWriter | None = None
         self._serving: set[asyncio.Task[None]] = set()
         self._moved = asyncio.Condition()
+        self._leaving = asyncio.Event()
 
     @property
     def port(self) -> int:
@@ -39,7 +45,11 @@ class Listener:
 
     async def __aenter__(self) -> Self:
         """Listen."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        listening = socket.create_server((str(self.address), 0))
+        if self._deaf:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # the kernel makes it its least
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 256)  # keeps the sender's buffer small too
+        self._server = await asyncio.start_server(self._serve, sock=listening, limit=512)
         return self
 
     async def __aexit__(
@@ -49,6 +59,7 @@ class Listener:
         assert self._server
         self._server.close()
         self.close()
+        self._leaving.set()
         if self._serving:
             await asyncio.wait(self._serving)
 
@@ -101,6 +112,8 @@ class Listener:
             self._say(self._writer, Kind.KEEPALIVE, b"")
         if kind is not Kind.UPDATE:
             return
+        if self._deaf:
+            await self._leaving.wait()
         message = decode(0.0, LOOPBACK, LOOPBACK, kind, body)
         self.updates += 1
         self.table |= message.announced

@@ -14,7 +14,7 @@ from exalb_bgp.exabgp import wire
 from exalb_bgp.exabgp.driver import ExaBGPDriver
 from exalb_bgp.exabgp.settings import EngineSettings
 from exalb_bgp.session import Session, State
-from tests.unit.bgp.listener import LOOPBACK, Listener
+from tests.unit.bgp.listener import Listener
 
 SUPERVISE = """
 import asyncio, ctypes, sys
@@ -83,8 +83,8 @@ class Node:
             return await told
 
 
-def to(router: Listener) -> Session:
-    return Session("tor", LOOPBACK, 64512, 64513, IPv4Address("10.0.0.1"), peer_port=router.port)
+def to(router: Listener, name: str = "tor") -> Session:
+    return Session(name, router.address, 64512, 64513, IPv4Address("10.0.0.1"), peer_port=router.port)
 
 
 async def until(driver: ExaBGPDriver, condition: Callable[[], bool]) -> None:

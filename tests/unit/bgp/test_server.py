@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_network
 from pathlib import Path
 
 import pytest
@@ -17,14 +17,14 @@ import pytest
 from exalb_bgp.exabgp import config
 from exalb_bgp.exabgp.options import environment
 from exalb_bgp.exabgp.settings import EngineSettings
-from exalb_bgp.rib import Attributes
+from exalb_bgp.rib import Attributes, Rib
 from exalb_bgp.session import Password, Session
 from exalb_bgp.speaker import Speaker
 from tests.unit.bgp.listener import LOOPBACK, Listener
-from tests.unit.bgp.node import Node, settled, to
+from tests.unit.bgp.node import Node, settled, to, until
 from tests.unit.bgp.test_exabgp import PREFIXES
 
-ELSEWHERE = IPv4Address("127.0.0.2")
+ELSEWHERE, THERE = IPv4Address("127.0.0.2"), IPv4Address("127.0.0.3")
 TABLE = {PREFIXES[0]: Attributes()}
 DEAF = f"""
 import os, signal
@@ -63,6 +63,24 @@ async def test_what_waits_for_a_peer_out_of_reach_costs_no_other_its_session(nod
                 await settled(driver)
             assert str(ELSEWHERE) not in "".join(await node.ask("show neighbor json"))
         assert (node.exabgp(), router.connections) == (exabgp, 1)
+
+
+async def test_a_peer_that_reads_nothing_costs_no_other_its_session(node: Node) -> None:
+    """Its window is closed, what it is to be told waits, and all the while it counts as Established."""
+    much: Rib = {ip_network((0x0A000000 + number, 32)): Attributes(med=number) for number in range(1000)}
+    deaf, late = Listener(ELSEWHERE, deaf=True), Listener(THERE)
+    async with Listener() as router, deaf, late, node.driver() as driver:
+        sessions = {"tor": to(router), "deaf": to(deaf, "deaf")}
+        driver.apply(Speaker(sessions, {"tor": TABLE, "deaf": much}))
+        await until(driver, lambda: "reads nothing" in str(driver.status().sessions["deaf"].last_error))
+        exabgp = node.exabgp()
+        driver.apply(Speaker(sessions | {"late": to(late, "late")}, {"tor": TABLE, "deaf": much, "late": TABLE}))
+        await late.holds(set(TABLE))
+        driver.apply(Speaker({"tor": to(router)}, {"tor": {}}))
+        await router.holds(set())
+        await settled(driver)
+        assert driver.status().sessions.keys() == {"tor"}
+        assert (node.exabgp(), router.connections, deaf.connections, late.connections) == (exabgp, 1, 1, 1)
 
 
 async def test_a_session_that_came_up_while_no_driver_was_there_gets_its_end_of_rib(node: Node) -> None:
