@@ -55,6 +55,13 @@ class Conversation(Protocol):  # type: ignore[misc]  # ExaBGP has no types
         yield from super().new_eor(afi, safi)
         self.ended.append(f"{afi} {safi}")
 
+    def new_notification(self, notification: object) -> Iterator[object]:
+        """Write a NOTIFICATION, but wait for no peer that reads nothing: its session would never end."""
+        for written in super().new_notification(notification):
+            if not (self.connection and self.connection.writing()):
+                return
+            yield written
+
 
 class Helpers(Processes):  # type: ignore[misc]  # ExaBGP has no types
     """The processes that ExaBGP runs and talks to."""

@@ -26,6 +26,8 @@ from tests.unit.bgp.test_exabgp import PREFIXES
 
 ELSEWHERE, THERE = IPv4Address("127.0.0.2"), IPv4Address("127.0.0.3")
 TABLE = {PREFIXES[0]: Attributes()}
+MUCH: Rib = {ip_network((0x0A000000 + number, 32)): Attributes(med=number) for number in range(1000)}
+"""More than is written to a peer that reads nothing."""
 DEAF = f"""
 import os, signal
 os.close(0)
@@ -67,20 +69,26 @@ async def test_what_waits_for_a_peer_out_of_reach_costs_no_other_its_session(nod
 
 async def test_a_peer_that_reads_nothing_costs_no_other_its_session(node: Node) -> None:
     """Its window is closed, what it is to be told waits, and all the while it counts as Established."""
-    much: Rib = {ip_network((0x0A000000 + number, 32)): Attributes(med=number) for number in range(1000)}
     deaf, late = Listener(ELSEWHERE, deaf=True), Listener(THERE)
     async with Listener() as router, deaf, late, node.driver() as driver:
         sessions = {"tor": to(router), "deaf": to(deaf, "deaf")}
-        driver.apply(Speaker(sessions, {"tor": TABLE, "deaf": much}))
+        driver.apply(Speaker(sessions, {"tor": TABLE, "deaf": MUCH}))
         await until(driver, lambda: "reads nothing" in str(driver.status().sessions["deaf"].last_error))
         exabgp = node.exabgp()
-        driver.apply(Speaker(sessions | {"late": to(late, "late")}, {"tor": TABLE, "deaf": much, "late": TABLE}))
+        driver.apply(Speaker(sessions | {"late": to(late, "late")}, {"tor": TABLE, "deaf": MUCH, "late": TABLE}))
         await late.holds(set(TABLE))
         driver.apply(Speaker({"tor": to(router)}, {"tor": {}}))
         await router.holds(set())
         await settled(driver)
         assert driver.status().sessions.keys() == {"tor"}
         assert (node.exabgp(), router.connections, deaf.connections, late.connections) == (exabgp, 1, 1, 1)
+
+
+async def test_a_session_with_a_peer_that_reads_nothing_ends_with_its_hold_time(node: Node) -> None:
+    async with Listener(ELSEWHERE, deaf=True) as deaf, node.driver() as driver:
+        driver.apply(Speaker({"deaf": replace(to(deaf, "deaf"), hold_time=3)}, {"deaf": MUCH}))
+        await until(driver, lambda: "hold timer" in str(driver.status().sessions["deaf"].last_error))
+        await until(driver, lambda: deaf.connections > 1)
 
 
 async def test_a_session_that_came_up_while_no_driver_was_there_gets_its_end_of_rib(node: Node) -> None:
