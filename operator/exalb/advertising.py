@@ -153,6 +153,15 @@ class _Opinion(NamedTuple):
     med: int | None
     as_path_prepend: int | None
     communities: tuple[AnyCommunity, ...]
+    asked: AttributeOverrides
+    """What of it is not the advertisement's own, but the Service's."""
+    service: str = ""
+    """Whose annotations these are."""
+
+    def says(self, field: str) -> str:
+        """Tell people who wants which value."""
+        asked = f" (asked for by {self.service})" if getattr(self.asked, field) is not None else ""
+        return f"{self.name} says {getattr(self, field)}{asked}"
 
     def carried_by(self, session: Session) -> "_Opinion":
         """Leave out what such a session does not carry.
@@ -181,6 +190,8 @@ def _opinion(
         _either(overrides.med, spec.med),
         _either(overrides.as_path_prepend, spec.as_path_prepend),
         communities,
+        overrides,
+        str(service.key) if service else "",
     )
 
 
@@ -197,11 +208,9 @@ def _value(values: list[int | None]) -> int | None:
 
 def _conflict(opinions: list[_Opinion], prefix: Prefix) -> Refusal | None:
     for field, label in (("local_pref", "localPref"), ("med", "med"), ("as_path_prepend", "asPathPrepend")):
-        set_by = {getattr(one, field): one.name for one in reversed(opinions) if getattr(one, field) is not None}
+        set_by = {getattr(one, field): one for one in reversed(opinions) if getattr(one, field) is not None}
         if len(set_by) > 1:
-            said = " and ".join(
-                f"{name} says {value}" for value, name in sorted(set_by.items(), key=lambda one: one[1])
-            )
+            said = " and ".join(one.says(field) for one in sorted(set_by.values(), key=lambda one: one.name))
             message = f"BGPAdvertisements disagree on {label} of {prefix}: {said}; nothing is told until they agree"
             return Refusal(Reason.CONFLICTING_ADVERTISEMENTS, message)
     return None

@@ -1,36 +1,39 @@
 """What pools, advertisements and peers ask for in vain: lawful, in force, and without effect. Pure."""
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 
-from exalb.advertising import selects_peer
+from exalb.addresses import family_of
+from exalb.advertising import advertises_to, selects_peer
 from exalb.cluster import Cluster
 from exalb.host import Host
-from exalb.peering import FAMILIES, NAMED, PeerInForce, Terms, are_internal, owners_of, terms_on
+from exalb.peering import FAMILIES, NAMED, PeerInForce, Terms, are_internal, owners_of, router_families, terms_on
 from exalb.reasons import Invalid, Reason
 from exalb.resources.common import any_matches
 from exalb.sessions import next_hop
-from exalb.validity import InForce, never_given
+from exalb.validity import AdvertisementInForce, InForce, PoolIndex, never_given, selects_pool
 from exalb_bgp.session import Family
 
 
 def in_vain(cluster: Cluster, rules: InForce) -> Iterator[Invalid]:
-    """Yield what has no effect, in order of name; it is no mistake, and nobody need be refused for it."""
+    """Yield what has no effect whatever the Services, in order of name; it is no mistake."""
     for pool in rules.pools:
         yield from never_given(pool, Reason.POOL_HOLDS_PEER)
     if cluster.advertisements:
         yield from _attributes(cluster, rules)
     yield from _families(cluster, rules)
+    for peer in rules.peers:
+        yield from _next_hops(peer, cluster)
 
 
 def _attributes(cluster: Cluster, rules: InForce) -> Iterator[Invalid]:
     """Yield attributes that no session of the selected peers carries."""
     for advertisement in rules.advertisements:
         spec, name = advertisement.spec, advertisement.name
-        peers = [peer for peer in rules.peers if selects_peer(spec, peer)]
-        if not peers or (spec.local_pref is None and not spec.as_path_prepend):
+        if spec.local_pref is None and not spec.as_path_prepend:
             continue
-        there = [node for node in cluster.nodes.values() if any_matches(spec.node_selectors, node.labels)]
-        internal = set().union(*(are_internal(peer, there) for peer in peers))
+        internal = internal_of(advertisement, cluster, rules)
+        peers = [peer for peer in rules.peers if selects_peer(spec, peer)]
         if spec.local_pref is not None and internal == {False}:
             message = (
                 f"has no effect: LOCAL_PREF is told inside an AS only (RFC 4271), and {_named(peers, 'another')}; use"
@@ -45,6 +48,13 @@ def _attributes(cluster: Cluster, rules: InForce) -> Iterator[Invalid]:
             yield Invalid("BGPAdvertisement", name, "spec.asPathPrepend", Reason.PREPEND_ON_IBGP, message)
 
 
+def internal_of(advertisement: AdvertisementInForce, cluster: Cluster, rules: InForce) -> set[bool]:
+    """Tell whether the sessions that an advertisement selects are internal to an AS (iBGP); of none it is neither."""
+    spec = advertisement.spec
+    there = [node for node in cluster.nodes.values() if any_matches(spec.node_selectors, node.labels)]
+    return set().union(*(are_internal(peer, there) for peer in rules.peers if selects_peer(spec, peer)))
+
+
 def _named(peers: list[PeerInForce], which: str) -> str:
     names = sorted(peer.name for peer in peers)
     if len(names) == 1:
@@ -54,23 +64,67 @@ def _named(peers: list[PeerInForce], which: str) -> str:
 
 
 def _families(cluster: Cluster, rules: InForce) -> Iterator[Invalid]:
-    """Yield peers that shall be told of a family which pools have, by nodes that have no next hop for it."""
-    given = {Family.IPV4 if part.version == 4 else Family.IPV6 for pool in rules.pools for part in pool.merged}
-    lacking: dict[tuple[str, Family], list[str]] = {}
+    """Yield peers that shall be told of a family by nodes that have no next hop for it."""
+    lacking: dict[tuple[str, str, str], list[str]] = {}
     owners = owners_of(cluster.nodes)
+    given = {advertisement.name: _given(advertisement, rules) for advertisement in rules.advertisements}
     for name, node in sorted(cluster.nodes.items()):
         terms = terms_on(node, rules.peers, Host(), owners)
         for peer in rules.peers:
             session = terms.get(peer.name)
-            for family in given & {FAMILIES[one] for one in peer.spec.families}:
-                if isinstance(session, Terms) and not next_hop(peer, session.peer_address, node, family)[0]:
-                    lacking.setdefault((peer.name, family), []).append(name)
-    for (name, family), nodes in sorted(lacking.items(), key=lambda one: (one[0][0], one[0][1].value)):
-        kind = "IPv4" if family is Family.IPV4 else "IPv6"
+            if not isinstance(session, Terms):
+                continue
+            asked = (given[one.name] for one in rules.advertisements if advertises_to(one, peer, node))
+            for family in set().union(*asked) & {FAMILIES[one] for one in peer.spec.families}:
+                hop = next_hop(peer, session.peer_address, node, family)
+                if isinstance(hop, str):
+                    kind = "IPv4" if family is Family.IPV4 else "IPv6"
+                    lacking.setdefault((peer.name, kind, hop), []).append(name)
+    for (name, kind, what_helps), nodes in sorted(lacking.items()):
         more = f" and {len(nodes) - NAMED} more" if len(nodes) > NAMED else ""
         which = f"node{'s' if len(nodes) > 1 else ''} {', '.join(nodes[:NAMED])}{more}"
-        message = (
-            f"{kind} prefixes are not told by {which}, for want of a next hop: give the node an {kind} address, or the"
-            f" peer a nextHop, or leave {kind} out"
-        )
+        message = f"{kind} prefixes are not told by {which}, for want of a next hop: {what_helps}, or leave {kind} out"
         yield Invalid("BGPPeer", name, "spec.families", Reason.NO_NEXT_HOP, message)
+
+
+def _given(advertisement: AdvertisementInForce, rules: InForce) -> set[Family]:
+    """Return of which families the pools of an advertisement have addresses."""
+    spec = advertisement.spec
+    return {part.family for pool in rules.pools if selects_pool(spec, pool.name, pool.labels) for part in pool.merged}
+
+
+def _next_hops(peer: PeerInForce, cluster: Cluster) -> Iterator[Invalid]:
+    """Yield what a peer says of next hops that no session of its has a use for."""
+    spec = peer.spec
+    carried = {FAMILIES[one] for one in spec.families}
+    if spec.next_hop and family_of(ip_address(spec.next_hop)) not in carried:
+        message = f"has no effect: {spec.next_hop} is of a family that the session does not carry; see families"
+        yield Invalid("BGPPeer", peer.name, "spec.nextHop", Reason.NEXT_HOP_UNUSED, message)
+    if spec.extended_next_hop and router_families(peer, cluster.nodes.values()) == {Family.IPV4}:
+        message = "has no effect: it is for sessions over IPv6 (RFC 8950), and the router's address is an IPv4 one"
+        yield Invalid("BGPPeer", peer.name, "spec.extendedNextHop", Reason.EXTENDED_NEXT_HOP_UNUSED, message)
+
+
+def weights_in_vain(cluster: Cluster, rules: InForce) -> Iterator[Invalid]:
+    """Yield weights that no Service can have, as the Services are now: they count a node's own endpoints."""
+    weighing = [one for one in rules.advertisements if one.spec.weight == "Endpoints"]
+    index = PoolIndex(rules.pools) if weighing else None
+    for advertisement in weighing:
+        if index and _only_cluster_traffic(advertisement, cluster, index):
+            message = (
+                "has no effect: it counts a node's own endpoints, and all Services that it selects have"
+                " externalTrafficPolicy Cluster"
+            )
+            yield Invalid("BGPAdvertisement", advertisement.name, "spec.weight", Reason.WEIGHT_OF_CLUSTER, message)
+
+
+def _only_cluster_traffic(advertisement: AdvertisementInForce, cluster: Cluster, index: PoolIndex) -> bool:
+    spec, found = advertisement.spec, False
+    for service in cluster.services.values():
+        if service.held and cluster.is_ours(service) and any_matches(spec.service_selectors, service.labels):
+            pools = filter(None, map(index.find, service.held))
+            if any(selects_pool(spec, pool.name, pool.labels) for pool in pools):
+                if service.local_traffic:
+                    return False
+                found = True
+    return found

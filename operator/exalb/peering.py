@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address
 from zlib import crc32
 
+from exalb.addresses import family_of
 from exalb.annotations import Flaw, FlawError, annotated, asn, host_address, identifier
 from exalb.cluster import Cluster, Node
 from exalb.host import Gateway, Host
@@ -64,6 +65,21 @@ def are_internal(peer: PeerInForce, nodes: Iterable[Node]) -> set[bool]:
             with contextlib.suppress(FlawError):
                 local_asn, peer_asn = _asns(spec, node)
                 found.add(local_asn == peer_asn)
+    return found
+
+
+def router_families(peer: PeerInForce, nodes: Iterable[Node]) -> set[Family]:
+    """Return the families of the addresses that sessions with `peer` are opened with, as far as `nodes` say them."""
+    address, source = peer.spec.peer_address, peer.spec.peer_address_from
+    if address:
+        return {family_of(ip_address(address))}
+    if source and source.default_gateway:
+        return {FAMILIES[source.default_gateway]}
+    found: set[Family] = set()
+    for node in nodes:
+        if is_for(peer, node):
+            with contextlib.suppress(FlawError):
+                found.add(family_of(annotated(node, "peerAddressFrom", source, host_address)))
     return found
 
 

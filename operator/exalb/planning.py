@@ -11,7 +11,8 @@ from typing import Any
 from exalb.addresses import prefix_order
 from exalb.allocation import Allocation, Allocator
 from exalb.cluster import Cluster, Key, Service
-from exalb.effects import in_vain
+from exalb.effects import in_vain, weights_in_vain
+from exalb.overrides import Hearing
 from exalb.reasons import Invalid
 from exalb.report_services import has_only_ours
 from exalb.routes import NodePlan, RoutePlanner
@@ -44,13 +45,14 @@ def plan(cluster: Cluster, malformed: Iterable[Invalid] = ()) -> Plan:
     rules = in_force(cluster)
     found = (*rules.invalid, *malformed)
     invalid = tuple(sorted(found, key=_order))
-    vain = tuple(sorted((*_remarks(cluster), *in_vain(cluster, rules)), key=_order))
+    remarks = _remarks(settled, Hearing(settled, rules), allocation)
+    vain = tuple(sorted((*remarks, *in_vain(settled, rules), *weights_in_vain(settled, rules)), key=_order))
     return Plan(allocation, nodes, invalid, {key: service.held for key, service in settled.services.items()}, vain)
 
 
-def _remarks(cluster: Cluster) -> Iterator[Invalid]:
-    for key, service in cluster.services.items():
-        for remark in service.request.remarks if cluster.is_ours(service) else ():
+def _remarks(cluster: Cluster, hearing: Hearing, allocation: Allocation) -> Iterator[Invalid]:
+    for key, outcome in allocation.outcomes.items():
+        for remark in hearing.remarks(cluster.services[key], outcome):
             yield Invalid("Service", str(key), "metadata.annotations", remark.reason, remark.message)
 
 

@@ -44,6 +44,9 @@ class Reason(Enum):
     UNKNOWN_ANNOTATION = "UnknownAnnotation"
     """The Service has an annotation with our prefix that nobody reads: perhaps misspelt. It changes nothing."""
 
+    ANNOTATION_WITHOUT_EFFECT = "AnnotationWithoutEffect"
+    """The Service has annotations for attributes, and no advertisement or no peer that it is told to heeds them."""
+
     # An address is not told to a peer by a node.
     NO_READY_ENDPOINTS = "NoReadyEndpoints"
     """No endpoint that counts is ready, or terminating and still serving; under Local traffic the node's own count."""
@@ -112,6 +115,12 @@ class Reason(Enum):
     """The advertisement sets localPref, and all the peers that it selects are in other autonomous systems."""
     PREPEND_ON_IBGP = "PrependOnIBGP"
     """The advertisement sets asPathPrepend, and all the peers that it selects are in the nodes' own AS."""
+    WEIGHT_OF_CLUSTER = "WeightOfClusterTraffic"
+    """The advertisement weighs endpoints, and all Services that it selects have externalTrafficPolicy Cluster."""
+    NEXT_HOP_UNUSED = "NextHopUnused"
+    """The peer's nextHop is of a family that the session does not carry."""
+    EXTENDED_NEXT_HOP_UNUSED = "ExtendedNextHopUnused"
+    """The peer asks for IPv6 next hops of IPv4 prefixes, and its sessions are over IPv4."""
 
 
 @dataclass(frozen=True, slots=True)

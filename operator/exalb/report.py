@@ -7,8 +7,11 @@ from typing import Any, Literal
 
 from exalb.allocation import Allocation, PoolUse
 from exalb.cluster import Cluster, Key, Node, SpeakerReport
+from exalb.effects import in_vain, weights_in_vain
 from exalb.host import DataPlane, Host
+from exalb.overrides import Hearing
 from exalb.peering import NAMED
+from exalb.reasons import Invalid
 from exalb.report_resources import TOLD, resource_changes
 from exalb.report_services import ServiceReporter
 from exalb.routes import NodePlan
@@ -43,31 +46,28 @@ class ControllerReporter:
         self._services = ServiceReporter()
         self._last: Cluster | None = None
         self._in_force = InForce((), (), (), {}, ())
+        self._hearing = Hearing(Cluster(), self._in_force)
+        self._by_rules: tuple[Invalid, ...] = ()
+        """What is asked for in vain whatever the Services."""
+        self._vain: tuple[Invalid, ...] = ()
         self._use: Mapping[tuple[str, Family], PoolUse] = {}
         self._resources = Changes()
 
     def changes(self, cluster: Cluster, allocation: Allocation, now: str) -> Changes:
         """Return the writes and events that bring the API server to what is; `now` is RFC 3339, UTC."""
-        services = self._services.changes(cluster, allocation, now)
-        resources = self._resource_changes(cluster, allocation, now)
-        return Changes(services.writes + resources.writes, services.events + resources.events)
-
-    def _resource_changes(self, cluster: Cluster, allocation: Allocation, now: str) -> Changes:
-        last, use = self._last, allocation.use
+        last, self._last = self._last, cluster
         rules_stand = last is not None and all(getattr(last, kind) is getattr(cluster, kind) for kind in _RULES)
-        if (
-            last
-            and rules_stand
-            and last.speakers is cluster.speakers
-            and use == self._use
-            and not self._resources.writes
-        ):
-            return self._resources
         if not rules_stand:
             self._in_force = in_force(cluster)
-        self._last, self._use = cluster, use
-        self._resources = resource_changes(cluster, self._in_force, allocation, now)
-        return self._resources
+            self._hearing = Hearing(cluster, self._in_force)
+            self._by_rules = tuple(in_vain(cluster, self._in_force))
+        services = self._services.changes(cluster, allocation, self._hearing, now)
+        vain, use = (*self._by_rules, *weights_in_vain(cluster, self._in_force)), allocation.use
+        stands = rules_stand and last is not None and last.speakers is cluster.speakers
+        if not stands or (use, vain) != (self._use, self._vain) or self._resources.writes:
+            self._use, self._vain = use, vain
+            self._resources = resource_changes(cluster, self._in_force, vain, allocation, now)
+        return Changes(services.writes + self._resources.writes, services.events + self._resources.events)
 
 
 def speaker_changes(cluster: Cluster, plan: NodePlan, status: SpeakerStatus, now: str) -> Changes:

@@ -5,7 +5,6 @@ from typing import Any
 
 from exalb.allocation import Allocation
 from exalb.cluster import Cluster, CustomResource
-from exalb.effects import in_vain
 from exalb.peering import is_for
 from exalb.reasons import Invalid
 from exalb.validity import InForce
@@ -33,12 +32,14 @@ HIGHEST = (1 << 63) - 1
 """What an int64 of the API can tell."""
 
 
-def resource_changes(cluster: Cluster, in_force: InForce, allocation: Allocation, now: str) -> Changes:
+def resource_changes(
+    cluster: Cluster, in_force: InForce, vain: Iterable[Invalid], allocation: Allocation, now: str
+) -> Changes:
     """Return the writes that bring the status of every pool, peer and advertisement to what is."""
     wrong = _by_object(in_force.invalid)
     writes: list[StatusWrite] = []
     events: list[EventNote] = []
-    for kind, resource, status, more in _wanted(cluster, in_force, allocation):
+    for kind, resource, status, more in _wanted(cluster, in_force, _by_object(vain), allocation):
         ready = _ready(resource, wrong.get((kind, resource.name), []))
         status["conditions"] = conditions(resource.status.get("conditions") or (), [ready, *more], now)
         patch = status_patch(resource.status, status)
@@ -56,9 +57,8 @@ def _by_object(found: Iterable[Invalid]) -> dict[tuple[str, str], list[Invalid]]
 
 
 def _wanted(
-    cluster: Cluster, in_force: InForce, allocation: Allocation
+    cluster: Cluster, in_force: InForce, vain: Mapping[tuple[str, str], list[Invalid]], allocation: Allocation
 ) -> Iterator[tuple[str, CustomResource, dict[str, Any], list[Wanted]]]:
-    vain = _by_object(in_vain(cluster, in_force))
     standing = {pool.name for pool in in_force.pools}
     for pool in cluster.pools.values():
         effective = [_effective(pool, vain.get(("IPAddressPool", pool.name), []))] if pool.name in standing else []

@@ -13,7 +13,9 @@ from exalb.allocation import Allocation
 from exalb.changes import changed_keys
 from exalb.choice import Outcome
 from exalb.cluster import Cluster, ConditionState, Key, Service
+from exalb.overrides import Hearing
 from exalb.parse import CONDITION, UNDERSTOOD
+from exalb.reasons import Refusal
 from exalb.writes import Changes, EventNote, ObjectKey, StatusWrite
 
 ASSIGNED = "Assigned"
@@ -37,10 +39,21 @@ class ServiceReporter:
         self._last = Cluster()
         self._outcomes: Mapping[Key, Outcome] = {}
         self._pending: set[Key] = set()
+        self._asking: set[Key] = set()
+        """Services that ask for attributes: what becomes of that depends on the advertisements."""
+        self._hearing: Hearing | None = None
 
-    def changes(self, cluster: Cluster, allocation: Allocation, now: str) -> Changes:
-        """Return the writes that bring every Service's status to what `allocation` says."""
+    def changes(self, cluster: Cluster, allocation: Allocation, hearing: Hearing, now: str) -> Changes:
+        """Return the writes that bring every Service's status to what `allocation` says.
+
+        `hearing` is the very same object as long as the rules are.
+        """
         keys = set(changed_keys(self._last.services, cluster.services))
+        for key in keys:
+            service = cluster.services.get(key)
+            (self._asking.add if service and service.request.overrides else self._asking.discard)(key)
+        keys.update(self._asking if hearing is not self._hearing else ())
+        self._hearing = hearing
         keys.update(changed_keys(self._outcomes, allocation.outcomes))
         keys |= self._pending
         self._last, self._outcomes, self._pending = cluster, allocation.outcomes, set()
@@ -48,7 +61,8 @@ class ServiceReporter:
         events: list[EventNote] = []
         for key in sorted(keys, key=lambda key: _age(cluster, key)):
             service = cluster.services.get(key)
-            found = service and _write(service, allocation.outcomes.get(key), now)
+            outcome = allocation.outcomes.get(key)
+            found = service and _write(service, outcome, hearing.remarks(service, outcome), now)
             if found:
                 self._pending.add(key)
                 writes.append(found[0])
@@ -61,10 +75,12 @@ def _age(cluster: Cluster, key: Key) -> tuple[str, Key]:
     return service.age if service else ("", key)
 
 
-def _write(service: Service, outcome: Outcome | None, now: str) -> tuple[StatusWrite, list[EventNote]] | None:
+def _write(
+    service: Service, outcome: Outcome | None, remarks: tuple[Refusal, ...], now: str
+) -> tuple[StatusWrite, list[EventNote]] | None:
     if outcome is None:
         return _clean(service) if service.condition or service.remark else None
-    verdict, remark = _verdict(outcome), _remark(service)
+    verdict, remark = _verdict(outcome), _remark(remarks)
     conditions = [
         *_condition(CONDITION, service.condition, verdict, now),
         *_condition(UNDERSTOOD, service.remark, remark, now),
@@ -101,9 +117,8 @@ def _condition(kind: str, before: ConditionState | None, wanted: _Verdict | None
         }
 
 
-def _remark(service: Service) -> _Verdict | None:
+def _remark(remarks: tuple[Refusal, ...]) -> _Verdict | None:
     """Return what is to be said of annotations; it stands beside the address, and takes none away."""
-    remarks = service.request.remarks
     if not remarks:
         return None
     return _Verdict("False", remarks[0].reason.value, _shortened("; ".join(remark.message for remark in remarks)))

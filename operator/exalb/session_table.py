@@ -118,8 +118,10 @@ class SessionTable:
             return before is not False
         parts = [part for address in members for part in self._wanted[address] if part.prefix == prefix]
         parts.sort(key=lambda part: (part.advertisement.name, part.presence.service.age, int(part.presence.address)))
-        there_is, hop = next_hop(self._peer, self._session.peer_address, self._node, family_of_prefix(prefix))
-        route = merge(parts, self._session, hop, self._names) if there_is else self._no_next_hop(prefix)
+        hop = next_hop(self._peer, self._session.peer_address, self._node, family_of_prefix(prefix))
+        route = (
+            self._no_next_hop(prefix, hop) if isinstance(hop, str) else merge(parts, self._session, hop, self._names)
+        )
         if isinstance(route, Refusal):
             self._refused[prefix] = route
             self._routes.pop(prefix, None)
@@ -130,13 +132,9 @@ class SessionTable:
             self._rib[prefix] = route.attributes
         return before is not True
 
-    def _no_next_hop(self, prefix: Prefix) -> Refusal:
-        extended = self._session is not None and self._session.extended_next_hop
-        kind = "IPv6" if prefix.version == 6 or extended else "IPv4"
-        message = (
-            f"the session with BGPPeer {self._peer.name} has no {kind} next hop:"
-            f" give node {self._node.name} an {kind} address, or the peer a nextHop"
-        )
+    def _no_next_hop(self, prefix: Prefix, what_helps: str) -> Refusal:
+        where = f"the session of node {self._node.name} with BGPPeer {self._peer.name}"
+        message = f"{where} has no next hop for IPv{prefix.version} prefixes: {what_helps}"
         return Refusal(Reason.NO_NEXT_HOP, message)
 
     def _withhold(self, address: Address) -> None:

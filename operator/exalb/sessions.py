@@ -34,8 +34,8 @@ def session_of(peer: PeerInForce, terms: Terms) -> Session:
     )
 
 
-def next_hop(peer: PeerInForce, router: Address, node: Node, family: Family) -> tuple[bool, Address | None]:
-    """Return whether there is a next hop for prefixes of `family`, and which; None is the session's own address.
+def next_hop(peer: PeerInForce, router: Address, node: Node, family: Family) -> Address | str | None:
+    """Return the next hop for prefixes of `family`, None for the session's own address, or what helps for want of one.
 
     A session of the other family has no address for them, and a link-local one none that others can use: the peer's
     `nextHop` or the node's own address serves. Over IPv6, IPv4 prefixes may have IPv6 next hops (RFC 8950). No router
@@ -46,8 +46,9 @@ def next_hop(peer: PeerInForce, router: Address, node: Node, family: Family) -> 
     if peer.spec.next_hop:
         given = ip_address(peer.spec.next_hop)
         if family_of(given) in (family, of):
-            return given != router, given
+            message = f"nextHop {given} is the router itself, which takes no route through itself: name another"
+            return message if given == router else given
     if own is of and not is_link_local(router):
-        return True, None
-    address = node.address_of(of)
-    return address is not None, address
+        return None
+    kind = "IPv6" if of is Family.IPV6 else "IPv4"
+    return node.address_of(of) or f"give the node an {kind} address that the router can reach, or the peer a nextHop"

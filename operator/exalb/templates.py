@@ -35,6 +35,8 @@ def _filled(spec: BGPPeerSpec, template: Peer | None) -> BGPPeerSpec | list[tupl
     if template is None:
         message = f"there is no BGPPeer {spec.template}, from which the rest is to be taken: make it, or name another"
         return [("spec.template", Reason.TEMPLATE_NOT_FOUND, message)]
+    if template.spec is spec:
+        return [("spec.template", Reason.TEMPLATE_UNUSABLE, "names the peer itself: leave it out, or name another")]
     if template.spec is None:
         message = f"BGPPeer {template.name} breaks a rule of the schema: see its own condition Ready"
         return [("spec.template", Reason.TEMPLATE_UNUSABLE, message)]

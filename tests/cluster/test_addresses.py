@@ -233,6 +233,17 @@ def test_a_router_that_comes_later_takes_its_address(story: Addressing) -> None:
     story.costs(web="Assigned AddressInUse Assigned")
 
 
+def test_an_annotation_that_no_advertisement_heeds_is_told_until_one_does(story: Addressing) -> None:
+    story.pool("main", RFC5737)
+    story.service("web", wishes={"med": "5"})
+    story.expect("web", "198.51.100.0")
+    told = "exalb.io/med has no effect: no BGPAdvertisement that selects the Service has allowServiceOverrides"
+    wait.until("the Service is told", lambda: story.remarked("web") == told, seconds=SECONDS)
+    story.world.custom("bgpadvertisements", "BGPAdvertisement", "open", {"allowServiceOverrides": True})
+    wait.until("nothing is to be said", lambda: not story.remarked("web"), seconds=SECONDS)
+    story.costs(web="Assigned", quiet=1)
+
+
 def test_what_is_freed_goes_to_the_oldest_that_waits(story: Addressing) -> None:
     story.pool("main", "198.51.100.0/32")
     story.service("holder")

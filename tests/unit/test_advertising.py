@@ -203,6 +203,13 @@ def test_a_conflict_names_both_and_harms_nothing_else() -> None:
     )
 
 
+def test_a_conflict_names_the_service_that_asks() -> None:
+    ads = [advertisement("b", med=5), advertisement("a", med=6, allowServiceOverrides=True)]
+    web = service("web", "198.51.100.7", annotations=wants(med="7"))
+    (withheld,) = planned(POOL, NODE, peer(), web, endpoints(), *ads)["nodes"][0]["sessions"][0]["withheld"]
+    assert "a says 7 (asked for by default/web) and b says 5; nothing is told" in withheld["message"]
+
+
 def test_an_unknown_community_is_named_and_harms_nothing_else() -> None:
     ads = [advertisement("a", communities=["no-export"], serviceSelectors=labels(app="web")), advertisement("b")]
     web, other = service("web", "198.51.100.7", labels={"app": "web"}), service("other", "198.51.100.8")

@@ -1,6 +1,7 @@
 """What is asked for in vain: a note, no mistake."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,14 +10,17 @@ from exalb.allocation import allocate
 from exalb.commands import plan as plan_command
 from exalb.manifests import picture
 from exalb.planning import plan
-from exalb.report_resources import resource_changes
-from exalb.validity import in_force
-from tests.unit.objects import Object, advertisement, node, peer, planned, pool
+from exalb.report import ControllerReporter
+from tests.unit.objects import Object, advertisement, made, node, peer, planned, pool, service
 
 EBGP, IBGP = peer("ebgp"), peer("ibgp", peerASN=64512, peerAddress="203.0.113.2")
 POOL, POOL_6 = pool("four", "198.51.100.0/24"), pool("six", "2001:db8::/64")
 V4_ONLY, V6_ONLY = node("n1", "10.77.0.11"), node("n1", "fd00:77::11")
 OVER_6 = {"peerAddress": "2001:db8:113::1"}
+LINK = {"peerAddress": "fe80::1", "sourceInterface": "eth0"}
+RACK = [{"matchLabels": {"rack": "9"}}]
+THROUGH_ITSELF = peer(peerAddressFrom={"nodeAnnotation": "router"}, nextHop="203.0.113.9")
+del THROUGH_ITSELF["spec"]["peerAddress"]
 BY_NODE = peer("own", peerAddress="203.0.113.3", myASNFrom={"nodeAnnotation": "asn"})
 del BY_NODE["spec"]["myASN"]
 PREFERRED = advertisement(localPref=200)
@@ -87,6 +91,33 @@ def test_attributes_that_no_session_carries(objects: list[Object], notes: list[s
         pytest.param([peer(nodeSelectors=[{"matchLabels": {"a": "b"}}]), POOL_6, V4_ONLY], [], id="no-session"),
         pytest.param([peer(holdTime=1), POOL_6, V4_ONLY], [], id="out-of-force"),
         pytest.param([peer(**OVER_6), POOL, V6_ONLY], ["give the node an IPv4 address"], id="ipv4-over-ipv6"),
+        pytest.param(
+            [EBGP, POOL, POOL_6, V4_ONLY, advertisement(ipAddressPools=["four"])], [], id="not-told-by-anybody"
+        ),
+        pytest.param(
+            [EBGP, POOL_6, V4_ONLY, advertisement(peers=["other"]), advertisement("b", nodeSelectors=RACK)],
+            [],
+            id="told-to-others-and-elsewhere",
+        ),
+        pytest.param(
+            [EBGP, POOL_6, V4_ONLY, advertisement(ipAddressPools=["six"])], ["IPv6 prefixes are not told"], id="told"
+        ),
+        pytest.param(
+            [peer(**LINK, extendedNextHop=True), POOL, V4_ONLY],
+            ["IPv4 prefixes are not told by node n1, for want of a next hop: give the node an IPv6 address"],
+            id="ipv4-by-ipv6-next-hops-over-a-link",
+        ),
+        pytest.param([peer(**LINK), POOL_6, V4_ONLY], ["IPv6 prefixes are not told by node n1"], id="ipv6-over-a-link"),
+        pytest.param(
+            [THROUGH_ITSELF, POOL, node("n1", "10.77.0.11", annotations={"router": "203.0.113.9"})],
+            ["nextHop 203.0.113.9 is the router itself, which takes no route through itself: name another"],
+            id="through-itself",
+        ),
+        pytest.param(
+            [THROUGH_ITSELF, POOL, node("n1", "10.77.0.11", annotations={"router": "203.0.113.8"})],
+            [],
+            id="through-another",
+        ),
         pytest.param([peer(**OVER_6, extendedNextHop=True), POOL, V6_ONLY], [], id="ipv4-by-ipv6-next-hops"),
         pytest.param(
             [EBGP, IBGP, POOL_6, *(node(f"n{number}") for number in range(5))],
@@ -103,6 +134,65 @@ def test_families_without_a_next_hop(objects: list[Object], notes: list[str]) ->
     )
 
 
+def asking(**source: str) -> Object:
+    """Return a peer whose address the node knows, with IPv6 next hops for IPv4 prefixes."""
+    asks = peer(peerAddressFrom=source, extendedNextHop=True)
+    del asks["spec"]["peerAddress"]
+    return asks
+
+
+@pytest.mark.parametrize(
+    ("given", "note"),
+    [
+        pytest.param(peer(nextHop="2001:db8::9", families=["IPv4"]), "spec.nextHop: has no effect", id="family"),
+        pytest.param(peer(nextHop="2001:db8::9"), "", id="next-hop-of-the-other-family"),
+        pytest.param(peer(extendedNextHop=True), "spec.extendedNextHop: has no effect", id="extended-over-ipv4"),
+        pytest.param(peer(**OVER_6, extendedNextHop=True), "", id="extended-over-ipv6"),
+        pytest.param(asking(defaultGateway="IPv4"), "spec.extendedNextHop: has no effect", id="gateway-ipv4"),
+        pytest.param(asking(defaultGateway="IPv6"), "", id="gateway-ipv6"),
+        pytest.param(asking(nodeAnnotation="four"), "spec.extendedNextHop: has no effect", id="annotated-ipv4"),
+        pytest.param(asking(nodeAnnotation="six"), "", id="annotated-ipv6"),
+    ],
+)
+def test_next_hops_that_no_session_uses(given: Object, note: str) -> None:
+    said = {"four": "203.0.113.9", "six": "2001:db8:113::9"}
+    notes = planned(given, node(annotations=said)).get("notes", [])
+    assert [note] * bool(note) == [f"{one['field']}: {one['message']}"[: len(note)] for one in notes]
+
+
+@pytest.mark.parametrize(
+    ("services", "note"),
+    [
+        pytest.param([service()], True, id="cluster"),
+        pytest.param([service(externalTrafficPolicy="Local")], False, id="local"),
+        pytest.param([service("a"), service("b", externalTrafficPolicy="Local")], False, id="one-of-two"),
+        pytest.param([], False, id="none-yet"),
+        pytest.param([service(), service("b", labels={"a": "b"}, externalTrafficPolicy="Local")], True, id="selected"),
+        pytest.param([service("six", ipFamilies=["IPv6"])], False, id="of-another-pool"),
+    ],
+)
+def test_weights_of_services_that_weigh_nothing(services: list[Object], note: bool) -> None:
+    unlabelled = [{"matchExpressions": [{"key": "a", "operator": "DoesNotExist"}]}]
+    weighing = advertisement(weight="Endpoints", ipAddressPools=["four"], serviceSelectors=unlabelled)
+    found = planned(POOL, POOL_6, EBGP, *services, weighing).get("notes", [])
+    assert [one["field"] for one in found] == ["spec.weight"] * note
+    assert conditions(POOL, EBGP, weighing, service("web", "198.51.100.0"))["Effective"][1] == "WeightOfClusterTraffic"
+
+
+def test_a_service_that_changes_its_policy_is_noticed() -> None:
+    """The rules stand, and what the advertisement asks for has an effect now."""
+    web = {policy: service("web", "198.51.100.0", externalTrafficPolicy=policy) for policy in ("Cluster", "Local")}
+    weighing, reporter = advertisement(weight="Endpoints"), ControllerReporter()
+    before, _ = picture([POOL, EBGP, weighing, web["Cluster"]], "x")
+    after = replace(before, services=picture([web["Local"]], "x")[0].services)
+    said = []
+    for cluster in (before, after):
+        writes = reporter.changes(cluster, allocate(cluster), made(9)).writes
+        (write,) = (one for one in writes if one.kind == "BGPAdvertisement")
+        said.append({one["type"]: one["status"] for one in write.body["status"]["conditions"]}["Effective"])
+    assert said == ["False", "True"]
+
+
 def test_a_note_is_no_error(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "all.json"
     path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": [PREFERRED, EBGP]}))
@@ -114,7 +204,7 @@ def test_a_note_is_no_error(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -
 def conditions(*objects: Object, kind: str = "BGPAdvertisement") -> dict[str, tuple[str, str]]:
     """Return the conditions that the one object of a kind is given: status and reason by type."""
     cluster, _ = picture(objects, "exalb-system")
-    writes = resource_changes(cluster, in_force(cluster), allocate(cluster), "2026-01-09T08:00:00Z").writes
+    writes = ControllerReporter().changes(cluster, allocate(cluster), made(9)).writes
     (write,) = (one for one in writes if one.kind == kind)
     return {one["type"]: (one["status"], one["reason"]) for one in write.body["status"]["conditions"]}
 

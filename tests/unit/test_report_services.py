@@ -7,9 +7,11 @@ import pytest
 
 from exalb.allocation import allocate
 from exalb.manifests import picture
+from exalb.overrides import Hearing
 from exalb.parse import CONDITION
 from exalb.report import ControllerReporter
 from exalb.report_services import ServiceReporter
+from exalb.validity import in_force
 from tests.unit.objects import Object, made, pool, service, wants
 
 OURS = "198.51.100.1 from pool main"
@@ -52,7 +54,7 @@ ROWS = [
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_who_is_not_ours_any_more(row: Row) -> None:
     cluster, _ = picture([pool("main", "198.51.100.0/24"), row.service], "exalb-system")
-    changes = ServiceReporter().changes(cluster, allocate(cluster), made(2))
+    changes = ServiceReporter().changes(cluster, allocate(cluster), Hearing(cluster, in_force(cluster)), made(2))
     (write,) = changes.writes
     assert write.body["status"].pop("conditions") == [{"type": CONDITION, "$patch": "delete"}]
     assert write.body["status"].get("loadBalancer", {"ingress": None})["ingress"] == row.ingress
@@ -63,7 +65,9 @@ def test_a_pair_is_told_with_the_pool_of_each() -> None:
     pair = wants(addresses="198.51.100.7,2001:db8::7")
     web = service(annotations=pair, ipFamilyPolicy="RequireDualStack")
     cluster, _ = picture([pool("four", "198.51.100.0/24"), pool("six", "2001:db8::/64"), web], "exalb-system")
-    write, *_ = ServiceReporter().changes(cluster, allocate(cluster), made(2)).writes
+    write, *_ = (
+        ServiceReporter().changes(cluster, allocate(cluster), Hearing(cluster, in_force(cluster)), made(2)).writes
+    )
     (condition,) = write.body["status"]["conditions"]
     assert condition["message"] == "198.51.100.7 from pool four and 2001:db8::7 from pool six"
 
@@ -79,7 +83,7 @@ def test_another_sentence_for_one_reason_is_written_without_an_event() -> None:
     }
     waiting.setdefault("status", {})["conditions"] = [told | {"lastTransitionTime": made(1)}]
     cluster, _ = picture([*full, waiting], "exalb-system")
-    changes = ServiceReporter().changes(cluster, allocate(cluster), made(2))
+    changes = ServiceReporter().changes(cluster, allocate(cluster), Hearing(cluster, in_force(cluster)), made(2))
     (write,) = (write for write in changes.writes if write.name == "web")
     assert write.body["status"]["conditions"][0]["message"] == "pool main: 1 of 1 addresses are in use"
     assert [event for event in changes.events if event.name == "web"] == []
@@ -88,7 +92,9 @@ def test_another_sentence_for_one_reason_is_written_without_an_event() -> None:
 def test_another_class_is_never_touched() -> None:
     theirs = service("theirs", "198.51.100.1", loadBalancerClass="example.com/cloud")
     cluster, _ = picture([pool("main", "198.51.100.0/24"), theirs], "exalb-system")
-    assert ServiceReporter().changes(cluster, allocate(cluster), made(2)).writes == ()
+    assert (
+        ServiceReporter().changes(cluster, allocate(cluster), Hearing(cluster, in_force(cluster)), made(2)).writes == ()
+    )
 
 
 def test_a_pool_is_never_overfull() -> None:
@@ -120,7 +126,7 @@ def written(annotations: Any, *conditions: Object, held: str = "198.51.100.0", *
     raw = service("web", *filter(None, [held]), annotations=annotations, **spec)
     raw.setdefault("status", {})["conditions"] = list(conditions)
     cluster, _ = picture([pool("main", "198.51.100.0/24"), raw], "exalb-system")
-    changes = ServiceReporter().changes(cluster, allocate(cluster), made(2))
+    changes = ServiceReporter().changes(cluster, allocate(cluster), Hearing(cluster, in_force(cluster)), made(2))
     events = [(event.type, event.reason, event.message) for event in changes.events]
     return (changes.writes[0].body["status"] if changes.writes else None), events
 

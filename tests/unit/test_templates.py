@@ -63,7 +63,7 @@ CASES = [
         None,
         {"BGPPeer tor spec.template": "BGPPeer mid has a template itself: name base"},
     ),
-    Case("itself", [like(template="tor")], None, {"BGPPeer tor spec.template": "BGPPeer tor has a template itself"}),
+    Case("itself", [like(template="tor")], None, {"BGPPeer tor spec.template": "names the peer itself: leave it out"}),
     Case(
         "together-they-do-not-fit",
         [peer("base", ttlSecurity=True), like(ebgpMultiHop=True)],

@@ -1,0 +1,84 @@
+"""Annotations for attributes that change nothing: said of the Service, which keeps its address and its route."""
+
+from dataclasses import replace
+
+import pytest
+
+from exalb.allocation import allocate
+from exalb.manifests import picture
+from exalb.report import ControllerReporter
+from tests.unit.objects import Object, advertisement, made, node, peer, planned, pool, service, wants
+
+OPEN = advertisement("open", allowServiceOverrides=True)
+REST = [pool("main", "198.51.100.0/24"), node()]
+EBGP, IBGP = peer("ebgp"), peer("ibgp", peerASN=64512, peerAddress="203.0.113.2")
+NOT_ALLOWED = "no effect: no BGPAdvertisement that selects the Service has allowServiceOverrides"
+AGGREGATES = advertisement("wide", allowServiceOverrides=True, aggregationLength=24)
+OTHERS = [{"matchLabels": {"app": "other"}}]
+
+
+def web(**wishes: str) -> Object:
+    """Return a Service with these wishes."""
+    return service("web", annotations=wants(**wishes))
+
+
+@pytest.mark.parametrize(
+    ("objects", "says"),
+    [
+        pytest.param([web(med="5"), EBGP], [f"exalb.io/med has {NOT_ALLOWED}"], id="no-advertisement"),
+        pytest.param([web(med="5"), EBGP, advertisement(med=1)], [f"exalb.io/med has {NOT_ALLOWED}"], id="not-allowed"),
+        pytest.param(
+            [web(med="5", communities=""), EBGP, advertisement(allowServiceOverrides=True, serviceSelectors=OTHERS)],
+            [f"exalb.io/communities and exalb.io/med have {NOT_ALLOWED}"],
+            id="allowed-to-others",
+        ),
+        pytest.param(
+            [web(med="5"), EBGP, advertisement(allowServiceOverrides=True, ipAddressPools=["other"])],
+            [f"exalb.io/med has {NOT_ALLOWED}"],
+            id="allowed-for-another-pool",
+        ),
+        pytest.param([web(med="5"), EBGP, OPEN], [], id="allowed"),
+        pytest.param([web(med="5"), EBGP, OPEN, advertisement()], [], id="allowed-by-one-of-two"),
+        pytest.param(
+            [web(med="5"), EBGP, AGGREGATES],
+            ["exalb.io/med has no effect: BGPAdvertisement wide allows it, and tells aggregates alone"],
+            id="aggregates",
+        ),
+        pytest.param([web(med="5"), EBGP, AGGREGATES, OPEN], [], id="host-routes-too"),
+        pytest.param([web(local_pref="5"), EBGP, OPEN], ["exalb.io/local-pref has no effect"], id="local-pref-to-ebgp"),
+        pytest.param([web(local_pref="5"), IBGP, OPEN], [], id="local-pref-to-ibgp"),
+        pytest.param([web(local_pref="5"), EBGP, IBGP, OPEN], [], id="local-pref-to-one-of-two"),
+        pytest.param([web(local_pref="5"), OPEN], [], id="local-pref-to-nobody"),
+        pytest.param([web(as_path_prepend="2"), EBGP, OPEN], [], id="prepend-to-ebgp"),
+        pytest.param(
+            [web(as_path_prepend="2", local_pref="1"), IBGP, OPEN],
+            ["exalb.io/as-path-prepend has no effect"],
+            id="prepend-to-ibgp",
+        ),
+        pytest.param([web(as_path_prepend="0"), IBGP, OPEN], [], id="no-prepend-to-ibgp"),
+        pytest.param([web(med="much"), EBGP], ["exalb.io/med: 'much' is not a number"], id="what-cannot-be-read"),
+        pytest.param([web(pool="nowhere", med="5"), EBGP], [], id="no-address-yet"),
+        pytest.param([service(loadBalancerClass="x.org/y", annotations=wants(med="5")), EBGP], [], id="not-ours"),
+    ],
+)
+def test_what_changes_nothing_is_said(objects: list[Object], says: list[str]) -> None:
+    found = [one for one in planned(*REST, *objects).get("notes", []) if one["kind"] == "Service"]
+    assert [one["field"] for one in found] == ["metadata.annotations"] * len(says)
+    assert all(part in one["message"] for part, one in zip(says, found, strict=True))
+
+
+def test_the_service_is_told_when_an_advertisement_changes() -> None:
+    """A Service that did not change itself is looked at again."""
+    held = service("web", "198.51.100.0", annotations=wants(med="5"))
+    reporter, before = ControllerReporter(), picture([*REST, EBGP, held, OPEN], "x")[0]
+    (write,) = (one for one in reporter.changes(before, allocate(before), made(2)).writes if one.kind == "Service")
+    assert [one["type"] for one in write.body["status"]["conditions"]] == ["exalb.io/AddressAssigned"]
+    told = {"type": "exalb.io/AddressAssigned", "status": "True", "reason": "Assigned"}
+    held["status"]["conditions"] = [told | {"message": "198.51.100.0 from pool main"}]
+    right = picture([*REST, EBGP, held, OPEN], "x")[0]
+    assert not [one for one in reporter.changes(right, allocate(right), made(3)).writes if one.kind == "Service"]
+    after = replace(right, advertisements=picture([advertisement("open")], "x")[0].advertisements)
+    changes = reporter.changes(after, allocate(after), made(4))
+    (write,) = (one for one in changes.writes if one.kind == "Service")
+    assert [one["reason"] for one in write.body["status"]["conditions"]] == ["AnnotationWithoutEffect"]
+    assert [one.reason for one in changes.events if one.kind == "Service"] == ["AnnotationWithoutEffect"]
