@@ -72,7 +72,6 @@ def start(
     return started
 
 
-def tail(log: Path) -> str:
+def tail(log: Path, lines: int = 15) -> str:
     """Return the end of a log, indented, for a message."""
-    lines = log.read_text(errors="replace").splitlines()[-15:]
-    return "\n".join(f"    {line}" for line in lines)
+    return "\n".join(f"    {line}" for line in log.read_text(errors="replace").splitlines()[-lines:])

@@ -54,7 +54,8 @@ def main() -> int:
             print(error, flush=True)
         print(f"so far {figures}", flush=True)
     print(f"{len(seeds)} walks, seeds {', '.join(map(str, seeds))}")
-    print(f"{figures.steps} steps, {figures.rests} checks of {figures.routes} routes, {figures.hung} routers hung")
+    print(f"{figures.steps} steps, {figures.rests} checks of {figures.routes} routes, {figures.looks} looks in between")
+    print(f"{figures.hung} routers hung")
     print(f"{len(wrong)} mismatches{', seeds ' * bool(wrong)}{', '.join(map(str, wrong))}")
     return 1 if wrong else 0
 

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from exalb_bgp.rib import Rib
-from exalb_bgp.session import Family, Session
+from exalb_bgp.session import Family, Password, Session
 from exalb_bgp.speaker import Speaker
 from tests.chaos.routers import tables
 from tests.router.world import NODE, OTHER
@@ -22,13 +22,21 @@ CHANGES: Mapping[str, Callable[[Random, Session], Any]] = {
     "local_address": lambda random, session: random.choice((NODE, OTHER))[_family(session)],
 }
 """By field of a session, another value; the routers need not be told of any of them."""
+AGREED: Mapping[str, Callable[[Random, Session], Any]] = {
+    "password": lambda random, _: random.choice((None, Password(b"first"), Password(b"second"))),
+    "local_asn": lambda random, _: random.choice((64512, 64514)),
+}
+"""The same, of what must be the same at both ends."""
+ROUTER_ASNS = (64513, 64515)
+SHORT_HOLD = 3
 WEIGHTS = {
     "few": 20, "back and forth": 12, "many": 3, "attributes": 4, "nothing": 3,
     "look": 14, "linger": 8,
     "clear": 5, "clear all": 1, "refresh": 7, "pull the cable": 2, "restart the router": 1,
     "kill": 5, "kill the supervisor": 1, "kill all helpers": 1, "halt": 4, "cut": 4, "remove the socket": 1,
     "fill the volume": 2,
-    "remove the session": 3, "change the session": 5,
+    "remove the session": 3, "change the session": 5, "change both ends": 3, "change the router's AS": 1,
+    "miss the hold time": 1,
 }  # fmt: skip
 MENDING = {"start the driver": 25, "resume": 25, "plug the cable": 25, "add the session": 25, "free the volume": 15}
 """What undoes an earlier move, once there is something to undo."""
@@ -53,7 +61,7 @@ class Itinerary:
 
     def __init__(self, seed: int, plain: Mapping[str, Session], routers: tuple[str, ...]) -> None:
         self._random = Random(seed)
-        self._plain, self._routers = plain, routers
+        self._plain, self._routers = dict(plain), routers
         self._ribs: dict[str, Rib] = {name: {} for name in plain}
         self._sessions = dict(plain)
         self._halted: set[str] = set()
@@ -81,7 +89,11 @@ class Itinerary:
         (what,) = self._random.choices(tuple(weights), tuple(weights.values()))
         if hasattr(tables, what) or what == "back and forth":
             return self._want(what)
-        if what.endswith("the session"):
+        if what == "change the router's AS":
+            return self._router_asn()
+        if what == "miss the hold time":
+            return self._miss()
+        if what.endswith(("the session", "both ends")):
             return self._session(what, removed)
         return Move(what, self._where(what))
 
@@ -100,16 +112,36 @@ class Itinerary:
             return Move("look", self._random.choice(self._routers))
         name = self._random.choice(names)
         told = name
+        if what == "remove the session":
+            del self._sessions[name]
+            return Move(what, told, (self.goal,))
         if what == "add the session":
             self._sessions[name] = self._plain[name]
-        elif what == "remove the session":
-            del self._sessions[name]
-        else:
-            field = self._random.choice(tuple(CHANGES))
-            value = CHANGES[field](self._random, self._sessions[name])
-            self._sessions[name] = replace(self._sessions[name], **{field: value})
-            told = f"{name}: {field}={value}"
+        if what != "add the session" or self._random.random() < 0.5:
+            told += f": {self._change(name, AGREED if what == 'change both ends' else CHANGES)}"
         return Move(what, told, (self.goal,))
+
+    def _change(self, name: str, fields: Mapping[str, Callable[[Random, Session], Any]]) -> str:
+        field = self._random.choice(tuple(fields))
+        value = fields[field](self._random, self._sessions[name])
+        self._sessions[name] = replace(self._sessions[name], **{field: value})
+        if fields is AGREED:  # stays so for a session that goes and comes back
+            self._plain[name] = replace(self._plain[name], **{field: value})
+        return f"{field}={value}"
+
+    def _router_asn(self) -> Move:
+        router, asn = self._random.choice(self._routers), self._random.choice(ROUTER_ASNS)
+        for sessions in (self._plain, self._sessions):
+            mine = [name for name in sessions if name.startswith(router)]
+            sessions |= {name: replace(sessions[name], peer_asn=asn) for name in mine}
+        return Move("change the router's AS", f"{router}: {asn}", (self.goal,))
+
+    def _miss(self) -> Move:
+        if not self._sessions:
+            return Move("look", self._random.choice(self._routers))
+        name = self._random.choice(sorted(self._sessions))
+        self._sessions[name] = replace(self._sessions[name], hold_time=SHORT_HOLD)
+        return Move("miss the hold time", name, (self.goal,))
 
     def _where(self, what: str) -> str:
         match what:

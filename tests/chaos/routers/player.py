@@ -10,13 +10,15 @@ from functools import partial
 from pathlib import Path
 
 from exalb_bgp.speaker import Speaker
-from tests.chaos.routers.moves import Move
+from tests.chaos.routers import scene
+from tests.chaos.routers.moves import SHORT_HOLD, Move
+from tests.chaos.routers.watcher import Watcher
 from tests.lab.routers.bird import Bird
 from tests.lab.routers.frr import Frr
-from tests.lab.routers.router import Neighbor, Router
+from tests.lab.routers.router import Neighbor, Router, RouterError
 from tests.lab.wait import TooLateError, until
 from tests.router.volume import Volume
-from tests.router.world import OTHER, World
+from tests.router.world import OTHER, Peer, World
 
 COMMANDS = {"relay": "relay.py", "exabgp": "exabgp.server"}
 PATIENCE = 30.0
@@ -25,6 +27,8 @@ FLUSH = 10.0
 """Seconds after which a router that closed a session hangs; it mostly takes milliseconds."""
 MOMENT = 1.0
 """Seconds that a move lets pass at most, for things to take their course."""
+EXPIRY = 3.0 * SHORT_HOLD
+"""Seconds that a router may take to lose a session of the shortest hold time."""
 
 
 class Player:
@@ -36,14 +40,18 @@ class Player:
         self._halted: dict[str, int] = {}
         self._killed: set[int] = set()
         self._unplugged: set[str] = set()
-        self._driving = True
+        self._driving, self._full = True, False
         self._goal = Speaker()
+        self._configured: dict[str, tuple[int, list[Neighbor]]] = {}
+        self.watcher = Watcher(world, self._disturbed)
 
     def begin(self, goal: Speaker) -> None:
         """Let the routers take a session from either address of the node, and open those of the goal."""
-        for router in self.world.routers:
-            router.configure(*self._neighbors(router))
         self._want((goal,))
+
+    def _disturbed(self) -> bool:
+        """Whether something was stopped that does not go on by itself."""
+        return bool(self._halted or self._unplugged or self._full or not self._driving)
 
     def play(self, move: Move) -> None:
         """Make one move."""
@@ -64,8 +72,9 @@ class Player:
             "halt": self._halt,
             "resume": self._resume,
             "cut": lambda _: self._cut(),
-            "fill the volume": lambda _: self._volume.fill(),
-            "free the volume": lambda _: self._volume.free(),
+            "fill the volume": lambda _: self._fill(),
+            "free the volume": lambda _: self._free(),
+            "miss the hold time": self._miss,
             "remove the socket": lambda _: self._socket.unlink(missing_ok=True),
         }
         if move.what in does:
@@ -73,7 +82,7 @@ class Player:
 
     def mend(self) -> int:
         """Let everything run again that was stopped; return how many routers hung for a fault of their own."""
-        self._volume.free()
+        self._free()
         for name in tuple(self._halted):
             self._resume(name)
         for router in tuple(self._unplugged):
@@ -85,13 +94,30 @@ class Player:
         return sum(self._unhang(router) for router in self.world.routers if isinstance(router, Bird))
 
     def _unhang(self, bird: Bird) -> bool:
-        """Start BIRD anew if it hangs: 2.0.12 may flush the routes of a session that was closed for ever."""
+        """Start BIRD anew if it hangs.
+
+        A protocol of BIRD 2.0.12 may stay in `flush` for ever, at times: its session is Down, its routes are gone, one
+        channel is left in `START`, and new connections are refused. All else of it goes on, also its client.
+        """
         try:
             until("BIRD flushed its tables", lambda: " flush " not in bird.birdc("show protocols"), seconds=FLUSH)
-        except TooLateError:
+        except (TooLateError, RouterError) as error:
+            print(f"BIRD hangs: {error}", *scene.of_router(bird), sep="\n", flush=True)
             self._restart(bird.kind)
             return True
         return False
+
+    def _neighbors(self, router: Router) -> list[Neighbor]:
+        """List the neighbours of a router: each session may come from either address of the node."""
+        told = self._configured.get(router.kind, (0, []))[1]
+        found = {neighbor.address: neighbor for neighbor in told}
+        for name, peer in self.world.peers.items():
+            if peer.router is router and (session := self._goal.sessions.get(name)):
+                password = session.password.value.decode() if session.password else None
+                agreed = replace(peer.neighbor, asn=session.local_asn, password=password)
+                for address in (agreed.address, OTHER[peer.family]):
+                    found[address] = replace(agreed, address=address)
+        return list(found.values())
 
     def _runs_again(self, process: str) -> bool:
         pid = self._pid(process)
@@ -99,14 +125,28 @@ class Player:
 
     def _want(self, goals: tuple[Speaker, ...]) -> None:
         for goal in goals:
+            self.watcher.want(goal)
             self._goal = goal
             self.world.sessions, self.world.ribs = dict(goal.sessions), dict(goal.ribs)
             if self._driving and "driver" not in self._halted:  # a halted one would let us wait for it
                 self._engine.apply(goal)
+        for router in self.world.routers if goals else ():
+            self._agree(router)
 
-    def _neighbors(self, router: Router) -> list[Neighbor]:
-        plain = [(peer.family, peer.neighbor) for peer in self.world.peers.values() if peer.router is router]
-        return [n for family, neighbor in plain for n in (neighbor, replace(neighbor, address=OTHER[family]))]
+    def _agree(self, router: Router) -> None:
+        """Tell a router what both ends must agree on, if it is otherwise than it was told last."""
+        known, neighbors = self._configured.get(router.kind, (router.asn, [])), self._neighbors(router)
+        asns = {session.peer_asn for name, session in self._goal.sessions.items() if self._peer(name).router is router}
+        (asn,) = asns or {known[0]}
+        if (asn, neighbors) == known:
+            return
+        self._configured[router.kind] = asn, neighbors
+        with self.watcher.asleep[router.kind]:
+            if router.asn != asn:
+                router.asn = asn
+                router.start(*neighbors)
+            else:
+                router.configure(*neighbors)
 
     def _router(self, kind: str) -> Router:
         return next(router for router in self.world.routers if router.kind == kind)
@@ -141,7 +181,35 @@ class Player:
 
     def _restart(self, kind: str) -> None:
         router = self._router(kind)
-        router.start(*self._neighbors(router))
+        with self.watcher.asleep[kind]:
+            router.start(*self._neighbors(router))
+
+    def _miss(self, name: str) -> None:
+        """Halt ExaBGP for longer than the hold time of a session, if it is up with the shortest."""
+        peer = self._peer(name)
+        pid = self._pid("exabgp")
+        if self._disturbed() or not pid:
+            return
+        with contextlib.suppress(TooLateError):
+            until("the hold time is in force", partial(self._is_short, peer), seconds=EXPIRY)
+            _signal(pid, signal.SIGSTOP)
+            until("the hold time is over", lambda: not self.world.established(peer), seconds=EXPIRY)
+        _signal(pid, signal.SIGCONT)
+
+    def _is_short(self, peer: Peer) -> bool:
+        told = peer.router.peerings()[self.world.node_address(peer)]
+        return told.established and told.hold_time == SHORT_HOLD
+
+    def _peer(self, name: str) -> Peer:
+        return self.world.peers[name]
+
+    def _fill(self) -> None:
+        self._full = True
+        self._volume.fill()
+
+    def _free(self) -> None:
+        self._full = False
+        self._volume.free()
 
     def _kill(self, process: str) -> None:
         self._halted.pop(process, None)

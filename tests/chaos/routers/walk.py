@@ -3,11 +3,9 @@
 import time
 from dataclasses import dataclass, replace
 
-from tests.chaos.routers import rest
+from tests.chaos.routers import rest, scene
 from tests.chaos.routers.moves import Itinerary
 from tests.chaos.routers.player import Player
-from tests.lab.daemon import tail
-from tests.lab.wait import TooLateError
 from tests.router.world import World
 
 BETWEEN_RESTS = 8
@@ -25,6 +23,8 @@ class Figures:
     rests: int = 0
     routes: int = 0
     """Compared, in all rests together."""
+    looks: int = 0
+    """At a router's table, in between."""
     hung: int = 0
     """How often a router had to be started anew for a fault of its own."""
 
@@ -39,24 +39,26 @@ def walk(world: World, seed: int, steps: int, figures: Figures) -> None:
     plain = {name: replace(peer.session, graceful_restart=RESTART_TIME) for name, peer in world.peers.items()}
     itinerary = Itinerary(seed, plain, tuple(router.kind for router in world.routers))
     player = Player(world)
-    player.begin(itinerary.goal)
     try:
-        for step in range(1, steps + 1):
-            move = itinerary.draw()
-            trace.append(f"{time.monotonic() - began:7.2f} s  {move}")
-            player.play(move)
-            figures.steps += 1
-            if step % BETWEEN_RESTS == 0 or step == steps:
-                itinerary.rest()
-                trace.append(f"{time.monotonic() - began:7.2f} s  rest")
-                figures.hung += player.mend()
-                figures.routes += rest.check(world, patient=step % LONG_REST == 0 or step == steps)
-                figures.rests += 1
-    except TooLateError as error:
-        way = "\n".join(trace[-3 * BETWEEN_RESTS :])
-        logs = "\n".join(tail(world.node.state / f"{program}.log") for program in ("drive", "supervise"))
-        said = f"seed {seed}, step {len(trace)}: {error}\n{way}\n{logs}\nto replay: {command(seed, steps)}"
-        raise AstrayError(said) from error
+        with player.watcher:
+            player.begin(itinerary.goal)
+            for step in range(1, steps + 1):
+                move = itinerary.draw()
+                trace.append(f"{time.monotonic() - began:7.2f} s  {step:3} {move}")
+                player.play(move)
+                figures.steps += 1
+                if step % BETWEEN_RESTS == 0 or step == steps:
+                    itinerary.rest()
+                    trace.append(f"{time.monotonic() - began:7.2f} s  rest")
+                    figures.hung += player.mend()
+                    figures.routes += rest.check(world, patient=step % LONG_REST == 0 or step == steps)
+                    figures.rests += 1
+                assert not player.watcher.wrong, "; ".join(player.watcher.wrong[:5])
+    except (AssertionError, RuntimeError) as error:
+        way, seen = "\n".join(trace[-4 * BETWEEN_RESTS :]), "\n".join(scene.describe(world))
+        raise AstrayError(f"seed {seed}: {error!r}\n{way}\n{seen}\nto replay: {command(seed, steps)}") from error
+    finally:
+        figures.looks += player.watcher.looks
 
 
 def command(seed: int, steps: int) -> str:

@@ -13,6 +13,8 @@ PATH = re.compile(r"^(?P<prefix>\S+/\d+)?\s+\w+ \[(?P<protocol>\S+) \S+?[^\]]*\]
 ATTRIBUTE = re.compile(r"^\tBGP\.(?P<name>\w+): (?P<value>.*)$")
 REFUSED = re.compile(r"^(syntax error|Unable|No |Access|\S+:\d+:\d+ )", re.MULTILINE)
 TUPLE = re.compile(r"\(([^()]*)\)")
+ANSWER = 30
+"""Seconds after which a BIRD that does not answer its client hangs."""
 EXTENDED = {"rt": ExtendedKind.ROUTE_TARGET, "ro": ExtendedKind.ROUTE_ORIGIN}
 LINK_BANDWIDTH = "unknown 0x4004"
 """BIRD has no name for it; its value is the bits of a 32-bit float, shown as an integer."""
@@ -78,8 +80,9 @@ class Bird(Router):
         return f"birdc -s {self.directory}/bird.ctl"
 
     def birdc(self, command: str) -> str:
-        """Run a command in BIRD's client and return what it prints; RouterError when it is refused."""
-        done = self.namespace.run([*self.look.split(), *command.split()], check=False)
+        """Run a command in BIRD's client and return what it prints; RouterError when it is refused, or not answered."""
+        argv = ["timeout", str(ANSWER), *self.look.split(), *command.split()]
+        done = self.namespace.run(argv, check=False)
         if done.returncode or REFUSED.search(done.stdout):
             raise RouterError(f"{self.namespace.name}: birdc {command}: {done.stdout.strip()} {done.stderr.strip()}")
         return done.stdout
