@@ -39,10 +39,9 @@ async def supervise(settings: EngineSettings) -> None:
     """Keep ExaBGP running until SIGTERM, SIGINT or cancellation; end it so that its routes stay where that is agreed.
 
     Graceful restart (RFC 4724) then keeps the routes in force. Raises PermissionError where ExaBGP could not run as
-    this user.
+    this user, OSError where it has no configuration and none can be written.
     """
     _check_user()
-    configuration.create(settings)
     sessions: deque[int] = deque(maxlen=_REMEMBERED)
     loop, runs = asyncio.get_running_loop(), asyncio.ensure_future(_keep(settings, sessions))
     reaper = asyncio.create_task(orphans.reap(sessions))
@@ -63,6 +62,7 @@ async def supervise(settings: EngineSettings) -> None:
 async def _keep(settings: EngineSettings, sessions: deque[int]) -> None:
     deaths = 0
     while True:
+        configuration.create(settings)
         began = monotonic()
         code = await _run(settings, sessions)
         lasted = monotonic() - began

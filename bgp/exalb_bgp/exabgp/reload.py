@@ -16,7 +16,7 @@ from exalb_bgp.steps import Restart
 
 _LOG = structlog.get_logger(__name__)
 _HOPELESS = 20.0
-"""Seconds of reloads without effect after which ExaBGP is started anew: a failed one makes it fail every later one."""
+"""Seconds of reloads without effect, for a reason that nobody knows, after which ExaBGP is started anew."""
 _LOOKS = 10
 """How often the outcome of one reload is looked for."""
 _LOOK = 0.005
@@ -40,7 +40,6 @@ class Reloader:
         """While true, no step shall be sent: ExaBGP drops a reload when it has something to send."""
         self.invalid: set[str] = set()
         """The stamps of sessions that ExaBGP does not take."""
-        self._written: dict[Address, str] | None = None
         self._running: dict[Address, str] | None = None
         self._interfaces: dict[Address, str | None] = {}
 
@@ -98,7 +97,7 @@ class Reloader:
     async def _put(self, sessions: list[Session], turn: Callable[[], None]) -> bool:
         """Put these sessions in force; return False, with the culprits noted, where ExaBGP would not take them."""
         wanted = config.stamps(sessions)
-        if self._written != wanted and not await self._write(sessions):
+        if not await self._write(sessions):
             return False
         try:
             await self._enforce(wanted, turn)
@@ -117,7 +116,6 @@ class Reloader:
         """Write the configuration; return False, and note the culprits, where ExaBGP would not take it."""
         text = config.render(sessions, self._settings.helper)
         if text == configuration.current(self._settings):
-            self._written = config.stamps(sessions)
             return True
         if not await configuration.accepts(self._settings, sessions):
             if not await configuration.accepts(self._settings, ()):
@@ -125,7 +123,6 @@ class Reloader:
             await self._blame(sessions)
             return False
         configuration.write(self._settings, text)
-        self._written = config.stamps(sessions)
         return True
 
     async def _blame(self, sessions: list[Session]) -> None:

@@ -4,6 +4,7 @@
 why here: docs/decisions.
 """
 
+import contextlib
 import json
 import logging
 import re
@@ -83,6 +84,8 @@ class Helpers(Processes):  # type: ignore[misc]  # ExaBGP has no types
 class Engine(loop.Reactor):  # type: ignore[misc]  # ExaBGP has no types
     """The loop around all peers."""
 
+    configuration: Any
+
     def __init__(self, path: Path) -> None:
         super().__init__(Configuration([str(path)]))
         self._path = path
@@ -96,9 +99,18 @@ class Engine(loop.Reactor):  # type: ignore[misc]  # ExaBGP has no types
         return False
 
     def reload(self) -> bool:
-        """Take in the configuration; the passwords in it are secret from now on."""
-        Line.secrets.update(_SECRET.findall(self._path.read_text("ascii", errors="replace")))
-        done: bool = super().reload()
+        """Take in the configuration, of which the passwords are secret from now on, or keep the one before.
+
+        A parser that failed would fail for ever, and have forgotten the neighbours and the helper.
+        """
+        before = self.configuration.neighbors, self.configuration.processes
+        done = False
+        with contextlib.suppress(OSError):
+            Line.secrets.update(_SECRET.findall(self._path.read_text("ascii", errors="replace")))
+            done = bool(super().reload())
+        if not done:
+            self.configuration = Configuration([str(self._path)])
+            self.configuration.neighbors, self.configuration.processes = before
         return done
 
     def neighbor_cli_data(self, peer_name: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from exalb_bgp.exabgp.settings import EngineSettings
 from exalb_bgp.speaker import Speaker
 from tests.unit.bgp.fake_exabgp import FakeExaBGP
 from tests.unit.bgp.listener import Listener
-from tests.unit.bgp.node import Node, settled, to
+from tests.unit.bgp.node import Node, settled, to, until
 from tests.unit.bgp.test_driver import GOAL, driving
 
 TOR = GOAL.sessions["tor"]
@@ -99,6 +99,17 @@ def test_options_of_another_exabgp_on_the_machine_are_not_taken_over(settings: E
 def test_the_remedy_is_for_the_error_at_hand(number: int, words: str) -> None:
     assert configuration.remedy(OSError(number, os.strerror(number))).startswith(words)
     assert configuration.remedy(OSError("`exabgp validate` took longer")).startswith("none is needed")
+
+
+async def test_a_configuration_that_was_removed_is_written_anew(tmp_path: Path) -> None:
+    with Node(tmp_path / "engine") as node:
+        async with Listener() as router, node.driver() as driver:
+            driver.apply(Speaker({"tor": to(router)}, {"tor": {}}))
+            await settled(driver)
+            node.settings.configuration.unlink()
+            os.kill(node.exabgp(), signal.SIGKILL)
+            await until(driver, lambda: router.connections == 2)
+            await settled(driver)
 
 
 @pytest.mark.parametrize("torn", [b"", b"\xff torn", b"process exalb {\n  run"])

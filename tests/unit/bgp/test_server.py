@@ -84,6 +84,25 @@ async def test_a_peer_that_reads_nothing_costs_no_other_its_session(node: Node) 
         assert (node.exabgp(), router.connections, deaf.connections, late.connections) == (exabgp, 1, 1, 1)
 
 
+@pytest.mark.parametrize("text", ["process exalb {\n  run /bin/true;\n  nonsense;\n}\n", None])
+async def test_a_configuration_that_cannot_be_read_leaves_all_as_it_was(node: Node, text: str | None) -> None:
+    async with Listener() as router, Listener(THERE) as late:
+        async with node.driver() as driver:
+            driver.apply(Speaker({"tor": to(router)}, {"tor": TABLE}))
+            await settled(driver)
+        exabgp = node.exabgp()
+        if text:
+            node.settings.configuration.write_text(text)
+        else:
+            node.settings.configuration.unlink()
+        await node.ask("reload")
+        assert str(LOOPBACK) in "".join(await node.ask("show neighbor configuration"))
+        async with node.driver() as driver:
+            driver.apply(Speaker({"tor": to(router), "late": to(late, "late")}, {"tor": TABLE, "late": TABLE}))
+            await late.holds(set(TABLE))
+        assert (node.exabgp(), router.connections) == (exabgp, 1)
+
+
 async def test_a_session_with_a_peer_that_reads_nothing_ends_with_its_hold_time(node: Node) -> None:
     async with Listener(ELSEWHERE, deaf=True) as deaf, node.driver() as driver:
         driver.apply(Speaker({"deaf": replace(to(deaf, "deaf"), hold_time=3)}, {"deaf": MUCH}))
