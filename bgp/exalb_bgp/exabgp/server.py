@@ -26,6 +26,8 @@ from exabgp.reactor.api.processes import ProcessError, Processes
 from exabgp.reactor.protocol import Protocol
 
 _SECRET = re.compile(r'md5-password "([^"]+)"')
+_MOMENT = 5
+"""Milliseconds."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -50,6 +52,14 @@ class Conversation(Protocol):  # type: ignore[misc]  # ExaBGP has no types
     def __init__(self, owner: peer.Peer) -> None:
         super().__init__(owner)
         self.ended: list[str] = []
+        self.waits = False
+        """Whether an UPDATE waits until the peer reads on."""
+
+    def send(self, raw: bytes) -> Iterator[bool]:
+        """Write an UPDATE; tell at each step whether all of it was written."""
+        for written in super().send(raw):
+            self.waits = not written
+            yield written
 
     def new_eor(self, afi: object, safi: object) -> Iterator[object]:
         """Write one End-of-RIB."""
@@ -97,6 +107,11 @@ class Engine(loop.Reactor):  # type: ignore[misc]  # ExaBGP has no types
         are no part of what a reload replaces.
         """
         return False
+
+    def _wait_for_io(self, sleeptime: int) -> Iterator[int]:
+        """Wait for something to read, at least a moment while a peer reads nothing; ExaBGP would go round and round."""
+        waits = any(one.proto and one.proto.waits for one in self._peers.values())
+        yield from super()._wait_for_io(max(sleeptime, _MOMENT) if waits else sleeptime)
 
     def reload(self) -> bool:
         """Take in the configuration, of which the passwords are secret from now on, or keep the one before.

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -49,6 +50,11 @@ class Node:
         """Return the process id of ExaBGP; 0 while it is not there."""
         running = (pid for pid in self.children() if b"exabgp.server" in Path(f"/proc/{pid}/cmdline").read_bytes())
         return next(running, 0)
+
+    def busy(self) -> float:
+        """Return how many seconds ExaBGP kept a processor busy so far."""
+        user, system = Path(f"/proc/{self.exabgp()}/stat").read_text().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def children(self) -> list[int]:
         """List the children of the supervisor, also those that ended and were not let go of."""

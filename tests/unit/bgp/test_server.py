@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address, ip_network
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -106,7 +107,10 @@ async def test_a_configuration_that_cannot_be_read_leaves_all_as_it_was(node: No
 async def test_a_session_with_a_peer_that_reads_nothing_ends_with_its_hold_time(node: Node) -> None:
     async with Listener(ELSEWHERE, deaf=True) as deaf, node.driver() as driver:
         driver.apply(Speaker({"deaf": replace(to(deaf, "deaf"), hold_time=3)}, {"deaf": MUCH}))
+        await until(driver, lambda: driver.status().sessions["deaf"].sent > 0)
+        began, busy = monotonic(), node.busy()
         await until(driver, lambda: "hold timer" in str(driver.status().sessions["deaf"].last_error))
+        assert node.busy() - busy < (monotonic() - began) / 3, "ExaBGP goes round and round for it"
         await until(driver, lambda: deaf.connections > 1)
 
 
