@@ -6,9 +6,9 @@ UPDATE was written; nothing is issued for a peer that is not up; what the engine
 awaited before it is changed; End-of-RIB follows the whole table, once a session.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 
 from exalb_bgp.events import Negotiated, Updated
 from exalb_bgp.paths import next_hop, resolve
@@ -76,6 +76,11 @@ class Adjacency:
     def settled(self) -> bool:
         """Whether the peer was told all it can be told, and nothing is under way."""
         return not self.established or (self._complete and not self._replay and self.families <= self.completed)
+
+    @property
+    def untold(self) -> int:
+        """Count the prefixes that wait to be announced."""
+        return len(self._ready)
 
     @property
     def _complete(self) -> bool:
@@ -191,15 +196,15 @@ class Adjacency:
             self._lost.add(prefix)
         self._judge((*late, *gone))
 
-    def steps(self) -> Iterator[Step]:
-        """Yield what shall be done next, and count it as under way."""
+    def steps(self, told: Collection[Prefix] = ()) -> Iterator[Step]:
+        """Yield what shall be done next, and count it as under way; what other peers are `told` now comes first."""
         if not self.established:
             return
         if self._replay:
             self._replay = False
             yield Replay(self.session)
         yield from self._withdrawals(2 * WINDOW - len(self.flight))
-        yield from self._announcements(WINDOW - len(self.flight))
+        yield from self._announcements(WINDOW - len(self.flight), told)
         if self._complete:
             for family in sorted(self.families - self.completed - self._completing, key=lambda family: family.value):
                 self._completing.add(family)
@@ -215,14 +220,16 @@ class Adjacency:
         for prefixes in groups.values():
             yield from (Withdraw(self.session, chunk) for chunk in _chunks(prefixes))
 
-    def _announcements(self, room: int) -> Iterator[Step]:
-        groups: dict[tuple[int, int], list[Prefix]] = {}
-        for prefix in list(islice(self._ready, max(0, room))):
+    def _announcements(self, room: int, told: Collection[Prefix]) -> Iterator[Step]:
+        whole = room if room >= len(self._ready) else room - room % CHUNK
+        alike = (prefix for prefix in told if prefix in self._ready)
+        others = (prefix for prefix in self._ready if prefix not in told)
+        groups: dict[tuple[Attributes, int], list[Prefix]] = {}
+        for prefix in list(islice(chain(alike, others), max(0, whole))):
             wanted = self.desired[prefix]
-            groups.setdefault((id(wanted), prefix.version), []).append(prefix)
+            groups.setdefault((wanted, prefix.version), []).append(prefix)
             del self._ready[prefix]
-        for prefixes in groups.values():
-            wanted = self.desired[prefixes[0]]
+        for (wanted, _), prefixes in groups.items():
             hop = self._hop(prefixes[0], wanted)
             operation = Operation(wanted)
             self.flight.update(dict.fromkeys(prefixes, operation))

@@ -8,6 +8,7 @@ from ipaddress import IPv6Address
 from exalb_bgp import status as words
 from exalb_bgp.convergence import Adjacency
 from exalb_bgp.events import Closed, Completed, Established, Event, Negotiated, Snapshot, Updated
+from exalb_bgp.paths import completed
 from exalb_bgp.rib import Address, Attributes, Prefix, Rib
 from exalb_bgp.session import Session, SessionStatus, State
 from exalb_bgp.speaker import Speaker, SpeakerStatus
@@ -138,7 +139,8 @@ class Engine:
                 new = words.started(adjacency.session)
                 self._statuses[address] = replace(new, last_error=old.last_error, ended=old.ended)
                 continue
-            snapshot, table = found[address], held.get(address, {})
+            snapshot, session = found[address], adjacency.session
+            table = {prefix: completed(path, session) for prefix, path in held.get(address, _NOTHING).items()}
             if snapshot.local_address is not None:
                 extended, families = snapshot.extended_next_hop, snapshot.families
                 adjacency.negotiate(Negotiated(address, snapshot.local_address, families, extended))
@@ -150,9 +152,16 @@ class Engine:
             self._aim(address)
 
     def steps(self) -> Iterator[Step]:
-        """Yield what shall be done next, for every peer; what is yielded counts as under way."""
-        for adjacency in self._adjacencies.values():
-            yield from adjacency.steps()
+        """Yield what shall be done next, for every peer; what is yielded counts as under way.
+
+        Peers are told the same prefixes at the same time: who has most before it goes along with who has least.
+        """
+        told: dict[Prefix, None] = {}
+        for adjacency in sorted(self._adjacencies.values(), key=lambda adjacency: adjacency.untold):
+            for step in adjacency.steps(told):
+                if isinstance(step, Announce):
+                    told.update(dict.fromkeys(step.prefixes))
+                yield step
 
     def answered(self, step: Step, done: bool) -> None:
         """Take the engine's answer to a step."""

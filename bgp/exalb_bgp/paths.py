@@ -43,6 +43,13 @@ def resolve(attributes: Attributes, hop: Address, session: Session) -> Attribute
     )
 
 
+@lru_cache(maxsize=4096)
+def completed(attributes: Attributes, session: Session) -> Attributes:
+    """Return the attributes as on the wire of what ExaBGP's table shows, which lacks the path that it makes itself."""
+    made = not session.is_ibgp and not attributes.as_path_prepend
+    return replace(attributes, as_path_prepend=1) if made else attributes
+
+
 _WIDEST = 0xFFFFFF00
 """The largest 32-bit float below 2**32: link bandwidth in bytes per second that ExaBGP can still send."""
 

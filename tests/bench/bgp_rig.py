@@ -25,12 +25,11 @@ from tests.lab.wait import until
 
 NODE, ROUTERS = IPv4Address("10.77.0.11"), [IPv4Address(f"10.77.0.{number}") for number in range(101, 105)]
 FIRST = IPv4Address("10.100.0.0")
-HERE = Attributes()
 
 
 def routes(count: int) -> dict[Prefix, Attributes]:
-    """Make a table of host routes that share their attributes, as those of one node mostly do."""
-    return {IPv4Network(FIRST + number): HERE for number in range(count)}
+    """Make a table of host routes with equal attributes, each an object of its own, as a node mostly has them."""
+    return {IPv4Network(FIRST + number): Attributes() for number in range(count)}
 
 
 @contextlib.contextmanager
@@ -129,7 +128,11 @@ class Running:
     def pids(self) -> dict[str, int]:
         """The processes of the engine, by their part."""
         assert self._supervisor
-        return {"supervisor": self._supervisor.pid, "exabgp": self.pid("exabgp"), "relay": self.pid("relay.py")}
+        return {
+            "supervisor": self._supervisor.pid,
+            "exabgp": self.pid("exalb_bgp.exabgp.server"),
+            "relay": self.pid("relay.py"),
+        }
 
     def pid(self, word: str) -> int:
         """Find the process of the node with this word, or a file of this name, in its command line; no child of it."""

@@ -205,7 +205,7 @@ async def restart(network: Network) -> AsyncIterator[Figure]:
                 for _ in range(TRIES):
                     await running.settled()
                     sessions, begun = _sessions(router), time.time()
-                    os.kill(running.pid("exabgp"), signal.SIGKILL)
+                    os.kill(running.pid("exalb_bgp.exabgp.server"), signal.SIGKILL)
                     await asyncio.to_thread(router.wait, lambda: _sessions(router) > sessions)  # noqa: B023
                     await asyncio.to_thread(router.wait_told)
                     taken.append(await _complete(router, set(table)) - begun)

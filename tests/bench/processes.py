@@ -69,7 +69,7 @@ def _role(pid: int) -> str | None:
         words = (PROC / str(pid) / "cmdline").read_text().split("\0")
         if any(word.endswith("/relay.py") for word in words):
             return "relay"
-        if "exabgp" in words and "server" in words:
+        if "exalb_bgp.exabgp.server" in words:
             return "exabgp"
         if len(words) > 2 and words[1].endswith("/exalb") and words[2] in ROLES:
             return words[2]

@@ -1,6 +1,7 @@
 """Drives ExaBGP through its relay: brings its sessions and tables to the goal, and reads back what is."""
 
 import asyncio
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
@@ -27,6 +28,8 @@ _HANGING = 15.0
 _CALM = 0.05
 """Seconds of silence awaited from ExaBGP after a driver took over, so that nothing of the last one is under way."""
 
+_GATHER = 0.005
+"""Seconds after the first word of ExaBGP until what follows from it is done."""
 _PATIENCE = 2.0
 """Seconds that this silence may take to come."""
 
@@ -46,6 +49,7 @@ class ExaBGPDriver:
         self._ready = False
         self._early: list[tuple[events.Event, datetime]] | None = None
         self._heard: dict[Address, float] = {}
+        self._due: asyncio.TimerHandle | None = None
         self._bell = asyncio.Event()
         self._reported = self.status()
 
@@ -106,7 +110,7 @@ class ExaBGPDriver:
         self._ready, self._early = False, []
         introduction = asyncio.create_task(self._introduce(link))
         try:
-            await link.run(self._turn)
+            await link.run(self._soon)
         except (OSError, ValueError, LookupError) as error:
             _LOG.warning("exabgp_link_broken", error=type(error).__name__)
         finally:
@@ -160,20 +164,33 @@ class ExaBGPDriver:
         else:
             self._early.append((event, moment))
 
+    def _soon(self) -> None:
+        """Tell who waits, and take a turn when all is heard that ExaBGP tells in one: its peers go on side by side."""
+        self._bell.set()
+        if self._due is None:
+            self._due = asyncio.get_running_loop().call_later(_GATHER, self._turn)
+
     def _turn(self) -> None:
         """Do what is due, and tell who waits."""
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
         link = self._link
         if link is not None and self._ready and not self._reloader.pausing and not link.congested:
-            for step in self._engine.steps():
-                self._heard[bare(step.session.peer_address)] = monotonic()
-                link.send(wire.command(step), partial(self._answered, step))
+            for command, steps in wire.commands(self._engine.steps()):
+                self._hear(steps)
+                link.send(command, partial(self._answered, steps))
         self._bell.set()
 
-    def _answered(self, step: Step, done: bool, _lines: list[str]) -> None:
-        self._heard[bare(step.session.peer_address)] = monotonic()
-        if not done:
-            _LOG.warning("exabgp_refused", step=type(step).__name__, peer=str(step.session.peer_address))
-        self._engine.answered(step, done)
+    def _answered(self, steps: Sequence[Step], done: bool, _lines: list[str]) -> None:
+        self._hear(steps)
+        for step in steps:
+            if not done:
+                _LOG.warning("exabgp_refused", step=type(step).__name__, peer=str(step.session.peer_address))
+            self._engine.answered(step, done)
+
+    def _hear(self, steps: Iterable[Step]) -> None:
+        self._heard.update(dict.fromkeys((bare(step.session.peer_address) for step in steps), monotonic()))
 
     async def _open_again(self) -> None:
         """Listen anew: somebody removed the socket, and the next relay would find nobody."""

@@ -1,7 +1,7 @@
 """ExaBGP's API, line by line: steps to commands, its JSON to events (encoder json of ExaBGP 5.0)."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -20,20 +20,42 @@ _STATES = {state.value.upper(): state for state in State}
 _FAMILIES = {f"{family.value} unicast": family for family in Family}
 
 
+def commands(steps: Iterable[Step]) -> Iterator[tuple[str, Sequence[Step]]]:
+    """Yield commands, each with the steps that it takes: what several peers are to be told alike is parsed once.
+
+    Announcements come last, as they do among the steps of each peer.
+    """
+    alike: dict[str, list[Step]] = {}
+    for step in steps:
+        if isinstance(step, Announce):
+            alike.setdefault(_words(step), []).append(step)
+        else:
+            yield command(step), (step,)
+    for words, together in alike.items():
+        yield f"{' , '.join(map(_neighbor, together))} {words}", together
+
+
 def command(step: Step) -> str:
     """Return the command for a step, without the end of line. Only numbers and addresses come from the step."""
-    neighbor = f"neighbor {bare(step.session.peer_address)}"
+    return f"{_neighbor(step)} {_words(step)}"
+
+
+def _neighbor(step: Step) -> str:
+    return f"neighbor {bare(step.session.peer_address)}"
+
+
+def _words(step: Step) -> str:
     match step:
         case Announce():
-            return f"{neighbor} announce attributes {_attributes(step)} nlri {_nlri(step.prefixes)}"
+            return f"announce attributes {_attributes(step)} nlri {_nlri(step.prefixes)}"
         case Withdraw():
-            return f"{neighbor} withdraw attributes nlri {_nlri(step.prefixes)}"
+            return f"withdraw attributes nlri {_nlri(step.prefixes)}"
         case EndOfRib():
-            return f"{neighbor} announce eor {step.family.value} unicast"
+            return f"announce eor {step.family.value} unicast"
         case Replay():
-            return f"{neighbor} flush adj-rib out"
+            return "flush adj-rib out"
         case Restart():
-            return f"{neighbor} teardown 6"
+            return "teardown 6"
 
 
 def _nlri(prefixes: Iterable[Prefix]) -> str:
@@ -41,11 +63,14 @@ def _nlri(prefixes: Iterable[Prefix]) -> str:
 
 
 def _attributes(step: Announce) -> str:
-    """Spell every attribute out, so that what ExaBGP shows later is what was asked for."""
+    """Spell every attribute out but a path of the local AS alone, which ExaBGP makes itself and need not copy.
+
+    What it shows later is then what was asked for.
+    """
     attributes, session = step.attributes, step.session
     words = [f"next-hop {attributes.next_hop}"]
-    path = [str(session.local_asn)] * attributes.as_path_prepend
-    if path:
+    if attributes.as_path_prepend > 1:
+        path = [str(session.local_asn)] * attributes.as_path_prepend
         words.append(f"as-path [ {' '.join(path)} ]")
     if attributes.med is not None:
         words.append(f"med {attributes.med}")

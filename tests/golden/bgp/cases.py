@@ -1,5 +1,6 @@
 """The sessions and steps whose texts are kept in this folder."""
 
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from exalb_bgp.rib import (
@@ -70,10 +71,15 @@ ATTRIBUTES = Attributes(
         ExtendedCommunity(ExtendedKind.ROUTE_TARGET, 64512, 100),
     ),
 )
+TWIN = replace(PLAIN, peer="twin", peer_address=IPv4Address("10.77.0.101"))
 STEPS: list[Step] = [
     Announce(PLAIN, Attributes(next_hop=NODE, as_path_prepend=1), (ip_network("198.51.100.1/32"),)),
+    Announce(TWIN, Attributes(next_hop=NODE, as_path_prepend=1), (ip_network("198.51.100.1/32"),)),
+    Announce(TWIN, Attributes(next_hop=NODE, as_path_prepend=2), (ip_network("198.51.100.2/32"),)),
     Announce(PLAIN, ATTRIBUTES, (ip_network("198.51.100.0/24"), ip_network("203.0.113.7/32"))),
-    Announce(V6, Attributes(next_hop=IPv6Address("fd00:77::b")), (ip_network("2001:db8:100::1/128"),)),
+    Announce(
+        V6, Attributes(next_hop=IPv6Address("fd00:77::b"), as_path_prepend=1), (ip_network("2001:db8:100::1/128"),)
+    ),
     Withdraw(PLAIN, (ip_network("198.51.100.1/32"), ip_network("198.51.100.0/24"))),
     Withdraw(V6, (ip_network("2001:db8:100::1/128"),)),
     EndOfRib(PLAIN, Family.IPV4),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from exalb_bgp.exabgp import config, relay, shown, wire
+from exalb_bgp.paths import completed
 from exalb_bgp.rib import Attributes
 from exalb_bgp.session import Session
 from exalb_bgp.steps import Announce, Withdraw
@@ -25,7 +26,7 @@ def test_configuration_is_as_kept(name: str) -> None:
 
 
 def test_commands_are_as_kept() -> None:
-    assert_golden(HERE / "commands.txt", "".join(f"{wire.command(step)}\n" for step in STEPS))
+    assert_golden(HERE / "commands.txt", "".join(f"{command}\n" for command, _ in wire.commands(STEPS)))
 
 
 def test_exabgp_reads_every_configuration() -> None:
@@ -74,7 +75,7 @@ def test_exabgp_means_what_the_step_says() -> None:
         assert isinstance(routes, list), f"{wire.command(step)}: {routes}"
         assert [ip_network(route["prefix"]) for route in routes] == list(step.prefixes)
         if isinstance(step, Announce):
-            assert {_attributes(route) for route in routes} == {step.attributes}
+            assert {completed(_attributes(route), step.session) for route in routes} == {step.attributes}
 
 
 def _attributes(route: dict[str, dict[str, str]]) -> Attributes:

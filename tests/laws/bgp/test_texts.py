@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from exalb_bgp.engine import bare
 from exalb_bgp.exabgp import config, limits, shown, wire
-from exalb_bgp.paths import resolve
+from exalb_bgp.paths import completed, resolve
 from exalb_bgp.rib import Address, Attributes, Prefix
 from exalb_bgp.session import Family, Password, Session
 from exalb_bgp.steps import Announce, EndOfRib, Replay, Restart, Step, Withdraw
@@ -34,7 +34,8 @@ ATTRIBUTES = "".join(
     )
 )
 COMMAND = re.compile(
-    rf"neighbor {ADDRESS} (?:announce attributes {ATTRIBUTES} nlri{PREFIXES}|withdraw attributes nlri{PREFIXES}"
+    rf"(?:neighbor {ADDRESS} , )*neighbor {ADDRESS} "
+    rf"(?:announce attributes {ATTRIBUTES} nlri{PREFIXES}|withdraw attributes nlri{PREFIXES}"
     r"|announce eor ipv[46] unicast|flush adj-rib out|teardown 6)",
     re.ASCII,
 )
@@ -141,7 +142,22 @@ def test_an_announcement_is_read_as_it_was_meant(reader: Reader, step: Announce)
     assert COMMAND.fullmatch(line)
     told = reader.parse([], [line])[line]
     assert (told["name"], told["neighbors"]) == ("announce attributes", [[f"neighbor {_peer(step.session)}"]])
-    assert _routes(told) == dict.fromkeys(step.prefixes, step.attributes)
+    read = {prefix: completed(attributes, step.session) for prefix, attributes in _routes(told).items()}
+    assert read == dict.fromkeys(step.prefixes, step.attributes)
+
+
+@given(step=announcements(), others=st.lists(values.hops(4) | values.hops(6), min_size=1, unique=True))
+def test_what_several_peers_are_told_alike_is_said_once(reader: Reader, step: Announce, others: list[Address]) -> None:
+    alike = [replace(step, session=replace(step.session, peer_address=other)) for other in others]
+    different = replace(step, attributes=replace(step.attributes, med=(step.attributes.med or 0) ^ 1))
+    flush = Replay(step.session)
+    told = list(wire.commands([*alike, flush, different]))
+    assert [list(steps) for _, steps in told] == [[flush], alike, [different]]
+    line = told[1][0]
+    assert COMMAND.fullmatch(line)
+    read = reader.parse([], [line])[line]
+    assert read["neighbors"] == [[f"neighbor {_peer(one.session)}"] for one in alike]
+    assert read["routes"] == reader.parse([], [wire.command(step)])[wire.command(step)]["routes"]
 
 
 @given(session=plain_sessions, prefixes=values.prefixes(4) | values.prefixes(6))

@@ -6,8 +6,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 
 import pytest
 
+from exalb_bgp.convergence import CHUNK, WINDOW
 from exalb_bgp.engine import Engine
 from exalb_bgp.events import Closed, Established, Negotiated, Snapshot, Updated
+from exalb_bgp.exabgp import wire
 from exalb_bgp.paths import resolve
 from exalb_bgp.rib import Attributes, Prefix, Rib
 from exalb_bgp.session import Family, Session, State
@@ -33,9 +35,9 @@ def told(session: Session = SESSION) -> Engine:
     return engine
 
 
-def establish(engine: Engine, local: IPv4Address) -> None:
-    engine.fold(Negotiated(PEER, local, frozenset({Family.IPV4}), False), NOW)
-    engine.fold(Established(PEER), NOW)
+def establish(engine: Engine, local: IPv4Address, peer: IPv4Address = PEER) -> None:
+    engine.fold(Negotiated(peer, local, frozenset({Family.IPV4}), False), NOW)
+    engine.fold(Established(peer), NOW)
 
 
 def steps(engine: Engine) -> list[Step]:
@@ -123,3 +125,51 @@ def test_a_new_driver_sends_ipv6_next_hops_only_where_they_were_agreed(agreed: b
     wrong = taken_over(session, found, {PREFIX: path}, TABLE)
     assert list(wrong.steps()) == ([] if agreed else [Withdraw(session, (PREFIX,))])
     assert wrong.status(True).sessions["tor"].extended_next_hop is agreed
+
+
+MANY: Rib = {ip_network((int(IPv4Address("198.51.0.0")) + number, 32)): Attributes() for number in range(3 * WINDOW)}
+OTHER = replace(SESSION, peer="other", peer_address=IPv4Address("10.77.0.101"))
+
+
+def confirm(engine: Engine, told: list[Step]) -> None:
+    for step in told:
+        assert isinstance(step, Announce)
+        engine.answered(step, True)
+        engine.fold(Updated(step.session.peer_address, ((step.attributes, step.prefixes),)), NOW)
+
+
+def test_peers_with_the_same_table_are_told_it_side_by_side() -> None:
+    """Also the one whose session begins when the other has been told much: each command is parsed once for both."""
+    engine = Engine()
+    engine.desire(Speaker({"tor": SESSION, "other": OTHER}, {"tor": MANY, "other": MANY}), {})
+    establish(engine, HERE)
+    confirm(engine, steps(engine))
+    establish(engine, HERE, IPv4Address("10.77.0.101"))
+    commands = list(wire.commands(steps(engine)))
+    assert [len(together) for _, together in commands] == [2] * (WINDOW // CHUNK)
+    while told := [step for _, together in commands for step in together]:
+        confirm(engine, told)
+        commands = list(wire.commands(steps(engine)))
+    assert engine.status(True).sessions["other"].sent == len(MANY), "and then what it missed"
+
+
+def test_whole_chunks_are_told_while_there_is_more_than_room() -> None:
+    """Crumbs would be parsed one by one, and no other peer would be told the same."""
+    engine = Engine()
+    engine.desire(Speaker({"tor": SESSION}, {"tor": MANY}), {})
+    establish(engine, HERE)
+    first = steps(engine)[0]
+    assert isinstance(first, Announce)
+    confirm(engine, [replace(first, prefixes=first.prefixes[1:])])
+    assert steps(engine) == []
+    confirm(engine, [replace(first, prefixes=first.prefixes[:1])])
+    assert [len(step.prefixes) for step in steps(engine) if isinstance(step, Announce)] == [CHUNK]
+
+
+def test_what_a_driver_finds_is_right_though_exabgp_shows_no_path_that_it_makes_itself() -> None:
+    engine = Engine()
+    engine.desire(Speaker({"tor": SESSION}, {"tor": TABLE}), {})
+    held = replace(resolve(TABLE[PREFIX], HERE, SESSION), as_path_prepend=0)
+    found = Snapshot(PEER, State.ESTABLISHED, HERE, frozenset({Family.IPV4}), graceful_restart=True)
+    engine.adopt([found], {PEER: {PREFIX: held}}, NOW)
+    assert (steps(engine), engine.status(True).sessions["tor"].sent) == ([], 1)
