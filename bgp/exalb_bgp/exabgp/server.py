@@ -10,6 +10,7 @@ import logging
 import re
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -24,6 +25,8 @@ from exabgp.logger import log
 from exabgp.reactor import loop, peer
 from exabgp.reactor.api.processes import ProcessError, Processes
 from exabgp.reactor.protocol import Protocol
+
+from exalb_bgp.exabgp.clock import Clock
 
 _SECRET = re.compile(r'md5-password "([^"]+)"')
 _MOMENT = 5
@@ -41,7 +44,7 @@ class Line(logging.LogRecord):
         part, _, words = _COLOUR.sub("", super().getMessage()).strip().partition(" ")
         for secret in self.secrets:
             words = words.replace(secret, "***")
-        moment = datetime.fromtimestamp(self.created, UTC).isoformat()
+        moment = datetime.now(UTC).isoformat()
         told = {"event": words.strip(), "level": self.levelname.lower(), "logger": f"exabgp.{part}"}
         return json.dumps(told | {"timestamp": moment})
 
@@ -151,6 +154,7 @@ def main(path: str) -> int:
     sys.excepthook = crashed
     threading.excepthook = lambda told: crashed(told.exc_type, told.exc_value, told.exc_traceback)
     peer.Protocol, loop.Processes = Conversation, Helpers
+    time.time = Clock(time.time(), time.monotonic)
     environment = getenv()
     log.init(environment)
     Attribute.caching = environment.cache.attributes

@@ -29,6 +29,7 @@ class Listener:
         self.table: set[Prefix] = set()
         self.connections = 0
         self.updates = 0
+        self.keepalives = 0
         self.ends: list[Family] = []
         self._server: asyncio.Server | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -78,6 +79,11 @@ class Listener:
         async with asyncio.timeout(seconds), self._moved:
             await self._moved.wait_for(lambda: len(self.ends) >= times)
 
+    async def kept_alive(self, times: int, seconds: float = 20.0) -> None:
+        """Wait until so many KEEPALIVEs came."""
+        async with asyncio.timeout(seconds), self._moved:
+            await self._moved.wait_for(lambda: self.keepalives >= times)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task
@@ -110,6 +116,9 @@ class Listener:
     async def _take(self, kind: Kind, body: bytes) -> None:
         if kind is Kind.KEEPALIVE and self._writer is not None:
             self._say(self._writer, Kind.KEEPALIVE, b"")
+            self.keepalives += 1
+            async with self._moved:
+                self._moved.notify_all()
         if kind is not Kind.UPDATE:
             return
         if self._deaf:
