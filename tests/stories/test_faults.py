@@ -1,5 +1,6 @@
 """What breaks, and what the router sees of it: nothing, where nothing needs to change."""
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -69,6 +70,14 @@ def test_a_killed_exabgp_comes_back_with_the_same_routes(story: Story) -> None:
     _kill(story, "exabgp")
     story.wait("every session is new", lambda: _are_new(before, _sessions(story)), seconds=60)
     story.wait_routes({prefix: _everyone(story)}, seconds=60)
+    parts = {json.loads(line)["logger"] for line in _log(story, "bgp")}
+    assert {"exalb_bgp.exabgp.process"} < parts, "ExaBGP itself logs as the others do"
+
+
+def _log(story: Story, container: str) -> list[str]:
+    """Return the lines that a container of one speaker logged."""
+    where = ("daemonset/exalb-speaker", f"--namespace={exalb.NAMESPACE}", f"--container={container}")
+    return story.lab.kubectl("logs", *where, "--tail=-1").splitlines()
 
 
 @pytest.fixture
