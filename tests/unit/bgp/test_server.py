@@ -30,7 +30,8 @@ TABLE = {PREFIXES[0]: Attributes()}
 MUCH: Rib = {ip_network((0x0A000000 + number, 32)): Attributes(med=number) for number in range(1000)}
 """More than is written to a peer that reads nothing."""
 DEAF = f"""
-import os, signal
+import ctypes, os, signal
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # end with ExaBGP
 os.close(0)
 print("show neighbor json\\n" * 40 + "announce route {PREFIXES[0]} next-hop 10.0.0.1", flush=True)
 signal.pause()
