@@ -240,7 +240,7 @@ def test_a_communication_is_told_as_text_and_nothing_else(scene: Scene, text: by
 
 
 def test_what_waits_for_a_session_that_died_holds_up_nobody(scene: Scene) -> None:
-    """ExaBGP drops every reload while a route waits for a peer that takes its connection and says nothing."""
+    """By itself, ExaBGP drops every reload while a route waits for a peer that takes a connection and says nothing."""
     with scene.peer.established() as meeting:
         meeting.hears(Kind.UPDATE)
         until("it is up", lambda: scene.status.state is State.ESTABLISHED, seconds=30)

@@ -244,7 +244,7 @@ def left_nothing(world: World, peer: Peer) -> bool:
 
 
 def test_a_session_comes_in_the_middle_of_a_burst(told: World, trio: list[Peer]) -> None:
-    """ExaBGP drops a reload while it has anything to send to anybody."""
+    """By itself, ExaBGP drops a reload while it has anything to send to anybody."""
     late, *others = trio
     del told.sessions[late.name]
     told.act_on_engine()

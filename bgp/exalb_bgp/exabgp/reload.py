@@ -37,7 +37,7 @@ class Reloader:
         self.link: Link | None = None
         self.due = asyncio.Event()
         self.pausing = False
-        """While true, no step shall be sent: ExaBGP drops a reload when it has something to send."""
+        """While true, no step shall be sent: a session that changes might lose it, or take it along into the next."""
         self.invalid: set[str] = set()
         """The stamps of sessions that ExaBGP does not take."""
         self._running: dict[Address, str] | None = None

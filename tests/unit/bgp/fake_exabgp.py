@@ -10,7 +10,7 @@ from exalb_bgp.exabgp.settings import EngineSettings
 
 
 class FakeExaBGP:
-    """Answers what a driver asks; `lose` reloads have no effect, as when ExaBGP has something to send."""
+    """Answers what a driver asks; `lose` reloads have no effect, as when ExaBGP cannot read its configuration."""
 
     def __init__(self, settings: EngineSettings, lose: int = 0) -> None:
         self.settings = settings
