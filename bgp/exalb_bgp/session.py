@@ -7,6 +7,9 @@ from ipaddress import IPv4Address
 
 from exalb_bgp.rib import Address
 
+BGP_PORT = 179
+"""The TCP port of BGP (RFC 4271 §8.2.1)."""
+
 
 class Family(Enum):
     """An address family with SAFI unicast (RFC 4760)."""
@@ -49,7 +52,7 @@ class Session:
     router_id: IPv4Address
     local_address: Address | None = None
     """None lets the kernel choose by its route to the peer."""
-    peer_port: int = 179
+    peer_port: int = BGP_PORT
     hold_time: int = 90
     """Seconds; 0 (no keepalives) or at least 3 (RFC 4271 §4.2)."""
     password: Password | None = None
@@ -64,6 +67,8 @@ class Session:
     extended_next_hop: bool = False
     """Offer IPv6 next hops for IPv4 prefixes (RFC 8950)."""
     passive: bool = False
+    """Wait for the peer to connect, on `local_address` and `listen_port`."""
+    listen_port: int = BGP_PORT
 
     @property
     def is_ibgp(self) -> bool:

@@ -93,7 +93,7 @@ def _shown(state: State) -> State:
 def _unconnected(session: Session) -> str:
     where = f"{session.peer_address} port {session.peer_port}"
     if session.passive:
-        return f"waiting for {session.peer_address} to connect"
+        return f"waiting for {session.peer_address} to connect to port {session.listen_port}"
     keys = ", or the passwords differ" if session.password else ""
     return f"no TCP connection to {where} yet: nobody listens there, or packets are lost on the way{keys}"
 

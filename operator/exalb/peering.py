@@ -246,12 +246,23 @@ def _known_router(address: Address, spec: BGPPeerSpec, node: Node, host: Host) -
 
 def _local_address(spec: BGPPeerSpec, node: Node, router: Gateway) -> Address | None:
     if spec.source_address is None:
-        return router.link_local
+        return _where_to_wait(node, router) if spec.passive else router.link_local
     source = ip_address(spec.source_address)
     if source.version != router.address.version:
         message = f"{source} is of another family than {router.address}, the router of node {node.name}"
         raise FlawError("spec.sourceAddress", Reason.NODE_ANNOTATION_INVALID, message)
     return source
+
+
+def _where_to_wait(node: Node, router: Gateway) -> Address:
+    """Return the node's address that the router calls."""
+    family = family_of(router.address)
+    address = None if is_link_local(router.address) else node.address_of(family)
+    if address is None:
+        kind = "IPv4" if family is Family.IPV4 else "IPv6"
+        message = f"node {node.name} has no {kind} address that {router.address} could call"
+        raise FlawError("spec.passive", Reason.NO_ADDRESS_TO_WAIT_AT, message)
+    return address
 
 
 def _router_id(spec: BGPPeerSpec, node: Node) -> IPv4Address:

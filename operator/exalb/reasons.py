@@ -69,6 +69,8 @@ class Reason(Enum):
     """The peer is the node's default router, and the node has none of that family, or nobody looked."""
     NO_LINK_LOCAL_ADDRESS = "NoLinkLocalAddress"
     """The peer's address is a link-local one, and the node has none on the interface that is to lead there."""
+    NO_ADDRESS_TO_WAIT_AT = "NoAddressToWaitAt"
+    """The router shall call the node, and the node has no address of the router's family that it could call."""
     NODE_ANNOTATION_MISSING = "NodeAnnotationMissing"
     """The peer takes a value from an annotation that the node does not have."""
     NODE_ANNOTATION_INVALID = "NodeAnnotationInvalid"

@@ -7,7 +7,7 @@ from exalb.cluster import Node
 from exalb.peering import FAMILIES, PeerInForce, Terms
 from exalb.resources.peer_parts import is_link_local
 from exalb_bgp.rib import Address
-from exalb_bgp.session import Family, Session
+from exalb_bgp.session import BGP_PORT, Family, Session
 
 
 def session_of(peer: PeerInForce, terms: Terms) -> Session:
@@ -30,6 +30,8 @@ def session_of(peer: PeerInForce, terms: Terms) -> Session:
         ttl_security=spec.ttl_security,
         graceful_restart=spec.graceful_restart.restart_time if spec.graceful_restart.enabled else None,
         families=frozenset(FAMILIES[name] for name in spec.families),
+        passive=spec.passive,
+        listen_port=spec.local_port or BGP_PORT,
         extended_next_hop=spec.extended_next_hop and terms.peer_address.version == 6,
     )
 

@@ -37,6 +37,10 @@ OPTIONS = {
     ),
     "source-interface": Option(lambda _: {"source_interface": "eth0"}, lambda _: {}),
     "passive": Option(lambda _: {"passive": True}, lambda _: {"passive": False}),
+    "passive-on-another-port": Option(
+        lambda _: {"passive": True, "listen_port": 1790, "password": Password(SECRET.encode())},
+        lambda _: {"passive": False, "port": 1790, "password": SECRET},
+    ),
     "no-graceful-restart": Option(lambda _: {"graceful_restart": None}, lambda _: {}),
 }
 

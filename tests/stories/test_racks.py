@@ -3,7 +3,7 @@
 from ipaddress import ip_network
 
 from exalb_bgp.rib import Address
-from tests.lab import layout
+from tests.lab import exalb, layout
 from tests.lab.api import Json
 from tests.lab.routers.router import Neighbor
 from tests.stories.story import GROUP, Story
@@ -105,6 +105,26 @@ def test_a_router_is_reached_by_its_link_local_address_behind_an_interface(story
         story.wait_routes(dict.fromkeys(prefixes, frozenset(nodes)), PATIENCE)
     finally:
         story.lab.delete(peer)
+
+
+def test_a_router_calls_nodes_that_wait(story: Story) -> None:
+    """On a port that needs no rights; the chart's engine has none. The password counts for calls that come in, too."""
+    nodes = [address for node in story.lab.nodes for address in node.addresses]
+    calls = [Neighbor(one, layout.NODE_AS, passive=False, port=1790, password="k3y") for one in nodes]
+    story.router.configure(*calls)
+    story.lab.kubectl(
+        *("create", "secret", "generic", story.name, f"--namespace={exalb.NAMESPACE}"),
+        *("--type=kubernetes.io/basic-auth", "--from-literal=password=k3y"),
+    )
+    try:
+        story.lab.apply(story.peers(passive=True, localPort=1790, passwordSecretRef={"name": story.name}))
+        story.deploy("web")
+        story.lab.apply(story.service("web", ipFamilyPolicy="RequireDualStack"))
+        prefixes = map(ip_network, story.wait_addresses("web", 2, PATIENCE))
+        everyone = [frozenset(node.addresses[family] for node in story.lab.nodes) for family in (0, 1)]
+        story.wait_routes({prefix: everyone[prefix.version == 6] for prefix in prefixes}, PATIENCE)
+    finally:
+        story.lab.kubectl("delete", "secret", story.name, f"--namespace={exalb.NAMESPACE}")
 
 
 def test_settings_that_move_into_a_template_change_nothing_and_go_with_it(story: Story) -> None:

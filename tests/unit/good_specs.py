@@ -121,6 +121,8 @@ GOOD = [
         peer(gracefulRestart={"enabled": False, "restartTime": 120}),
     ),
     good_peer("peer-null-is-unset", {**peer(), "peerPort": None, "routerID": None}, peer()),
+    good_peer("peer-passive", peer(passive=True, localPort=1790, sourceAddress="203.0.113.11")),
+    good_peer("peer-passive-by-template", peer(template="tor", passive=True, myASN=None, peerASN=None)),
     good_peer("peer-link-local", peer(peerAddress="fe80::1", sourceInterface="eth0", extendedNextHop=True)),
     good_peer("peer-of-a-template", {"template": "tor", "peerAddress": "203.0.113.2"}),
     good_peer("peer-of-a-template-but-for", {"template": "a" * 253, "peerAddress": "fe80::1", "peerASNFrom": OF_NODE}),

@@ -53,6 +53,7 @@ def discovered(source: Spec, **changes: Any) -> Spec:
 
 
 POOL, PEER, ADVERTISEMENT, NAMES = "IPAddressPool", "BGPPeer", "BGPAdvertisement", "Community"
+WAITS: Any = {"passive": True, "localPort": 1790}
 ADDRESS, NO_ADDRESS = "spec.addresses[0]", "neither a CIDR such as 198.51.100.0/24 nor a range such as"
 NO_SERVICE = "addresses that no Service can have"
 NO_IP = "is not an IP address: write it"
@@ -226,6 +227,13 @@ BAD_PEERS = [
         "both families: leave families out",
     ),
     Bad("extended-next-hop-text", PEER, peer(extendedNextHop="yes"), "spec.extendedNextHop", "boolean"),
+    Bad("passive-nowhere", PEER, peer(passive=True), "spec.localPort", "set passive and localPort"),
+    Bad("local-port-of-who-calls", PEER, peer(localPort=1790), "spec.localPort", "set passive and localPort"),
+    Bad("local-port-with-rights", PEER, peer(passive=True, localPort=179), "spec.localPort", "or equal to 1024"),
+    Bad("local-port-too-large", PEER, peer(passive=True, localPort=65536), "spec.localPort", "or equal to 65535"),
+    Bad("passive-text", PEER, peer(passive="yes", localPort=1790), "spec.passive", "boolean"),
+    Bad("passive-behind", PEER, peer(**WAITS, sourceInterface="eth0"), "spec.passive", "leave sourceInterface and"),
+    Bad("passive-gtsm", PEER, peer(**WAITS, ttlSecurity=True), "spec.passive", "leave sourceInterface and"),
     Bad("port-0", PEER, peer(peerPort=0), "spec.peerPort", "greater than or equal to 1"),
     Bad("port-too-large", PEER, peer(peerPort=65536), "spec.peerPort", "less than or equal to 65535"),
     Bad("source-no-ip", PEER, peer(sourceAddress="eth0"), "spec.sourceAddress", NO_IP),

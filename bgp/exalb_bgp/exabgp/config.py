@@ -17,7 +17,6 @@ from exalb_bgp.session import Family, Session
 
 HELPER = "exalb"
 """The name of the helper process inside ExaBGP."""
-LISTEN_PORT = 179
 _STAMP = re.compile(r"^\s*description \"?([0-9a-f]{16})\"?;$")
 _NEIGHBOR = re.compile(r"^neighbor (\S+) \{$")
 _INTERFACE = re.compile(r"^\s*source-interface \"?([^\"]*?)\"?;$")
@@ -90,7 +89,7 @@ def _neighbor(session: Session, stamp: str) -> str:
 def _transport(session: Session) -> list[str]:
     lines = [f"connect {session.peer_port}"]
     if session.passive:
-        lines += ["passive true", f"listen {LISTEN_PORT}"]
+        lines += ["passive true", f"listen {session.listen_port}"]
     if session.source_interface is not None:
         lines.append(f'source-interface "{session.source_interface}"')
     if session.ebgp_multihop is not None:

@@ -22,6 +22,7 @@ def _numbers(session: Session) -> Iterator[str]:
         ("local AS number", session.local_asn, 1, 0xFFFFFFFF),
         ("AS number of the peer", session.peer_asn, 1, 0xFFFFFFFF),
         ("port of the peer", session.peer_port, 1, 0xFFFF),
+        ("port to listen on", session.listen_port, 1, 0xFFFF),
         ("restart time", session.graceful_restart, 1, 0xFFF),
         ("TTL", session.ebgp_multihop, 1, _MAXIMUM_TTL),
     ):

@@ -31,6 +31,8 @@ from exalb_bgp.exabgp.clock import Clock
 _SECRET = re.compile(r'md5-password "([^"]+)"')
 _MOMENT = 5
 """Milliseconds."""
+_PATIENCE = 5.0
+"""Seconds between two tries to listen on a port that somebody else has."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -102,6 +104,8 @@ class Engine(loop.Reactor):  # type: ignore[misc]  # ExaBGP has no types
     def __init__(self, path: Path) -> None:
         super().__init__(Configuration([str(path)]))
         self._path = path
+        self._listen_again: float | None = None
+        """When to try once more to listen where others listened, on the clock of `time.monotonic`."""
 
     def _pending_adjribout(self) -> bool:
         """Let nothing that waits for one peer keep the others from a reload.
@@ -115,6 +119,21 @@ class Engine(loop.Reactor):  # type: ignore[misc]  # ExaBGP has no types
         """Wait for something to read, at least a moment while a peer reads nothing; ExaBGP would go round and round."""
         waits = any(one.proto and one.proto.waits for one in self._peers.values())
         yield from super()._wait_for_io(max(sleeptime, _MOMENT) if waits else sleeptime)
+
+    def _listen_for_neighbors(self) -> bool:
+        """Listen for passive sessions; what cannot be had now is tried again, and harms no session that is there.
+
+        ExaBGP would not start at all, and never try again.
+        """
+        self._listen_again = None if super()._listen_for_neighbors() else time.monotonic() + _PATIENCE
+        return True
+
+    def active_peers(self) -> set[str]:
+        """Return the peers that have something to do, which is asked for in every round."""
+        if self._listen_again is not None and time.monotonic() >= self._listen_again:
+            self._listen_for_neighbors()
+        active: set[str] = super().active_peers()
+        return active
 
     def reload(self) -> bool:
         """Take in the configuration, of which the passwords are secret from now on, or keep the one before.

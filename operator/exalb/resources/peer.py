@@ -72,6 +72,10 @@ _EITHER = "set either {0} or {0}From"
 _AT_ADDRESS = {"fieldPath": ".peerAddress"}
 _WITHOUT_INTERFACE = "is link-local: name the interface behind which the router is, as sourceInterface"
 _THROUGH_ITSELF = "must not be the router's own address: it takes no route through itself (RFC 4271)"
+_WHERE_TO_WAIT = "set passive and localPort, on which nodes wait to be called, or neither"
+_ONLY_BY_CALLING = (
+    "has no interface of its own and no GTSM: leave sourceInterface and ttlSecurity out, or let nodes call"
+)
 _BOTH_FAMILIES = "is for sessions that carry both families: leave families out"
 VERSIONS = {"IPv4": 4, "IPv6": 6}
 
@@ -125,6 +129,16 @@ class BGPPeerSpec(Model):
                 fieldPath=".ttlSecurity",
             ),
             cel(
+                f"({_is_set('passive')}) == has(self.localPort) || has(self.template)",
+                _WHERE_TO_WAIT,
+                fieldPath=".localPort",
+            ),
+            cel(
+                f"!({_is_set('passive')}) || (!has(self.sourceInterface) && !({_is_set('ttlSecurity')}))",
+                _ONLY_BY_CALLING,
+                fieldPath=".passive",
+            ),
+            cel(
                 f"!({_is_set('ebgpMultiHop')} && has(self.myASN) && has(self.peerASN) && self.myASN == self.peerASN)",
                 "has no meaning towards a peer in the same AS: leave it out",
                 fieldPath=".ebgpMultiHop",
@@ -153,8 +167,12 @@ class BGPPeerSpec(Model):
     """In place of `peerAddress`: each node knows its router, so that one object serves every rack."""
     peer_port: Annotated[int, Field(strict=True, ge=1, le=65535)] = 179
     """The TCP port on which the router listens; unset means 179."""
+    passive: Flag = False
+    """Whether nodes wait for the router to call instead of calling it; unset means no."""
+    local_port: Annotated[int, Field(strict=True, ge=1024, le=65535)] | None = None
+    """The TCP port on which nodes wait, with `passive`; one from 1024 on, since the engine has no rights."""
     source_address: HostText | None = None
-    """The local address of the session; unset leaves it to the node's routing table."""
+    """The local address of the session; unset leaves it to the routing table, or with `passive` is the node's own."""
     source_interface: InterfaceName | None = None
     """The network interface that the session is bound to; unset leaves it to the node's routing table."""
     router_id: Annotated[RouterID | None, Field(alias="routerID")] = None
@@ -198,7 +216,7 @@ class BGPPeerSpec(Model):
     @property
     def asks_nodes(self) -> bool:
         """Whether some value comes from each node itself."""
-        return any((self.my_asn_from, self.peer_asn_from, self.peer_address_from, self.router_id_from))
+        return any((self.my_asn_from, self.peer_asn_from, self.peer_address_from, self.router_id_from, self.passive))
 
     @model_validator(mode="after")
     def _fits_together(self) -> "BGPPeerSpec":
@@ -232,6 +250,8 @@ class BGPPeerSpec(Model):
         yield bool(is_itself), "nextHop", _THROUGH_ITSELF
         message = "is for directly connected peers: set either it or ebgpMultiHop"
         yield self.ttl_security and self.ebgp_multi_hop, "ttlSecurity", message
+        yield self.passive != bool(self.local_port) and not self.template, "localPort", _WHERE_TO_WAIT
+        yield self.passive and bool(self.source_interface or self.ttl_security), "passive", _ONLY_BY_CALLING
         same = self.my_asn is not None and self.my_asn == self.peer_asn
         message = "has no meaning towards a peer in the same AS: leave it out"
         yield self.ebgp_multi_hop and same, "ebgpMultiHop", message

@@ -151,6 +151,7 @@ def _stanza(neighbor: Neighbor) -> Iterator[str]:
 def _options(neighbor: Neighbor) -> Iterator[str]:
     if isinstance(neighbor.address, IPv4Address | IPv6Address):
         yield "passive" if neighbor.passive else "timers connect 1"
+        yield f"port {neighbor.port}"
     if neighbor.interface:
         yield f"interface {neighbor.interface}"
     if neighbor.password:

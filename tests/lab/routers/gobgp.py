@@ -108,6 +108,7 @@ def _stanza(neighbor: Neighbor) -> Iterator[str]:
     if neighbor.password:
         yield f'auth-password = "{neighbor.password}"'
     yield from ["[neighbors.transport.config]", f"passive-mode = {str(neighbor.passive).lower()}"]
+    yield f"remote-port = {neighbor.port}"
     if neighbor.local_address:
         yield f'local-address = "{neighbor.local_address}"'
     keepalive = max(1, neighbor.hold_time // 3)

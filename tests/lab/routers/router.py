@@ -42,6 +42,8 @@ class Neighbor:
     """How far away an eBGP neighbour may be, in hops; None is directly connected."""
     local_address: Address | None = None
     """The router's own end, where it has several addresses."""
+    port: int = 179
+    """The TCP port on which the neighbour listens, where it is called."""
     hold_time: int = 90
     """Seconds offered in OPEN; the lower of both sides' offers is in force."""
     interface: str | None = None

@@ -88,7 +88,7 @@ def _meant(session: Session) -> dict[str, Any]:
         "hold-time": str(session.hold_time),
         "source-interface": session.source_interface,
         "passive": str(session.passive),
-        "listen": str(config.LISTEN_PORT if session.passive else 0),
+        "listen": str(session.listen_port if session.passive else 0),
         "outgoing-ttl": None if session.ebgp_multihop is None else str(session.ebgp_multihop),
         "incoming-ttl": "255" if session.ttl_security else None,
         "families": sorted(f"{family.value} unicast" for family in session.families),

@@ -64,6 +64,7 @@ sessions = st.builds(
     families=families,
     extended_next_hop=st.booleans(),
     passive=st.booleans(),
+    listen_port=st.integers(1, 65535),
 )
 """Sessions of any kind, also such as ExaBGP cannot run."""
 

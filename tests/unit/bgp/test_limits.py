@@ -19,6 +19,7 @@ NEAR = IPv6Address("fe80::1%eth0")
     [
         ({"peer_port": 0}, "the port of the peer must be from 1 to 65535, not 0"),
         ({"peer_port": 70000}, "the port of the peer must be from 1 to 65535, not 70000"),
+        ({"listen_port": 0}, "the port to listen on must be from 1 to 65535, not 0"),
         ({"graceful_restart": 5000}, "the restart time must be from 1 to 4095, not 5000"),
         ({"graceful_restart": 0}, "the restart time must be from 1 to 4095, not 0"),
         ({"local_asn": 0}, "the local AS number must be from 1 to 4294967295, not 0"),

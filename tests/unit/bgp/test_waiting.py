@@ -1,0 +1,56 @@
+"""A passive session waits on a port of its own; where that is taken, it tries again and harms no other session."""
+
+import asyncio
+import socket
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from exalb_bgp.session import Session, State
+from exalb_bgp.speaker import Speaker
+from tests.bench.messages import MARKER
+from tests.lab import wait
+from tests.unit.bgp.listener import Listener
+from tests.unit.bgp.node import Node, settled, to
+
+HERE, ROUTER = IPv4Address("127.0.0.2"), IPv4Address("127.0.0.3")
+
+
+def waiting(port: int) -> Session:
+    """Return a session that ROUTER opens."""
+    node = IPv4Address("10.0.0.1")
+    return Session("waits", ROUTER, 64512, 64513, node, local_address=HERE, passive=True, listen_port=port)
+
+
+def answer(port: int) -> bytes:
+    """Call as ROUTER, and return the first that is said; nothing where nobody listens."""
+    try:
+        with socket.create_connection((str(HERE), port), timeout=5, source_address=(str(ROUTER), 0)) as connection:
+            return connection.recv(len(MARKER))
+    except OSError:
+        return b""
+
+
+async def test_a_port_that_is_taken_costs_no_other_session_and_is_tried_again(node: Node) -> None:
+    with socket.create_server((str(HERE), 0)) as other:
+        port = other.getsockname()[1]
+        async with Listener() as router, node.driver() as driver:
+            driver.apply(Speaker({"tor": to(router), "waits": waiting(port)}, {}))
+            await settled(driver)
+            exabgp = node.exabgp()
+            other.close()
+            await asyncio.to_thread(wait.until, "it listens", lambda: answer(port) == MARKER)
+            assert (node.exabgp(), router.connections) == (exabgp, 1)
+            assert driver.status().sessions["tor"].state is State.ESTABLISHED
+
+
+async def test_an_engine_starts_where_a_port_is_taken(tmp_path: Path) -> None:
+    """As after a crash, with the configuration of before."""
+    with socket.create_server((str(HERE), 0)) as other:
+        port = other.getsockname()[1]
+        async with Listener() as router:
+            sessions = {"tor": to(router), "waits": waiting(port)}
+            for _ in range(2):
+                with Node(tmp_path / "bgp") as node:
+                    async with node.driver() as driver:
+                        driver.apply(Speaker(sessions, {}))
+                        await settled(driver)
