@@ -247,7 +247,9 @@ class Adjacency:
             sendable = wanted is not None and self._hop(prefix, wanted) is not None
             target = wanted if sendable else None
             busy = prefix in self.flight or prefix in self.repeated
-            idle = not busy and not (prefix in self.refused and self.refused[prefix] == target)
+            if prefix in self.refused and self.refused[prefix] != target:
+                del self.refused[prefix]
+            idle = not busy and prefix not in self.refused
             _mark(self._ready, prefix, idle and sendable and not right)
             _mark(self._surplus, prefix, idle and not sendable and shown is not None)
             if wanted is None or right:

@@ -197,7 +197,11 @@ class Engine:
         told = {name: SessionStatus(wanted=self._wanted[name], last_error=why) for name, why in self._problems.items()}
         for address, name in self._names.items():
             adjacency, known = self._adjacencies[address], self._statuses[address]
-            error = words.unwritten(adjacency.session) if adjacency.given_up >= _DEAF else known.last_error
+            error = known.last_error
+            if adjacency.given_up >= _DEAF:
+                error = words.unwritten(adjacency.session)
+            elif adjacency.refused:
+                error = words.refused(adjacency.refused)
             told[name] = replace(known, wanted=self._wanted[name], sent=adjacency.sent, last_error=error)
         return SpeakerStatus(connected, told)
 

@@ -4,11 +4,13 @@ The end of a session in which the peer was heard says more than the attempts aft
 its words stay in front until a peer is heard again, and what the attempts meet stands behind them.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
 from exalb_bgp.events import Closed, Entered, Established, Event, Negotiated, Notified, Opened, Snapshot
 from exalb_bgp.failures import LOST, describe_close, describe_notification
+from exalb_bgp.rib import Prefix
 from exalb_bgp.session import Session, SessionStatus, State
 
 
@@ -55,6 +57,13 @@ def adopted(status: SessionStatus, session: Session, snapshot: Snapshot, now: da
 def unwritten(session: Session) -> str:
     """Say why a session is of no use although it is Established."""
     return f"nothing can be written to {session.peer_address}: it reads nothing, or packets are lost on the way"
+
+
+def refused(prefixes: Collection[Prefix]) -> str:
+    """Say which prefixes an Established session goes without, or cannot get rid of."""
+    first, *others = sorted(prefixes, key=lambda prefix: (prefix.version, prefix))
+    more = f" and {len(others)} more" if others else ""
+    return f"ExaBGP does not send what is wanted of {first}{more}"
 
 
 def _closed(status: SessionStatus, session: Session, reason: str, now: datetime) -> SessionStatus:

@@ -95,6 +95,19 @@ def test_a_peer_to_which_nothing_gets_through_is_asked_ever_less_and_holds_nobod
     assert (engine.patience(PEER), engine.status(True).sessions["tor"].last_error) == (1, None)
 
 
+def test_what_exabgp_refuses_is_said() -> None:
+    engine = told()
+    table = {PREFIX: TABLE[PREFIX]} | {ip_network(f"198.51.100.{n}/32"): Attributes(med=2) for n in (20, 3)}
+    engine.desire(Speaker({"tor": SESSION}, {"tor": table}), {})
+    (step,) = steps(engine)
+    engine.answered(step, False)
+    assert engine.status(True).sessions["tor"].last_error == (
+        "ExaBGP does not send what is wanted of 198.51.100.3/32 and 1 more"
+    )
+    engine.desire(Speaker({"tor": SESSION}, {"tor": TABLE}), {})
+    assert engine.status(True).sessions["tor"].last_error is None
+
+
 def taken_over(session: Session, snapshot: Snapshot, held: dict[Prefix, Attributes], rib: Rib) -> Engine:
     """Return the engine of a driver that found a session there."""
     engine = Engine()
