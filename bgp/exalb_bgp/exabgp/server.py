@@ -4,7 +4,6 @@
 why here: docs/decisions.
 """
 
-import contextlib
 import json
 import logging
 import re
@@ -142,9 +141,12 @@ class Engine(loop.Reactor):  # type: ignore[misc]  # ExaBGP has no types
         """
         before = self.configuration.neighbors, self.configuration.processes
         done = False
-        with contextlib.suppress(OSError):
+        try:
             Line.secrets.update(_SECRET.findall(self._path.read_text("ascii", errors="replace")))
             done = bool(super().reload())
+        except OSError as error:
+            reason = str(error)
+            log.error(lambda: reason, "configuration")
         if not done:
             self.configuration = Configuration([str(self._path)])
             self.configuration.neighbors, self.configuration.processes = before
