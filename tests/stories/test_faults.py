@@ -80,16 +80,22 @@ def _log(story: Story, container: str) -> list[str]:
     return story.lab.kubectl("logs", *where, "--tail=-1").splitlines()
 
 
-@pytest.fixture
-def own_story(nodes: Lab) -> Iterator[Story]:
-    """Return a story in a lab of its own, for what would disturb all others."""
+@pytest.fixture(scope="module")
+def own_lab(nodes: Lab) -> Iterator[Lab]:
+    """Return a lab for what would disturb all others."""
     lab = Lab(f"{nodes.name}f")
     lab.up(1)
     try:
         exalb.install(lab)
-        yield Story.begin(lab)
+        yield lab
     finally:
         lab.down()
+
+
+@pytest.fixture
+def own_story(own_lab: Lab) -> Story:
+    """Return a story there."""
+    return Story.begin(own_lab)
 
 
 def test_nothing_is_withdrawn_while_the_api_server_is_away(own_story: Story) -> None:
@@ -105,3 +111,19 @@ def test_nothing_is_withdrawn_while_the_api_server_is_away(own_story: Story) -> 
     own_story.wait("the Service can be deleted", lambda: own_story.kubectl("delete", "service", "web"))
     own_story.wait_routes({}, seconds=60)
     assert _sessions(own_story) == before
+
+
+def test_a_node_that_is_deleted_withdraws_and_is_told_again_when_it_is_back(own_story: Story) -> None:
+    """Routes of a session that just ended would stay with the router: it helps a graceful restart."""
+    prefix = _announce(own_story)
+    [node] = own_story.lab.nodes
+    own_story.lab.kubectl("delete", "node", node.name, "--wait=false")
+    own_story.wait_routes({})
+    own_story.wait("the router has no session", lambda: not _established(own_story))
+    assert own_story.addresses("web") == [str(prefix.network_address)]
+    node.signal("kubelet", signal.SIGKILL)  # its successor registers the node anew
+    own_story.wait_routes({prefix: _everyone(own_story)}, seconds=180)
+
+
+def _established(story: Story) -> set[Address]:
+    return {address for address, peering in story.router.peerings().items() if peering.established}

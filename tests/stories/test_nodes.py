@@ -1,7 +1,8 @@
-"""Nodes that must not attract traffic: excluded, without a network, or with a kube-proxy that is not healthy."""
+"""Nodes that must not attract all traffic: excluded, without a network, with a kube-proxy or a kubelet that ails."""
 
 import json
 import signal
+from collections.abc import Mapping
 from ipaddress import ip_network
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from exalb_bgp.rib import Prefix
 from tests.lab import exalb
 from tests.stories.story import Story
-from tests.stories.traffic import PATIENCE
+from tests.stories.traffic import PATIENCE, pods_on
 
 EXCLUDED = "node.kubernetes.io/exclude-from-external-load-balancers"
 
@@ -93,6 +94,41 @@ def test_a_node_without_a_network_is_withdrawn_and_comes_back(story: Story, anno
 
 
 def _set_unavailable(story: Story, name: str, status: str) -> None:
-    condition = {"type": "NetworkUnavailable", "status": status, "reason": "Story", "message": "for a story"}
-    patch = json.dumps({"status": {"conditions": [condition]}})
-    story.lab.kubectl("patch", "node", name, "--subresource=status", "--type=strategic", f"--patch={patch}")
+    _set(story, f"node/{name}", NetworkUnavailable=status)
+
+
+def _set(story: Story, what: str, **conditions: str) -> None:
+    said = {"reason": "Story", "message": "for a story"}
+    found = [{"type": kind, "status": status, **said} for kind, status in conditions.items()]
+    patch = json.dumps({"status": {"conditions": found}})
+    story.kubectl("patch", what, "--subresource=status", "--type=strategic", f"--patch={patch}")
+
+
+def test_a_node_whose_kubelet_is_gone_serves_on_but_for_pods_that_are_not_ready(story: Story) -> None:
+    """Its pods become unready a minute later by Kubernetes' own hand, which a story does not wait for."""
+    node, addresses = story.lab.nodes[0], {}
+    for name in ("n1", "n2"):
+        pods_on(story, name, 1)
+    for name, policy in (("web", "Cluster"), ("local", "Local")):
+        story.lab.apply(story.service(name, externalTrafficPolicy=policy, selector={"app": "web"}))
+        [addresses[name]] = map(ip_network, story.wait_addresses(name, seconds=PATIENCE))
+    _wait_shared(story, {addresses["web"]: (0, 1), addresses["local"]: (0, 1)})
+    node.signal("kubelet", signal.SIGSTOP)
+    try:
+        _set(story, f"node/{node.name}", Ready="False")
+        story.lab.apply(story.service("late", selector={"app": "web"}))  # the speaker has heard of the node by then
+        [late] = map(ip_network, story.wait_addresses("late", seconds=PATIENCE))
+        _wait_shared(story, {addresses["web"]: (0, 1), addresses["local"]: (0, 1), late: (0, 1)})
+        [pod] = story.kubectl("get", "pod", f"--field-selector=spec.nodeName={node.name}", "--output=name").split()
+        _set(story, pod, Ready="False", ContainersReady="False")
+        _wait_shared(story, {addresses["web"]: (0, 1), addresses["local"]: (1,), late: (0, 1)})
+    finally:
+        node.signal("kubelet", signal.SIGCONT)
+        _set(story, f"node/{node.name}", Ready="True")
+    _wait_shared(story, {addresses["web"]: (0, 1), addresses["local"]: (0, 1), late: (0, 1)})
+
+
+def _wait_shared(story: Story, wanted: Mapping[Prefix, tuple[int, ...]]) -> None:
+    """Return when the router has each prefix from these nodes."""
+    told = {prefix: frozenset(story.lab.nodes[one].addresses[0] for one in nodes) for prefix, nodes in wanted.items()}
+    story.wait_routes(told, PATIENCE)
