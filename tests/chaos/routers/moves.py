@@ -25,6 +25,7 @@ CHANGES: Mapping[str, Callable[[Random, Session], Any]] = {
 AGREED: Mapping[str, Callable[[Random, Session], Any]] = {
     "password": lambda random, _: random.choice((None, Password(b"first"), Password(b"second"))),
     "local_asn": lambda random, _: random.choice((64512, 64514)),
+    "passive": lambda random, _: random.choice((False, True)),
 }
 """The same, of what must be the same at both ends."""
 ROUTER_ASNS = (64513, 64515)

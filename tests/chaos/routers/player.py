@@ -114,7 +114,7 @@ class Player:
         for name, peer in self.world.peers.items():
             if peer.router is router and (session := self._goal.sessions.get(name)):
                 password = session.password.value.decode() if session.password else None
-                agreed = replace(peer.neighbor, asn=session.local_asn, password=password)
+                agreed = replace(peer.neighbor, asn=session.local_asn, password=password, passive=not session.passive)
                 for address in (agreed.address, OTHER[peer.family]):
                     found[address] = replace(agreed, address=address)
         return list(found.values())

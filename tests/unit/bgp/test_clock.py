@@ -45,6 +45,8 @@ async def exabgp(directory: Path, clock: Path, libfaketime: Path, router: Listen
     finally:
         process.kill()
         await process.wait()
+        for name in ("faketime_shm", "sem.faketime_sem"):  # which the library leaves behind in a program that is killed
+            Path(f"/dev/shm/{name}_{process.pid}").unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize("step", [-HOUR, HOUR])
