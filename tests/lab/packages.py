@@ -68,6 +68,9 @@ IMAGES = (
 )
 """What builds container images."""
 
+CLOCKS = (Package("faketime", ("faketime",)),)
+"""What sets one program's clock and leaves the machine's alone; some tests need it, the lab does not."""
+
 EVERYTHING = tuple(dict.fromkeys((*NODES, *ROUTERS, *IMAGES)))
 
 _PLACES = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/lib/frr")

@@ -36,7 +36,7 @@ def test_one_message_names_all_that_is_missing(tmp_path: Path) -> None:
     assert "apt-get install --no-install-recommends one two" in run.stderr
 
 
-@pytest.mark.parametrize("group", [packages.NODES, packages.ROUTERS, packages.IMAGES])
+@pytest.mark.parametrize("group", [packages.NODES, packages.ROUTERS, packages.IMAGES, packages.CLOCKS])
 def test_every_package_is_named_once_in_its_group(group: tuple[Package, ...]) -> None:
     names = [package.name for package in group]
     assert len(names) == len(set(names))

@@ -25,8 +25,10 @@ def possible() -> None:
     """Skip all stories where the machine cannot tell them."""
     if os.geteuid() != 0:
         pytest.skip("router stories make network namespaces, which takes root")
-    if absent := [package.name for package in packages.ROUTERS if package.absent]:
-        pytest.skip(f"router stories need these packages: apt-get install --no-install-recommends {' '.join(absent)}")
+    try:
+        packages.ensure(print, packages.ROUTERS)
+    except packages.PackagesError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")

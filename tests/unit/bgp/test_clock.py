@@ -13,6 +13,7 @@ from exalb_bgp.exabgp import config
 from exalb_bgp.exabgp.clock import Clock
 from exalb_bgp.exabgp.options import environment
 from exalb_bgp.exabgp.settings import EngineSettings
+from tests.lab import packages
 from tests.unit.bgp.listener import Listener
 from tests.unit.bgp.node import to
 
@@ -22,11 +23,12 @@ HOUR = 3600
 
 @pytest.fixture(scope="module")
 def libfaketime() -> Path:
-    """Find the library that lets one program see another clock."""
-    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
-    if not found:
-        pytest.skip("setting a program's clock needs: apt-get install --no-install-recommends libfaketime")
-    return found[0]
+    """Find the library that lets one program see another clock, installed where it is missing."""
+    try:
+        packages.ensure(print, packages.CLOCKS)
+    except packages.PackagesError as error:
+        pytest.skip(str(error))
+    return next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 
 
 @asynccontextmanager
