@@ -6,6 +6,7 @@ from typing import Any
 
 from exalb.cluster import Service
 from exalb.parse import (
+    HEADLESS,
     Raw,
     key_of,
     parse_endpoint_slice,
@@ -78,7 +79,7 @@ ENDPOINT_SLICE = Kind(
     namespaced=True,
     keyed_by_namespace=True,
     # A headless Service has no address to give; nobody need hear of its endpoints.
-    query={"labelSelector": "!service.kubernetes.io/headless"},
+    query={"labelSelector": f"!{HEADLESS}"},
 )
 NODE = Kind("Node", _CORE, "nodes", parse_node)
 SERVICE_CIDR = Kind(

@@ -41,6 +41,8 @@ LONGEST_VALUE = 255
 """Annotations of a Node longer than this are left out of the picture: they hold no address and no number."""
 
 _SERVICE_NAME = "kubernetes.io/service-name"
+HEADLESS = "service.kubernetes.io/headless"
+"""The label of slices of Services that have no address."""
 _FAMILIES = {"IPv4": Family.IPV4, "IPv6": Family.IPV6}
 
 Arguments = ParamSpec("Arguments")
@@ -170,9 +172,10 @@ def _condition(status: Raw, kind: str) -> ConditionState | None:
 
 @_well_formed
 def parse_endpoint_slice(raw: Raw) -> EndpointSlice | None:
-    """Read an EndpointSlice (discovery/v1); None where it belongs to no Service."""
-    service = text_map(raw["metadata"].get("labels")).get(_SERVICE_NAME)
-    if not service:
+    """Read an EndpointSlice (discovery/v1); None where it belongs to no Service that could have an address."""
+    labels = text_map(raw["metadata"].get("labels"))
+    service = labels.get(_SERVICE_NAME)
+    if not service or HEADLESS in labels:
         return None
     key = key_of(raw)
     endpoints = (_endpoint(endpoint) for endpoint in raw.get("endpoints") or ())

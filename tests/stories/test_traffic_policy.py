@@ -3,6 +3,7 @@
 from ipaddress import ip_network
 
 from tests.stories.story import Story
+from tests.stories.traffic import PATIENCE, deployment
 
 
 def test_policy_local_is_announced_by_the_nodes_that_have_a_ready_pod(story: Story) -> None:
@@ -28,3 +29,14 @@ def test_policy_cluster_is_announced_by_every_node_while_any_pod_is_ready(story:
     story.wait_routes({})
     story.kubectl("scale", "deployment", "web", "--replicas=1")
     story.wait_routes({prefix: everyone})
+
+
+def test_endpoints_published_though_not_ready_are_announced(story: Story) -> None:
+    """Kubernetes says of them that they are ready; a Service without that wish is not told."""
+    never = {"tcpSocket": {"port": 9}, "periodSeconds": 1}
+    story.lab.apply(deployment(story, "web", 1, "web", container={"readinessProbe": never}))
+    story.lab.apply(story.service("plain", selector={"app": "web"}))
+    story.lab.apply(story.service("web", publishNotReadyAddresses=True))
+    story.wait_addresses("plain", seconds=PATIENCE)
+    [prefix] = map(ip_network, story.wait_addresses("web", seconds=PATIENCE))
+    story.wait_routes({prefix: frozenset(node.addresses[0] for node in story.lab.nodes)}, PATIENCE)

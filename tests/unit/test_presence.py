@@ -38,6 +38,11 @@ def ends(*conditions: dict[str, Any], on: str | None = "n1") -> Object:
     return endpoints("web", *(endpoint(f"10.88.1.{n}", on, **one) for n, one in enumerate(conditions, 2)))
 
 
+PUBLISHED = service(publishNotReadyAddresses=True)
+"""Kubernetes makes its endpoints ready, whatever their pods say; `serving` tells the truth."""
+HEADLESS = endpoints()
+HEADLESS["metadata"]["labels"]["service.kubernetes.io/headless"] = ""
+
 CASES = [
     Case("ready", [WEB, ends(READY)], YES, YES),
     Case("no-slice", [WEB], NO, NO),
@@ -47,6 +52,9 @@ CASES = [
     Case(
         "no-conditions-mean-ready", [WEB, endpoints("web", {"addresses": ["10.88.1.2"], "conditions": None})], YES, YES
     ),
+    Case("conditions-absent-mean-ready", [WEB, endpoints("web", {"addresses": ["10.88.1.2"]})], YES, YES),
+    Case("terminating-alone-is-ready", [WEB, ends({"terminating": True})], YES, YES),
+    Case("serving-alone-is-ready", [WEB, ends({"serving": False})], YES, YES),
     Case("serving-unset-is-ready", [WEB, ends({"ready": False})], NO, NO),
     Case("not-ready-but-serving-is-draining", [WEB, ends({"ready": False, "serving": True})], SHUT, SHUT),
     Case("terminating-but-serving", [WEB, ends(DRAINING)], SHUT, SHUT),
@@ -54,6 +62,9 @@ CASES = [
     Case("one-ready-is-enough", [WEB, ends(GONE, DRAINING, READY)], YES, YES),
     Case("ready-even-if-terminating", [WEB, ends({"ready": True, "terminating": True})], YES, YES),
     Case("ready-even-if-not-serving", [WEB, ends({"ready": True, "serving": False})], YES, YES),
+    Case("published-though-not-ready", [PUBLISHED, ends({"ready": True, "serving": False})], YES, YES),
+    Case("published-though-terminating", [PUBLISHED, ends({**GONE, "ready": True})], YES, YES),
+    Case("published-says-the-slice-alone", [PUBLISHED, ends({"ready": False})], NO, NO),
     Case("without-addresses-it-is-none", [WEB, endpoints("web", {"addresses": [], "conditions": READY})], NO, NO),
     Case(
         "several-slices",
@@ -63,6 +74,7 @@ CASES = [
     ),
     Case("slice-of-another-service", [WEB, endpoints("other")], NO, NO),
     Case("slice-of-another-namespace", [WEB, endpoints("team/web")], NO, NO),
+    Case("slice-of-a-headless-service", [WEB, HEADLESS], NO, NO),
     Case("slice-of-no-service", [WEB, endpoints() | {"metadata": {"name": "x"}}], NO, NO),
     Case("slice-of-names", [WEB, endpoints("web", endpoint("web.example.org"), family="FQDN")], NO, NO),
     Case("slice-of-the-other-family", [WEB, endpoints(family="IPv6")], NO, NO),
