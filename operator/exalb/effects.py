@@ -1,11 +1,12 @@
 """What pools, advertisements and peers ask for in vain: lawful, in force, and without effect. Pure."""
 
 from collections.abc import Iterator
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
+from typing import NamedTuple
 
 from exalb.addresses import family_of
 from exalb.advertising import advertises_to, selects_peer
-from exalb.cluster import Cluster
+from exalb.cluster import Cluster, Node
 from exalb.host import Host
 from exalb.peering import FAMILIES, NAMED, PeerInForce, Terms, are_internal, owners_of, router_families, terms_on
 from exalb.reasons import Invalid, Reason
@@ -21,7 +22,9 @@ def in_vain(cluster: Cluster, rules: InForce) -> Iterator[Invalid]:
         yield from never_given(pool, Reason.POOL_HOLDS_PEER)
     if cluster.advertisements:
         yield from _attributes(cluster, rules)
-    yield from _families(cluster, rules)
+    sessions = _sessions(cluster, rules)
+    yield from _families(sessions, rules)
+    yield from _router_ids(sessions)
     for peer in rules.peers:
         yield from _next_hops(peer, cluster)
 
@@ -63,28 +66,54 @@ def _named(peers: list[PeerInForce], which: str) -> str:
     return f"BGPPeers {', '.join(names[:3])}{more} are in {'others' if which == 'another' else which}"
 
 
-def _families(cluster: Cluster, rules: InForce) -> Iterator[Invalid]:
+class _Session(NamedTuple):
+    """What a node shall have with a peer, as far as its speaker need not see it."""
+
+    node: Node
+    peer: PeerInForce
+    terms: Terms
+
+
+def _sessions(cluster: Cluster, rules: InForce) -> list[_Session]:
+    owners, found = owners_of(cluster.nodes), list[_Session]()
+    for _, node in sorted(cluster.nodes.items()):
+        terms = terms_on(node, rules.peers, Host(), owners)
+        pairs = ((peer, terms.get(peer.name)) for peer in rules.peers)
+        found += [_Session(node, peer, its) for peer, its in pairs if isinstance(its, Terms)]
+    return found
+
+
+def _families(sessions: list[_Session], rules: InForce) -> Iterator[Invalid]:
     """Yield peers that shall be told of a family by nodes that have no next hop for it."""
     lacking: dict[tuple[str, str, str], list[str]] = {}
-    owners = owners_of(cluster.nodes)
     given = {advertisement.name: _given(advertisement, rules) for advertisement in rules.advertisements}
-    for name, node in sorted(cluster.nodes.items()):
-        terms = terms_on(node, rules.peers, Host(), owners)
-        for peer in rules.peers:
-            session = terms.get(peer.name)
-            if not isinstance(session, Terms):
-                continue
-            asked = (given[one.name] for one in rules.advertisements if advertises_to(one, peer, node))
-            for family in set().union(*asked) & {FAMILIES[one] for one in peer.spec.families}:
-                hop = next_hop(peer, session.peer_address, node, family)
-                if isinstance(hop, str):
-                    kind = "IPv4" if family is Family.IPV4 else "IPv6"
-                    lacking.setdefault((peer.name, kind, hop), []).append(name)
+    for node, peer, terms in sessions:
+        asked = (given[one.name] for one in rules.advertisements if advertises_to(one, peer, node))
+        for family in set().union(*asked) & {FAMILIES[one] for one in peer.spec.families}:
+            hop = next_hop(peer, terms.peer_address, node, family)
+            if isinstance(hop, str):
+                kind = "IPv4" if family is Family.IPV4 else "IPv6"
+                lacking.setdefault((peer.name, kind, hop), []).append(node.name)
     for (name, kind, what_helps), nodes in sorted(lacking.items()):
-        more = f" and {len(nodes) - NAMED} more" if len(nodes) > NAMED else ""
-        which = f"node{'s' if len(nodes) > 1 else ''} {', '.join(nodes[:NAMED])}{more}"
+        which = f"node{'s' if len(nodes) > 1 else ''} {_few(nodes)}"
         message = f"{kind} prefixes are not told by {which}, for want of a next hop: {what_helps}, or leave {kind} out"
         yield Invalid("BGPPeer", name, "spec.families", Reason.NO_NEXT_HOP, message)
+
+
+def _few(nodes: list[str]) -> str:
+    return ", ".join(nodes[:NAMED]) + (f" and {len(nodes) - NAMED} more" if len(nodes) > NAMED else "")
+
+
+def _router_ids(sessions: list[_Session]) -> Iterator[Invalid]:
+    """Yield BGP identifiers that a peer hears from several nodes."""
+    heard: dict[tuple[str, str, IPv4Address], list[str]] = {}
+    for node, peer, terms in sessions:
+        field = "spec.routerIDFrom" if peer.spec.router_id_from else "spec.routerID"
+        heard.setdefault((peer.name, field, terms.router_id), []).append(node.name)
+    for (name, field, router_id), nodes in sorted(heard.items()):
+        if len(nodes) > 1:
+            message = f"{router_id} is that of nodes {_few(nodes)}: each needs its own (RFC 6286)"
+            yield Invalid("BGPPeer", name, field, Reason.ROUTER_ID_SHARED, message)
 
 
 def _given(advertisement: AdvertisementInForce, rules: InForce) -> set[Family]:

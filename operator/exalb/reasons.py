@@ -121,6 +121,8 @@ class Reason(Enum):
     """The advertisement weighs endpoints, and all Services that it selects have externalTrafficPolicy Cluster."""
     NEXT_HOP_UNUSED = "NextHopUnused"
     """The peer's nextHop is of a family that the session does not carry."""
+    ROUTER_ID_SHARED = "RouterIDShared"
+    """Several nodes have one BGP identifier towards the peer, which may take them for one (RFC 6286)."""
     EXTENDED_NEXT_HOP_UNUSED = "ExtendedNextHopUnused"
     """The peer asks for IPv6 next hops of IPv4 prefixes, and its sessions are over IPv4."""
 

@@ -23,6 +23,7 @@ THROUGH_ITSELF = peer(peerAddressFrom={"nodeAnnotation": "router"}, nextHop="203
 del THROUGH_ITSELF["spec"]["peerAddress"]
 BY_NODE = peer("own", peerAddress="203.0.113.3", myASNFrom={"nodeAnnotation": "asn"})
 del BY_NODE["spec"]["myASN"]
+FIXED, SAID = peer(routerID="1.1.1.1"), peer(routerIDFrom={"nodeAnnotation": "id"})
 PREFERRED = advertisement(localPref=200)
 PREPENDED = advertisement(asPathPrepend=2)
 
@@ -30,6 +31,11 @@ PREPENDED = advertisement(asPathPrepend=2)
 def n(name: str, asn: str = "", **labels: str) -> Object:
     """Return a Node that says its AS number."""
     return node(name, annotations={"asn": asn}, **labels)
+
+
+def says(name: str, identifier: str) -> Object:
+    """Return a Node that says its BGP identifier."""
+    return node(name, annotations={"id": identifier})
 
 
 @pytest.mark.parametrize(
@@ -77,7 +83,7 @@ def n(name: str, asn: str = "", **labels: str) -> Object:
 def test_attributes_that_no_session_carries(objects: list[Object], notes: list[str]) -> None:
     found = [f"{one['field']}: {one['message']}" for one in planned(*objects).get("notes", [])]
     assert len(found) == len(notes)
-    assert all(says in one for says, one in zip(notes, found, strict=True))
+    assert all(part in one for part, one in zip(notes, found, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -130,8 +136,26 @@ def test_families_without_a_next_hop(objects: list[Object], notes: list[str]) ->
     found = [f"{one['kind']} {one['field']}: {one['message']}" for one in planned(*objects).get("notes", [])]
     assert len(found) == len(notes)
     assert all(
-        says in one and one.startswith("BGPPeer spec.families: ") for says, one in zip(notes, found, strict=True)
+        part in one and one.startswith("BGPPeer spec.families: ") for part, one in zip(notes, found, strict=True)
     )
+
+
+@pytest.mark.parametrize(
+    ("objects", "note"),
+    [
+        pytest.param([FIXED, node("n1"), node("n2")], "spec.routerID: 1.1.1.1 is that of nodes n1, n2", id="two"),
+        pytest.param([FIXED, node("n1")], "", id="one"),
+        pytest.param([peer(routerID="1.1.1.1", nodeSelectors=RACK), node("n1", rack="9"), node("n2")], "", id="rack"),
+        pytest.param([peer(), node("n1"), node("n2")], "", id="by-their-names"),
+        pytest.param([SAID, says("n1", "1.1.1.1"), says("n2", "2.2.2.2")], "", id="annotated"),
+        pytest.param(
+            [SAID, says("n1", "1.1.1.1"), says("n2", "1.1.1.1")], "spec.routerIDFrom: 1.1", id="annotated-twice"
+        ),
+    ],
+)
+def test_one_identifier_for_several_nodes(objects: list[Object], note: str) -> None:
+    found = [f"{one['field']}: {one['message']}" for one in planned(*objects).get("notes", [])]
+    assert [one[: len(note)] for one in found] == [note] * bool(note)
 
 
 def asking(**source: str) -> Object:
