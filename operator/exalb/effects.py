@@ -22,6 +22,8 @@ def in_vain(cluster: Cluster, rules: InForce) -> Iterator[Invalid]:
         yield from never_given(pool, Reason.POOL_HOLDS_PEER)
     if cluster.advertisements:
         yield from _attributes(cluster, rules)
+    for advertisement in rules.advertisements:
+        yield from _selectors(advertisement, cluster)
     sessions = _sessions(cluster, rules)
     yield from _families(sessions, rules)
     yield from _router_ids(sessions)
@@ -49,6 +51,22 @@ def _attributes(cluster: Cluster, rules: InForce) -> Iterator[Invalid]:
                 " use localPref, med or a community"
             )
             yield Invalid("BGPAdvertisement", name, "spec.asPathPrepend", Reason.PREPEND_ON_IBGP, message)
+
+
+def _selectors(advertisement: AdvertisementInForce, cluster: Cluster) -> Iterator[Invalid]:
+    """Yield label selectors that match nothing of what is there, as misspelt ones do."""
+    spec, name = advertisement.spec, advertisement.name
+    for field, selectors, kind, there in (
+        ("ipAddressPoolSelectors", spec.ip_address_pool_selectors, "IPAddressPool", cluster.pools),
+        ("nodeSelectors", spec.node_selectors, "Node", cluster.nodes),
+        ("peerSelectors", spec.peer_selectors, "BGPPeer", cluster.peers),
+    ):
+        if selectors and there and not any(any_matches(selectors, one.labels) for one in there.values()):
+            yield Invalid("BGPAdvertisement", name, f"spec.{field}", Reason.SELECTS_NOTHING, _no_match(kind))
+
+
+def _no_match(kind: str) -> str:
+    return f"no {kind} that is there has such labels: mend them here or there"
 
 
 def internal_of(advertisement: AdvertisementInForce, cluster: Cluster, rules: InForce) -> set[bool]:
@@ -134,8 +152,12 @@ def _next_hops(peer: PeerInForce, cluster: Cluster) -> Iterator[Invalid]:
         yield Invalid("BGPPeer", peer.name, "spec.extendedNextHop", Reason.EXTENDED_NEXT_HOP_UNUSED, message)
 
 
-def weights_in_vain(cluster: Cluster, rules: InForce) -> Iterator[Invalid]:
-    """Yield weights that no Service can have, as the Services are now: they count a node's own endpoints."""
+def in_vain_now(cluster: Cluster, rules: InForce) -> Iterator[Invalid]:
+    """Yield what has no effect as the Services are now: selectors that match none, weights that none can have."""
+    for advertisement in rules.advertisements:
+        if advertisement.spec.service_selectors and _selects_no_service(advertisement, cluster):
+            field, message = "spec.serviceSelectors", _no_match("Service")
+            yield Invalid("BGPAdvertisement", advertisement.name, field, Reason.SELECTS_NOTHING, message)
     weighing = [one for one in rules.advertisements if one.spec.weight == "Endpoints"]
     index = PoolIndex(rules.pools) if weighing else None
     for advertisement in weighing:
@@ -145,6 +167,16 @@ def weights_in_vain(cluster: Cluster, rules: InForce) -> Iterator[Invalid]:
                 " externalTrafficPolicy Cluster"
             )
             yield Invalid("BGPAdvertisement", advertisement.name, "spec.weight", Reason.WEIGHT_OF_CLUSTER, message)
+
+
+def _selects_no_service(advertisement: AdvertisementInForce, cluster: Cluster) -> bool:
+    selectors, found = advertisement.spec.service_selectors, False
+    for service in cluster.services.values():
+        if cluster.is_ours(service):
+            if any_matches(selectors, service.labels):
+                return False
+            found = True
+    return found
 
 
 def _only_cluster_traffic(advertisement: AdvertisementInForce, cluster: Cluster, index: PoolIndex) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from exalb.addresses import prefix_order
 from exalb.allocation import Allocation, Allocator
 from exalb.cluster import Cluster, Key, Service
-from exalb.effects import in_vain, weights_in_vain
+from exalb.effects import in_vain, in_vain_now
 from exalb.overrides import Hearing
 from exalb.reasons import Invalid
 from exalb.report_services import has_only_ours
@@ -46,7 +46,7 @@ def plan(cluster: Cluster, malformed: Iterable[Invalid] = ()) -> Plan:
     found = (*rules.invalid, *malformed)
     invalid = tuple(sorted(found, key=_order))
     remarks = _remarks(settled, Hearing(settled, rules), allocation)
-    vain = tuple(sorted((*remarks, *in_vain(settled, rules), *weights_in_vain(settled, rules)), key=_order))
+    vain = tuple(sorted((*remarks, *in_vain(settled, rules), *in_vain_now(settled, rules)), key=_order))
     return Plan(allocation, nodes, invalid, {key: service.held for key, service in settled.services.items()}, vain)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from exalb.allocation import Allocation, PoolUse
 from exalb.cluster import Cluster, Key, Node, SpeakerReport
-from exalb.effects import in_vain, weights_in_vain
+from exalb.effects import in_vain, in_vain_now
 from exalb.host import DataPlane, Host
 from exalb.overrides import Hearing
 from exalb.peering import NAMED
@@ -62,7 +62,7 @@ class ControllerReporter:
             self._hearing = Hearing(cluster, self._in_force)
             self._by_rules = tuple(in_vain(cluster, self._in_force))
         services = self._services.changes(cluster, allocation, self._hearing, now)
-        vain, use = (*self._by_rules, *weights_in_vain(cluster, self._in_force)), allocation.use
+        vain, use = (*self._by_rules, *in_vain_now(cluster, self._in_force)), allocation.use
         stands = rules_stand and last is not None and last.speakers is cluster.speakers
         if not stands or (use, vain) != (self._use, self._vain) or self._resources.writes:
             self._use, self._vain = use, vain

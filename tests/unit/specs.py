@@ -232,8 +232,11 @@ BAD_PEERS = [
     Bad("local-port-with-rights", PEER, peer(passive=True, localPort=179), "spec.localPort", "or equal to 1024"),
     Bad("local-port-too-large", PEER, peer(passive=True, localPort=65536), "spec.localPort", "or equal to 65535"),
     Bad("passive-text", PEER, peer(passive="yes", localPort=1790), "spec.passive", "boolean"),
-    Bad("passive-behind", PEER, peer(**WAITS, sourceInterface="eth0"), "spec.passive", "leave sourceInterface and"),
-    Bad("passive-gtsm", PEER, peer(**WAITS, ttlSecurity=True), "spec.passive", "leave sourceInterface and"),
+    Bad(
+        "passive-behind", PEER, peer(**WAITS, sourceInterface="eth0"), "spec.passive", "leave peerPort, sourceInterface"
+    ),
+    Bad("passive-calling", PEER, peer(**WAITS, peerPort=179), "spec.passive", "leave peerPort, sourceInterface"),
+    Bad("passive-gtsm", PEER, peer(**WAITS, ttlSecurity=True), "spec.passive", "leave peerPort, sourceInterface"),
     Bad("port-0", PEER, peer(peerPort=0), "spec.peerPort", "greater than or equal to 1"),
     Bad("port-too-large", PEER, peer(peerPort=65536), "spec.peerPort", "less than or equal to 65535"),
     Bad("source-no-ip", PEER, peer(sourceAddress="eth0"), "spec.sourceAddress", NO_IP),

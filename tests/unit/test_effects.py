@@ -19,6 +19,7 @@ V4_ONLY, V6_ONLY = node("n1", "10.77.0.11"), node("n1", "fd00:77::11")
 OVER_6 = {"peerAddress": "2001:db8:113::1"}
 LINK = {"peerAddress": "fe80::1", "sourceInterface": "eth0"}
 RACK = [{"matchLabels": {"rack": "9"}}]
+N9 = node("n9", "10.77.0.19", "fd00:77::19", rack="9")
 THROUGH_ITSELF = peer(peerAddressFrom={"nodeAnnotation": "router"}, nextHop="203.0.113.9")
 del THROUGH_ITSELF["spec"]["peerAddress"]
 BY_NODE = peer("own", peerAddress="203.0.113.3", myASNFrom={"nodeAnnotation": "asn"})
@@ -101,7 +102,7 @@ def test_attributes_that_no_session_carries(objects: list[Object], notes: list[s
             [EBGP, POOL, POOL_6, V4_ONLY, advertisement(ipAddressPools=["four"])], [], id="not-told-by-anybody"
         ),
         pytest.param(
-            [EBGP, POOL_6, V4_ONLY, advertisement(peers=["other"]), advertisement("b", nodeSelectors=RACK)],
+            [EBGP, POOL_6, V4_ONLY, advertisement(peers=["other"]), advertisement("b", nodeSelectors=RACK), N9],
             [],
             id="told-to-others-and-elsewhere",
         ),
@@ -201,6 +202,27 @@ def test_weights_of_services_that_weigh_nothing(services: list[Object], note: bo
     found = planned(POOL, POOL_6, EBGP, *services, weighing).get("notes", [])
     assert [one["field"] for one in found] == ["spec.weight"] * note
     assert conditions(POOL, EBGP, weighing, service("web", "198.51.100.0"))["Effective"][1] == "WeightOfClusterTraffic"
+
+
+MISSPELT = [{"matchLabels": {"tier": "frnt"}}]
+FRONT = [*MISSPELT, {"matchLabels": {"tier": "front"}}]
+LABELLED = [
+    pool("four", "198.51.100.0/24", labels={"tier": "front"}),
+    peer("ebgp", labels={"tier": "front"}),
+    node("n1", tier="front"),
+    service(labels={"tier": "front"}),
+]
+
+
+@pytest.mark.parametrize("field", ["ipAddressPoolSelectors", "peerSelectors", "nodeSelectors", "serviceSelectors"])
+def test_selectors_that_match_nothing(field: str) -> None:
+    def notes(*objects: Object, **spec: Any) -> list[str]:
+        return [one["field"] for one in planned(advertisement(**spec), *objects).get("notes", [])]
+
+    assert notes(*LABELLED, **{field: MISSPELT}) == [f"spec.{field}"]
+    assert notes(*LABELLED, **{field: FRONT}) == []
+    assert notes(*LABELLED) == []
+    assert notes(**{field: MISSPELT}) == [], "nothing is there yet"
 
 
 def test_a_service_that_changes_its_policy_is_noticed() -> None:

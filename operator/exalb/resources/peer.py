@@ -73,9 +73,7 @@ _AT_ADDRESS = {"fieldPath": ".peerAddress"}
 _WITHOUT_INTERFACE = "is link-local: name the interface behind which the router is, as sourceInterface"
 _THROUGH_ITSELF = "must not be the router's own address: it takes no route through itself (RFC 4271)"
 _WHERE_TO_WAIT = "set passive and localPort, on which nodes wait to be called, or neither"
-_ONLY_BY_CALLING = (
-    "has no interface of its own and no GTSM: leave sourceInterface and ttlSecurity out, or let nodes call"
-)
+_ONLY_BY_CALLING = "calls no port, and has no interface and no GTSM: leave peerPort, sourceInterface, ttlSecurity out"
 _BOTH_FAMILIES = "is for sessions that carry both families: leave families out"
 VERSIONS = {"IPv4": 4, "IPv6": 6}
 
@@ -134,7 +132,8 @@ class BGPPeerSpec(Model):
                 fieldPath=".localPort",
             ),
             cel(
-                f"!({_is_set('passive')}) || (!has(self.sourceInterface) && !({_is_set('ttlSecurity')}))",
+                f"!({_is_set('passive')})"
+                f" || (!has(self.peerPort) && !has(self.sourceInterface) && !({_is_set('ttlSecurity')}))",
                 _ONLY_BY_CALLING,
                 fieldPath=".passive",
             ),
@@ -251,7 +250,8 @@ class BGPPeerSpec(Model):
         message = "is for directly connected peers: set either it or ebgpMultiHop"
         yield self.ttl_security and self.ebgp_multi_hop, "ttlSecurity", message
         yield self.passive != bool(self.local_port) and not self.template, "localPort", _WHERE_TO_WAIT
-        yield self.passive and bool(self.source_interface or self.ttl_security), "passive", _ONLY_BY_CALLING
+        calls = "peer_port" in self.model_fields_set or bool(self.source_interface or self.ttl_security)
+        yield self.passive and calls, "passive", _ONLY_BY_CALLING
         same = self.my_asn is not None and self.my_asn == self.peer_asn
         message = "has no meaning towards a peer in the same AS: leave it out"
         yield self.ebgp_multi_hop and same, "ebgpMultiHop", message
