@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -99,13 +99,31 @@ class Helpers(Processes):  # type: ignore[misc]  # ExaBGP has no types
             return False
 
 
+class Table(Configuration):  # type: ignore[misc]  # ExaBGP has no types
+    """The peers, and the way of a route to them."""
+
+    neighbors: dict[str, Any]
+
+    def inject_change(self, peers: Container[str], change: Any) -> bool:  # noqa: ANN401
+        """Give a route to peers; return whether any of them can carry it.
+
+        ExaBGP makes a deep copy for each, to put the peer's own address where the next hop is "self", which takes it
+        as long as all else together. No command here says "self", and nothing writes to a route that was given.
+        """
+        family = change.nlri.family().afi_safi()
+        told = [one for name, one in self.neighbors.items() if name in peers and family in one.families()]
+        for neighbor in told:
+            neighbor.rib.outgoing.add_to_rib(change)
+        return bool(told)
+
+
 class Engine(loop.Reactor):  # type: ignore[misc]  # ExaBGP has no types
     """The loop around all peers."""
 
     configuration: Any
 
     def __init__(self, path: Path) -> None:
-        super().__init__(Configuration([str(path)]))
+        super().__init__(Table([str(path)]))
         self._path = path
         self._listen_again: float | None = None
         """When to try once more to listen where others listened, on the clock of `time.monotonic`."""
@@ -152,7 +170,7 @@ class Engine(loop.Reactor):  # type: ignore[misc]  # ExaBGP has no types
             reason = str(error)
             log.error(lambda: reason, "configuration")
         if not done:
-            self.configuration = Configuration([str(self._path)])
+            self.configuration = Table([str(self._path)])
             self.configuration.neighbors, self.configuration.processes = before
         return done
 
