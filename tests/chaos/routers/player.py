@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from tests.chaos.routers.moves import SHORT_HOLD, Move
 from tests.chaos.routers.watcher import Watcher
 from tests.lab.routers.bird import Bird
 from tests.lab.routers.frr import Frr
-from tests.lab.routers.router import Neighbor, Router, RouterError
+from tests.lab.routers.router import Neighbor, Router
 from tests.lab.wait import TooLateError, until
 from tests.router.volume import Volume
 from tests.router.world import OTHER, Peer, World
@@ -25,6 +26,8 @@ PATIENCE = 30.0
 """Seconds that the supervisor may take to start an ExaBGP that was killed often."""
 FLUSH = 10.0
 """Seconds after which a router that closed a session hangs; it mostly takes milliseconds."""
+HANGS = re.compile(r"BGP state: +Down\n.*^    State: +START\n.*Routes: +0 imported", re.DOTALL | re.MULTILINE)
+"""What BIRD tells of a protocol that will never end to flush."""
 MOMENT = 1.0
 """Seconds that a move lets pass at most, for things to take their course."""
 EXPIRY = 3.0 * SHORT_HOLD
@@ -96,12 +99,15 @@ class Player:
     def _unhang(self, bird: Bird) -> bool:
         """Start BIRD anew if it hangs.
 
-        A protocol of BIRD 2.0.12 may stay in `flush` for ever, at times: its session is Down, its routes are gone, one
-        channel is left in `START`, and new connections are refused. All else of it goes on, also its client.
+        When a session with graceful restart came back and ends again within seconds, its protocol in BIRD 2.0.12 may
+        stay in `flush` for ever: the session is Down, its routes are gone, one channel is left in `START`, connections
+        are refused, and `restart`, `disable` and `configure` wait too. All else of it goes on. Nothing else counts.
         """
         try:
-            until("BIRD flushed its tables", lambda: " flush " not in bird.birdc("show protocols"), seconds=FLUSH)
-        except (TooLateError, RouterError) as error:
+            until("BIRD flushed its tables", lambda: not bird.flushing(), seconds=FLUSH)
+        except TooLateError as error:
+            if not all(HANGS.search(told) for told in bird.flushing().values()):
+                raise
             print(f"BIRD hangs: {error}", *scene.of_router(bird), sep="\n", flush=True)
             self._restart(bird.kind)
             return True

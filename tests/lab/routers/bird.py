@@ -66,6 +66,10 @@ class Bird(Router):
         blocks = self.birdc("show protocols all").split("\n\n")
         return [(name[1], block) for block in blocks if (name := re.search(r"^(n_\S+)\s+BGP", block, re.MULTILINE))]
 
+    def flushing(self) -> dict[Address, str]:
+        """Return what BIRD tells of the neighbours that it is forgetting the routes of, after their sessions ended."""
+        return {_address(name): block for name, block in self._protocols() if " flush " in block}
+
     def reset(self, neighbor: Address | None = None) -> None:
         """Restart the protocol."""
         self.birdc(f"restart {_protocol(neighbor)}" if neighbor else 'restart "n_*"')
