@@ -1,13 +1,13 @@
 """The pages on routers are true: their configuration and their BGPPeer, word for word, bring up what they promise."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from ipaddress import ip_address
 
 import pytest
 
 from exalb_bgp.rib import Address
-from exalb_bgp.session import State
+from exalb_bgp.session import SessionStatus, State
 from tests.lab.wait import TooLateError, until
 from tests.router.rack import GTSM, ROUTER, ROUTERS, Rack
 
@@ -114,6 +114,17 @@ def test_a_node_without_the_keys_is_refused(rack: Rack) -> None:
     """
     for number, field in enumerate(("passwordSecretRef", "ttlSecurity"), 1):
         if field in rack.peer:
+            before = {name: engine.session("tor") for name, engine in rack.engines.items()}
+            rack.announce({}, **{field: None})
+            until("no session is that of before", partial(are_others, rack, before), seconds=30)
             rack.announce({WEB4 + number: EVERYWHERE}, **{field: None})
             with pytest.raises(TooLateError):
                 until("the route is taken", partial(rack.hops, WEB4 + number), seconds=3)
+
+
+def are_others(rack: Rack, before: Mapping[str, SessionStatus]) -> bool:
+    """Whether no node has the session any more that it had before."""
+    return not any(
+        status.state is State.ESTABLISHED and rack.engines[name].session("tor").since == status.since
+        for name, status in before.items()
+    )
