@@ -1,12 +1,13 @@
 """What is asked for in vain: a note, no mistake."""
 
 import json
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from exalb.allocation import allocate
+from exalb.allocation import Allocator, allocate
 from exalb.commands import plan as plan_command
 from exalb.manifests import picture
 from exalb.planning import plan
@@ -226,17 +227,20 @@ def test_selectors_that_match_nothing(field: str) -> None:
 
 
 def test_a_service_that_changes_its_policy_is_noticed() -> None:
-    """The rules stand, and what the advertisement asks for has an effect now."""
+    """The rules stand and all is written down; then what the advertisement asks for has an effect."""
     web = {policy: service("web", "198.51.100.0", externalTrafficPolicy=policy) for policy in ("Cluster", "Local")}
-    weighing, reporter = advertisement(weight="Endpoints"), ControllerReporter()
-    before, _ = picture([POOL, EBGP, weighing, web["Cluster"]], "x")
-    after = replace(before, services=picture([web["Local"]], "x")[0].services)
-    said = []
-    for cluster in (before, after):
-        writes = reporter.changes(cluster, allocate(cluster), made(9)).writes
-        (write,) = (one for one in writes if one.kind == "BGPAdvertisement")
-        said.append({one["type"]: one["status"] for one in write.body["status"]["conditions"]}["Effective"])
-    assert said == ["False", "True"]
+    raws = deepcopy([POOL, EBGP, advertisement(weight="Endpoints")])
+    reporter, allocator = ControllerReporter(), Allocator()
+    for _ in range(2):
+        cluster, _ = picture([*raws, web["Cluster"]], "x")
+        writes = reporter.changes(cluster, allocator.allocate(cluster), made(9)).writes
+        for raw in raws:
+            raw["status"] = next((one.body["status"] for one in writes if one.kind == raw["kind"]), raw.get("status"))
+    assert {one["type"]: one["status"] for one in raws[2]["status"]["conditions"]}["Effective"] == "False"
+    after = replace(cluster, services=picture([web["Local"]], "x")[0].services)
+    writes = reporter.changes(after, allocator.allocate(after), made(9)).writes
+    (write,) = (one for one in writes if one.kind == "BGPAdvertisement")
+    assert {one["type"]: one["status"] for one in write.body["status"]["conditions"]}["Effective"] == "True"
 
 
 def test_a_note_is_no_error(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from exalb.allocation import allocate
+from exalb.allocation import Allocator
 from exalb.manifests import picture
 from exalb.report import ControllerReporter
 from tests.unit.objects import Object, advertisement, made, node, peer, planned, pool, service, wants
@@ -70,15 +70,18 @@ def test_what_changes_nothing_is_said(objects: list[Object], says: list[str]) ->
 def test_the_service_is_told_when_an_advertisement_changes() -> None:
     """A Service that did not change itself is looked at again."""
     held = service("web", "198.51.100.0", annotations=wants(med="5"))
-    reporter, before = ControllerReporter(), picture([*REST, EBGP, held, OPEN], "x")[0]
-    (write,) = (one for one in reporter.changes(before, allocate(before), made(2)).writes if one.kind == "Service")
+    reporter, allocator = ControllerReporter(), Allocator()
+    before = picture([*REST, EBGP, held, OPEN], "x")[0]
+    changes = reporter.changes(before, allocator.allocate(before), made(2))
+    (write,) = (one for one in changes.writes if one.kind == "Service")
     assert [one["type"] for one in write.body["status"]["conditions"]] == ["exalb.io/AddressAssigned"]
     told = {"type": "exalb.io/AddressAssigned", "status": "True", "reason": "Assigned"}
     held["status"]["conditions"] = [told | {"message": "198.51.100.0 from pool main"}]
     right = picture([*REST, EBGP, held, OPEN], "x")[0]
-    assert not [one for one in reporter.changes(right, allocate(right), made(3)).writes if one.kind == "Service"]
+    changes = reporter.changes(right, allocator.allocate(right), made(3))
+    assert not [one for one in changes.writes if one.kind == "Service"]
     after = replace(right, advertisements=picture([advertisement("open")], "x")[0].advertisements)
-    changes = reporter.changes(after, allocate(after), made(4))
+    changes = reporter.changes(after, allocator.allocate(after), made(4))
     (write,) = (one for one in changes.writes if one.kind == "Service")
     assert [one["reason"] for one in write.body["status"]["conditions"]] == ["AnnotationWithoutEffect"]
     assert [one.reason for one in changes.events if one.kind == "Service"] == ["AnnotationWithoutEffect"]

@@ -5,6 +5,8 @@ from ipaddress import ip_address
 
 import pytest
 
+from exalb.allocation import Allocator
+from exalb.cluster import Key
 from exalb.host import Gateway, Host
 from exalb.manifests import picture
 from exalb.routes import RoutePlanner
@@ -121,6 +123,15 @@ def test_the_pool_stays_valid_and_says_so() -> None:
     assert told == {"Ready": ("True", "InEffect"), "Effective": ("False", "PoolHoldsPeer")}
     assert conditions(NEAR, kind="IPAddressPool")["Effective"] == ("True", "AllEffective")
     assert "Effective" not in conditions(pool("x", "?"), kind="IPAddressPool")
+
+
+def test_a_peer_that_comes_later_is_noticed_by_who_remembers() -> None:
+    before, _ = picture([NEAR, service("web", "203.0.113.1")], "exalb-system")
+    after, allocator = replace(before, peers=picture([TOR], "exalb-system")[0].peers), Allocator()
+    gets = [
+        str(allocator.allocate(one).outcomes[Key("default", "web")].addresses[0]) for one in (before, after, before)
+    ]
+    assert gets == ["203.0.113.1", "203.0.113.0", "203.0.113.1"]
 
 
 @pytest.mark.parametrize(

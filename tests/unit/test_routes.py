@@ -1,7 +1,12 @@
 """Sessions of a node, next hops, and the order of things in the plan."""
 
+from dataclasses import replace
+
 import pytest
 
+from exalb.manifests import picture
+from exalb.reasons import Reason
+from exalb.routes import RoutePlanner
 from tests.unit.objects import Object, advertisement, endpoints, node, peer, planned, pool, service, tells
 
 POOL = pool("main", "198.51.100.7/32", "2001:db8::7/128")
@@ -171,3 +176,24 @@ def test_lists_are_in_order() -> None:
     session = plan["nodes"][0]["sessions"][0]
     assert session["peer"] == "a"
     assert [route["prefix"] for route in session["routes"]] == [f"198.51.100.{n}/32" for n in (9, 20, 100)]
+
+
+@pytest.mark.parametrize("beside", [[], [advertisement("hosts")]], ids=["alone", "beside-host-routes"])
+def test_what_others_do_to_an_aggregate_is_said_of_its_members_and_taken_back(beside: list[Object]) -> None:
+    """The planner that remembers the one Service is asked again when only another one's endpoints changed."""
+    ads = [
+        advertisement("all", aggregationLength=24, med=1),
+        advertisement("web", aggregationLength=24, med=2, serviceSelectors=[{"matchLabels": {"app": "web"}}]),
+    ]
+    members = [service("web", "198.51.100.1", labels={"app": "web"}), service("other", "198.51.100.2")]
+    rest = [pool("main", "198.51.100.0/24"), peer(), node(), *ads, *beside, *members]
+    alone, _ = picture([*rest, endpoints("other")], "exalb-system")
+    both = replace(alone, slices={**alone.slices, **picture([endpoints("web")], "exalb-system")[0].slices})
+    planner = RoutePlanner("n1")
+    for cluster in (alone, both, alone, both):
+        withheld = planner.plan(cluster).sessions["tor"].withheld
+        assert withheld == RoutePlanner("n1").plan(cluster).sessions["tor"].withheld
+        reasons = {key.name: refusal.reason for (key, _), refusal in withheld.items()}
+        conflict = Reason.CONFLICTING_ADVERTISEMENTS
+        expected = {"web": conflict, "other": conflict} if cluster is both else {"web": Reason.NO_READY_ENDPOINTS}
+        assert reasons == expected
