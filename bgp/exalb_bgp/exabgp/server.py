@@ -82,6 +82,19 @@ class Conversation(Protocol):  # type: ignore[misc]  # ExaBGP has no types
             yield written
 
 
+class Session(peer.Peer):  # type: ignore[misc]  # ExaBGP has no types
+    """One peer and what goes on with it."""
+
+    def reestablish(self, restart_neighbor: object = None) -> None:
+        """Begin anew, with another configuration if one is given; also one that waits for a call and got none.
+
+        ExaBGP gives those no turn, in which they could take it.
+        """
+        super().reestablish(restart_neighbor)
+        if self.neighbor["passive"] and self.proto is None:
+            self._reset()
+
+
 class Helpers(Processes):  # type: ignore[misc]  # ExaBGP has no types
     """The processes that ExaBGP runs and talks to."""
 
@@ -197,7 +210,7 @@ def main(path: str) -> int:
     logging.getLogger("exabgp").addHandler(logging.StreamHandler(sys.stderr))
     sys.excepthook = crashed
     threading.excepthook = lambda told: crashed(told.exc_type, told.exc_value, told.exc_traceback)
-    peer.Protocol, loop.Processes = Conversation, Helpers
+    peer.Protocol, loop.Peer, loop.Processes = Conversation, Session, Helpers
     time.time = Clock(time.time(), time.monotonic)
     environment = getenv()
     log.init(environment)

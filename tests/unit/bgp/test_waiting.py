@@ -1,10 +1,16 @@
 """A passive session waits on a port of its own; where that is taken, it tries again and harms no other session."""
 
 import asyncio
+import signal
 import socket
+import sys
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
+from exalb_bgp.exabgp import config
+from exalb_bgp.exabgp.options import environment
+from exalb_bgp.exabgp.settings import EngineSettings
 from exalb_bgp.session import Session, State
 from exalb_bgp.speaker import Speaker
 from tests.bench.messages import MARKER
@@ -54,3 +60,25 @@ async def test_an_engine_starts_where_a_port_is_taken(tmp_path: Path) -> None:
                     async with node.driver() as driver:
                         driver.apply(Speaker(sessions, {}))
                         await settled(driver)
+
+
+async def test_a_session_that_nobody_called_takes_another_configuration(tmp_path: Path) -> None:
+    """It was up when its configuration was to change, say, and the router closed it just before that came to pass."""
+    with socket.create_server((str(HERE), 0)) as other:
+        port = other.getsockname()[1]
+    settings, helper = EngineSettings(tmp_path), tmp_path / "helper.py"
+    helper.write_text("import sys; [None for _ in sys.stdin]")
+    async with Listener() as router:
+        waits = replace(to(router), local_address=HERE, passive=True, listen_port=port)
+        settings.configuration.write_text(config.render([waits], [sys.executable, str(helper)]))
+        command = [sys.executable, "-m", "exalb_bgp.exabgp.server", str(settings.configuration)]
+        exabgp = await asyncio.create_subprocess_exec(*command, env=environment(settings))
+        try:
+            await asyncio.to_thread(wait.until, "it listens", lambda: answer(port) == MARKER)
+            calls = replace(waits, passive=False)
+            settings.configuration.write_text(config.render([calls], [sys.executable, str(helper)]))
+            exabgp.send_signal(signal.SIGUSR1)
+            await router.kept_alive(times=1)
+        finally:
+            exabgp.kill()
+            await exabgp.wait()
