@@ -179,6 +179,23 @@ def test_extended_next_hops(world: World) -> None:
     assert all(found[peer.name].extended_next_hop and found[peer.name].sent == 1 for peer in peers)
 
 
+def test_a_router_that_takes_ipv6_next_hops_no_more_keeps_its_session(world: World) -> None:
+    """It has what the new session can carry; ExaBGP still held the rest when that one began."""
+    peer = world.peers["frr-ipv6"]
+    world.change(peer, {"extended_next_hop": True}, {"extended_next_hop": True})
+    world.act()
+    ipv4, ipv6 = host(Family.IPV4, 1), host(Family.IPV6, 1)
+    world.tell(dict.fromkeys((ipv4, ipv6), Attributes(next_hop=NODE[Family.IPV6])), peer)
+    world.until_established(peer)
+    world.until_told(peer)
+    world.change(peer, {}, {"extended_next_hop": False})
+    world.act_on_routers()
+    until("the router has what it can take", partial(holds, world, peer, {ipv6}))
+    found = world.engine.settle().sessions[peer.name]
+    assert (found.extended_next_hop, found.sent, found.wanted) == (False, 1, 2)
+    assert world.connections()[peer.name] == 1, "of those since its configuration changed"
+
+
 def test_link_local_sessions(world: World) -> None:
     """Both ends know each other by their link-local addresses on one interface; IPv4 goes with IPv6 next hops."""
     peers = [world.peers["frr-ipv6"], world.peers["bird-ipv6"]]

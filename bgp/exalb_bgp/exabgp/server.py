@@ -69,6 +69,19 @@ class Conversation(Protocol):  # type: ignore[misc]  # ExaBGP has no types
             self.waits = not written
             yield written
 
+    def validate_open(self) -> None:
+        """Agree on the session, and drop the routes of the one before that this one cannot carry (RFC 8950).
+
+        ExaBGP would repeat them, take its own UPDATE for an error, and end the session; and so again and again.
+        """
+        super().validate_open()
+        agreed = {(afi, hop) for afi, _, hop in self.negotiated.nexthop}
+        rib = self.neighbor.rib.outgoing
+        for change in list(rib.cached_changes()):
+            afis = change.nlri.afi, change.nlri.nexthop.afi
+            if afis[0] != afis[1] and afis not in agreed:
+                rib.del_from_rib(change)
+
     def new_eor(self, afi: object, safi: object) -> Iterator[object]:
         """Write one End-of-RIB."""
         yield from super().new_eor(afi, safi)
