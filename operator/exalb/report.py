@@ -11,7 +11,7 @@ from exalb.effects import in_vain, in_vain_now
 from exalb.host import DataPlane, Host
 from exalb.overrides import Hearing
 from exalb.peering import NAMED
-from exalb.reasons import Invalid
+from exalb.reasons import Invalid, Reason
 from exalb.report_resources import TOLD, resource_changes
 from exalb.report_services import ServiceReporter
 from exalb.routes import NodePlan
@@ -31,6 +31,10 @@ DATA_PLANE = "DataPlaneHealthy"
 """The condition of a BGPSpeaker that says whether its node forwards traffic for Services."""
 ALL_ANNOUNCED = "AllAnnounced"
 """The condition of a BGPSpeaker that says what its node withholds from whom, and why."""
+_TOLD_NOWHERE_ELSE = (Reason.CONFLICTING_ADVERTISEMENTS, Reason.UNKNOWN_COMMUNITY)
+"""The reasons whose sentence is told: no other object has a condition that names all who have a part in it."""
+_LONGEST_SENTENCE = 1024
+"""How much of a sentence a condition has room for, in characters: the API server takes 32768 for all of it."""
 _DATA_PLANES = {state.value: state for state in DataPlane}
 _IS_HEALTHY: Mapping[DataPlane, Literal["True", "Unknown"]] = {
     DataPlane.UP: "True",
@@ -155,11 +159,14 @@ def _short(prefix: Prefix) -> Address | Prefix:
 
 
 def _why_withheld(held: tuple[Key, Prefix], plan: NodePlan) -> str:
-    peers: dict[str, list[str]] = {}
+    peers: dict[tuple[str, str], list[str]] = {}
     for name, session in sorted(plan.sessions.items()):
         if held in session.withheld:
-            peers.setdefault(session.withheld[held].reason.value, []).append(name)
-    return ", ".join(f"{reason} (BGPPeer {_few(names)})" for reason, names in sorted(peers.items()))
+            refusal = session.withheld[held]
+            sentence = f": {refusal.message[:_LONGEST_SENTENCE]}" if refusal.reason in _TOLD_NOWHERE_ELSE else ""
+            peers.setdefault((refusal.reason.value, sentence), []).append(name)
+    found = sorted((reason, names, says) for (reason, says), names in peers.items())
+    return _few([f"{reason} (BGPPeer {_few(names)}{says})" for reason, names, says in found])
 
 
 def _few(names: list[str]) -> str:

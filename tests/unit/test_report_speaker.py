@@ -96,6 +96,13 @@ BOTH = {"ipFamilies": ["IPv4", "IPv6"], "ipFamilyPolicy": "RequireDualStack"}
 WEB = objects.service("web", "198.51.100.7")
 
 
+def _clash(prefix: str, peers: str, **meds: int) -> str:
+    """Return what is said of advertisements that set MED to different values."""
+    said = " and ".join(f"{name} says {med}" for name, med in meds.items())
+    sentence = f"BGPAdvertisements disagree on med of {prefix}: {said}; nothing is told until they agree"
+    return f"ConflictingAdvertisements (BGPPeer {peers}: {sentence})"
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [
@@ -122,7 +129,7 @@ WEB = objects.service("web", "198.51.100.7")
                 objects.advertisement("b", med=2, peers=["tor-b"]),
                 objects.advertisement("c", peers=["tor-a"], serviceSelectors=[{"matchLabels": {"no": "one"}}]),
             ],
-            (1, "False", "SomeWithheld", "default/web 198.51.100.7: ConflictingAdvertisements (BGPPeer tor-b)"),
+            (1, "False", "SomeWithheld", f"default/web 198.51.100.7: {_clash('198.51.100.7/32', 'tor-b', a=1, b=2)}"),
             id="with-the-peers-own-reason",
         ),
         pytest.param(
@@ -141,8 +148,11 @@ WEB = objects.service("web", "198.51.100.7")
                 "False",
                 "SomeWithheld",
                 "; ".join(
-                    f"default/web {prefix}: ConflictingAdvertisements (BGPPeer {name})"
-                    for prefix, name in (("198.51.100.0/25", "tor-a"), ("198.51.100.7", "tor-b"))
+                    f"default/web {told}: {_clash(prefix, name, **meds)}"
+                    for told, prefix, name, meds in (
+                        ("198.51.100.0/25", "198.51.100.0/25", "tor-a", {"d": 100, "e": 101}),
+                        ("198.51.100.7", "198.51.100.7/32", "tor-b", {"b": 98, "c": 99}),
+                    )
                 ),
             ),
             id="each-prefix-where-another-is-told",
@@ -151,6 +161,37 @@ WEB = objects.service("web", "198.51.100.7")
 )
 def test_what_is_withheld_is_named(given: list[objects.Object], says: tuple[int, str, str, str]) -> None:
     assert _said(_announced(*given)) == says
+
+
+def test_each_conflict_has_its_sentence_and_the_peers_that_it_is_about() -> None:
+    disagreeing = [objects.advertisement(name, med=ord(name)) for name in "ab"]
+    only_b = [objects.advertisement("c", med=99, peers=["tor-b"])]
+    both = _said(_announced(WEB, objects.endpoints(), *disagreeing))[3]
+    assert both == f"default/web 198.51.100.7: {_clash('198.51.100.7/32', 'tor-a, tor-b', a=97, b=98)}"
+    each = _said(_announced(WEB, objects.endpoints(), *disagreeing, *only_b))[3]
+    clashes = [_clash("198.51.100.7/32", "tor-a", a=97, b=98), _clash("198.51.100.7/32", "tor-b", a=97, b=98, c=99)]
+    assert each == f"default/web 198.51.100.7: {', '.join(clashes)}"
+
+
+def test_a_name_of_a_community_that_nobody_gives_is_told() -> None:
+    message = _said(_announced(WEB, objects.endpoints(), objects.advertisement(communities=["customers"])))[3]
+    assert "UnknownCommunity (BGPPeer tor-a, tor-b: " in message
+    assert "customers" in message
+
+
+def test_the_longest_message_is_one_that_the_api_server_takes() -> None:
+    names = [str(number).rjust(250, "x") for number in range(5)]
+    peers = [objects.peer(name, peerAddress=f"203.0.113.{at}") for at, name in enumerate(names, 10)]
+    meds = [
+        objects.advertisement(f"{at}-{name}"[:253], med=at * 5 + of, peers=[name])
+        for of, name in enumerate(names)
+        for at in range(9)
+    ]
+    many = [objects.service(f"{'s' * 60}{number}", f"198.51.100.{number}") for number in range(9)]
+    slices = [objects.endpoints(f"{'s' * 60}{number}") for number in range(9)]
+    message = _said(_announced(*many, *slices, *peers, *meds))[3]
+    assert "ConflictingAdvertisements" in message
+    assert 20_000 < len(message) <= 32_768
 
 
 def test_of_many_the_first_are_named_whatever_their_order() -> None:
