@@ -8,7 +8,17 @@ from exalb.addresses import family_of
 from exalb.advertising import advertises_to, selects_peer
 from exalb.cluster import Cluster, Node
 from exalb.host import Host
-from exalb.peering import FAMILIES, NAMED, PeerInForce, Terms, are_internal, owners_of, router_families, terms_on
+from exalb.peering import (
+    FAMILIES,
+    NAMED,
+    PeerInForce,
+    Terms,
+    are_internal,
+    is_for,
+    owners_of,
+    router_families,
+    terms_on,
+)
 from exalb.reasons import Invalid, Reason
 from exalb.resources.common import any_matches
 from exalb.sessions import next_hop
@@ -25,6 +35,7 @@ def in_vain(cluster: Cluster, rules: InForce) -> Iterator[Invalid]:
     for advertisement in rules.advertisements:
         yield from _selectors(advertisement, cluster)
     sessions = _sessions(cluster, rules)
+    yield from _nodes(cluster, rules)
     yield from _families(sessions, rules)
     yield from _router_ids(sessions)
     for peer in rules.peers:
@@ -63,6 +74,18 @@ def _selectors(advertisement: AdvertisementInForce, cluster: Cluster) -> Iterato
     ):
         if selectors and there and not any(any_matches(selectors, one.labels) for one in there.values()):
             yield Invalid("BGPAdvertisement", name, f"spec.{field}", Reason.SELECTS_NOTHING, _no_match(kind))
+
+
+def _nodes(cluster: Cluster, rules: InForce) -> Iterator[Invalid]:
+    """Yield peers that no node has a session with; one that others take from may be there for them alone."""
+    templates = {peer.spec.template for peer in cluster.peers.values() if peer.spec}
+    for peer in rules.peers:
+        if (
+            cluster.nodes
+            and peer.name not in templates
+            and not any(is_for(peer, one) for one in cluster.nodes.values())
+        ):
+            yield Invalid("BGPPeer", peer.name, "spec.nodeSelectors", Reason.SELECTS_NOTHING, _no_match("Node"))
 
 
 def _no_match(kind: str) -> str:

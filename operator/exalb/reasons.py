@@ -118,7 +118,7 @@ class Reason(Enum):
     PREPEND_ON_IBGP = "PrependOnIBGP"
     """The advertisement sets asPathPrepend, and all the peers that it selects are in the nodes' own AS."""
     SELECTS_NOTHING = "SelectsNothing"
-    """Nothing of what is there has the labels that one of the advertisement's selectors asks for."""
+    """Nothing of what is there has the labels that a selector of the advertisement, or the peer, asks for."""
     WEIGHT_OF_CLUSTER = "WeightOfClusterTraffic"
     """The advertisement weighs endpoints, and all Services that it selects have externalTrafficPolicy Cluster."""
     NEXT_HOP_UNUSED = "NextHopUnused"

@@ -96,7 +96,7 @@ def test_attributes_that_no_session_carries(objects: list[Object], notes: list[s
         pytest.param([peer(nextHop="2001:db8:113::9"), POOL_6, V4_ONLY], [], id="one-is-given"),
         pytest.param([peer(families=["IPv4"]), POOL_6, V4_ONLY], [], id="not-to-be-told"),
         pytest.param([EBGP, POOL, V4_ONLY], [], id="nothing-to-tell"),
-        pytest.param([peer(nodeSelectors=[{"matchLabels": {"a": "b"}}]), POOL_6, V4_ONLY], [], id="no-session"),
+        pytest.param([peer(nodeSelectors=RACK), POOL_6, V4_ONLY, N9], [], id="no-session"),
         pytest.param([peer(holdTime=1), POOL_6, V4_ONLY], [], id="out-of-force"),
         pytest.param([peer(**OVER_6), POOL, V6_ONLY], ["give the node an IPv4 address"], id="ipv4-over-ipv6"),
         pytest.param(
@@ -224,6 +224,33 @@ def test_selectors_that_match_nothing(field: str) -> None:
     assert notes(*LABELLED, **{field: FRONT}) == []
     assert notes(*LABELLED) == []
     assert notes(**{field: MISSPELT}) == [], "nothing is there yet"
+
+
+@pytest.mark.parametrize(
+    ("objects", "note"),
+    [
+        pytest.param([peer(nodeSelectors=MISSPELT), node("n1", tier="front")], True, id="misspelt"),
+        pytest.param([peer(nodeSelectors=FRONT), node("n1", tier="front")], False, id="one-of-two-matches"),
+        pytest.param([peer(nodeSelectors=FRONT), node("n1"), node("n2", tier="front")], False, id="one-node-of-two"),
+        pytest.param([peer(), node("n1")], False, id="all-nodes"),
+        pytest.param([peer(nodeSelectors=MISSPELT)], False, id="no-node-yet"),
+        pytest.param([peer(nodeSelectors=MISSPELT, holdTime=1), node("n1")], False, id="out-of-force"),
+        pytest.param(
+            [peer(nodeSelectors=MISSPELT), peer("of-it", template="tor", peerAddress="203.0.113.2"), node("n1")],
+            False,
+            id="a-template",
+        ),
+        pytest.param(
+            [peer(), peer("of-it", template="tor", peerAddress="203.0.113.2", nodeSelectors=MISSPELT), node("n1")],
+            True,
+            id="what-takes-from-a-template",
+        ),
+    ],
+)
+def test_peers_of_no_node(objects: list[Object], note: bool) -> None:
+    found = [f"{one['kind']} {one['field']}: {one['message']}" for one in planned(*objects).get("notes", [])]
+    says = "BGPPeer spec.nodeSelectors: no Node that is there has such labels: mend them here or there"
+    assert found == [says] * note
 
 
 def test_a_service_that_changes_its_policy_is_noticed() -> None:
