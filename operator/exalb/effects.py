@@ -34,6 +34,7 @@ def in_vain(cluster: Cluster, rules: InForce) -> Iterator[Invalid]:
         yield from _attributes(cluster, rules)
     for advertisement in rules.advertisements:
         yield from _selectors(advertisement, cluster)
+        yield from _weights(advertisement, rules)
     sessions = _sessions(cluster, rules)
     yield from _nodes(cluster, rules)
     yield from _families(sessions, rules)
@@ -74,6 +75,20 @@ def _selectors(advertisement: AdvertisementInForce, cluster: Cluster) -> Iterato
     ):
         if selectors and there and not any(any_matches(selectors, one.labels) for one in there.values()):
             yield Invalid("BGPAdvertisement", name, f"spec.{field}", Reason.SELECTS_NOTHING, _no_match(kind))
+
+
+def _weights(advertisement: AdvertisementInForce, rules: InForce) -> Iterator[Invalid]:
+    """Yield the weight of an advertisement that tells aggregates alone: the endpoints of one Service are not theirs."""
+    spec, given = advertisement.spec, _given(advertisement, rules)
+    hosts = (spec.aggregation_length == 32 and Family.IPV4 in given) or (
+        spec.aggregation_length_v6 == 128 and Family.IPV6 in given
+    )
+    if spec.weight == "Endpoints" and given and not hosts:
+        message = (
+            "has no effect: it is told with host routes, and the advertisement tells aggregates alone; leave it out, or"
+            " set it in one without aggregationLength and aggregationLengthV6"
+        )
+        yield Invalid("BGPAdvertisement", advertisement.name, "spec.weight", Reason.WEIGHT_OF_AGGREGATE, message)
 
 
 def _nodes(cluster: Cluster, rules: InForce) -> Iterator[Invalid]:

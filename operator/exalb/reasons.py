@@ -121,6 +121,8 @@ class Reason(Enum):
     """Nothing of what is there has the labels that a selector of the advertisement, or the peer, asks for."""
     WEIGHT_OF_CLUSTER = "WeightOfClusterTraffic"
     """The advertisement weighs endpoints, and all Services that it selects have externalTrafficPolicy Cluster."""
+    WEIGHT_OF_AGGREGATE = "WeightOfAggregate"
+    """The advertisement weighs endpoints, and tells nothing but aggregates, which carry no weight."""
     NEXT_HOP_UNUSED = "NextHopUnused"
     """The peer's nextHop is of a family that the session does not carry."""
     ROUTER_ID_SHARED = "RouterIDShared"

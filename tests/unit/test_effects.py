@@ -205,6 +205,30 @@ def test_weights_of_services_that_weigh_nothing(services: list[Object], note: bo
     assert conditions(POOL, EBGP, weighing, service("web", "198.51.100.0"))["Effective"][1] == "WeightOfClusterTraffic"
 
 
+@pytest.mark.parametrize(
+    ("given", "spec", "note"),
+    [
+        pytest.param([POOL], {"aggregationLength": 24}, True, id="aggregates"),
+        pytest.param([POOL], {}, False, id="host-routes"),
+        pytest.param([POOL, POOL_6], {"aggregationLength": 24}, False, id="host-routes-of-the-other-family"),
+        pytest.param([POOL, POOL_6], {"aggregationLength": 24, "aggregationLengthV6": 64}, True, id="of-both"),
+        pytest.param([POOL_6], {"aggregationLength": 24}, False, id="of-a-family-that-is-not-there"),
+        pytest.param([POOL], {"aggregationLength": 24, "weight": "None"}, False, id="no-weight"),
+        pytest.param([], {"aggregationLength": 24}, False, id="no-pool-yet"),
+        pytest.param(
+            [POOL, POOL_6], {"ipAddressPools": ["six"], "aggregationLengthV6": 64}, True, id="of-the-one-it-selects"
+        ),
+    ],
+)
+def test_weights_of_aggregates(given: list[Object], spec: dict[str, Any], note: bool) -> None:
+    weighing = advertisement(**{"weight": "Endpoints", **spec})
+    notes = planned(*given, service(externalTrafficPolicy="Local"), weighing).get("notes", [])
+    found = [f"{one['field']}: {one['message']}" for one in notes]
+    assert [one.partition(";")[0] for one in found] == [
+        "spec.weight: has no effect: it is told with host routes, and the advertisement tells aggregates alone"
+    ] * note
+
+
 MISSPELT = [{"matchLabels": {"tier": "frnt"}}]
 FRONT = [*MISSPELT, {"matchLabels": {"tier": "front"}}]
 LABELLED = [
