@@ -15,6 +15,12 @@ EBGP, IBGP = peer("ebgp"), peer("ibgp", peerASN=64512, peerAddress="203.0.113.2"
 NOT_ALLOWED = "no effect: no BGPAdvertisement that selects the Service has allowServiceOverrides"
 AGGREGATES = advertisement("wide", allowServiceOverrides=True, aggregationLength=24)
 OTHERS = [{"matchLabels": {"app": "other"}}]
+APP = [{"matchLabels": {"app": "web"}}]
+TO_NOBODY = advertisement(allowServiceOverrides=True, peers=["nosuch"])
+REACHES = "no effect: BGPAdvertisement all allows it, and selects no session: see its peers and nodeSelectors"
+OPEN_TO_EBGP = advertisement("open", allowServiceOverrides=True, peers=["ebgp"])
+NOT_WEB = [{"matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]}]
+FROM_N1_TO_EBGP = advertisement(allowServiceOverrides=True, peers=["ebgp"], nodeSelectors=NOT_WEB)
 
 
 def web(**wishes: str) -> Object:
@@ -45,6 +51,24 @@ def web(**wishes: str) -> Object:
             id="aggregates",
         ),
         pytest.param([web(med="5"), EBGP, AGGREGATES, OPEN], [], id="host-routes-too"),
+        pytest.param([web(med="5"), EBGP, TO_NOBODY], [f"exalb.io/med has {REACHES}"], id="to-no-peer"),
+        pytest.param(
+            [web(med="5"), EBGP, advertisement(allowServiceOverrides=True, nodeSelectors=OTHERS)],
+            [f"exalb.io/med has {REACHES}"],
+            id="from-no-node",
+        ),
+        pytest.param(
+            [web(med="5"), peer("ebgp", nodeSelectors=APP), IBGP, node("n2", app="web"), FROM_N1_TO_EBGP],
+            [f"exalb.io/med has {REACHES}"],
+            id="to-a-peer-of-other-nodes",
+        ),
+        pytest.param([web(med="5"), EBGP, OPEN, TO_NOBODY], [], id="to-no-peer-by-one-of-two"),
+        pytest.param([web(med="5"), TO_NOBODY], [], id="to-no-peer-where-none-is-there-yet"),
+        pytest.param(
+            [web(local_pref="5"), EBGP, IBGP, OPEN_TO_EBGP, TO_NOBODY],
+            ["exalb.io/local-pref has no effect: it is for peers in the same AS"],
+            id="local-pref-to-ebgp-and-to-nobody",
+        ),
         pytest.param([web(local_pref="5"), EBGP, OPEN], ["exalb.io/local-pref has no effect"], id="local-pref-to-ebgp"),
         pytest.param([web(local_pref="5"), IBGP, OPEN], [], id="local-pref-to-ibgp"),
         pytest.param([web(local_pref="5"), EBGP, IBGP, OPEN], [], id="local-pref-to-one-of-two"),
