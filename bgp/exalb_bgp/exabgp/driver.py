@@ -13,12 +13,11 @@ from exalb_bgp.engine import Engine, bare
 from exalb_bgp.exabgp import limits, wire
 from exalb_bgp.exabgp.door import Door
 from exalb_bgp.exabgp.link import Link, RefusedError, until
-from exalb_bgp.exabgp.local import located
 from exalb_bgp.exabgp.reload import Reloader
 from exalb_bgp.exabgp.settings import EngineSettings
 from exalb_bgp.rib import Address, Attributes, Prefix
 from exalb_bgp.speaker import Speaker, SpeakerStatus
-from exalb_bgp.steps import Restart, Step
+from exalb_bgp.steps import Step
 
 _LOG = structlog.get_logger(__name__)
 _SILENCE = 1.0
@@ -131,7 +130,7 @@ class ExaBGPDriver:
             for line in routes:
                 peer, prefix, attributes = wire.held(line)
                 held.setdefault(peer, {})[prefix] = attributes
-            found, lost = located(wire.snapshots(snapshots), self._goal.sessions.values() if self._goal else ())
+            found = wire.snapshots(snapshots)
         except (RefusedError, OSError, ValueError, LookupError) as error:
             _LOG.warning("exabgp_state_unreadable", error=repr(error))
             await asyncio.sleep(_SILENCE)
@@ -146,9 +145,6 @@ class ExaBGPDriver:
             self._engine.fold(event, moment)
         self._ready, self._reloader.link = True, link
         self._reloader.due.set()
-        for session in lost:
-            _LOG.warning("no_route_to_peer", peer=str(session.peer_address), remedy="opening the session anew")
-            link.send(wire.command(Restart(session)), lambda _done, _lines: None)
         _LOG.info("exabgp_connected", peers=len(held), routes=sum(map(len, held.values())))
         self._turn()
 

@@ -91,7 +91,7 @@ class Link:
         """Read until the other end is gone, handing events on as they come; call `turn` after each batch."""
         rest = b""
         try:
-            while data := await self._reader.read(_READ):
+            while (data := await self._reader.read(_READ)) and not self._writer.is_closing():
                 self.heard = monotonic()
                 *lines, rest = (rest + data).split(b"\n")
                 for line in lines:

@@ -22,7 +22,8 @@ from exabgp.bgp.message.update.attribute import Attribute
 from exabgp.configuration.configuration import Configuration
 from exabgp.environment import getenv
 from exabgp.logger import log
-from exabgp.reactor import loop, peer
+from exabgp.protocol.ip import IP
+from exabgp.reactor import listener, loop, peer
 from exabgp.reactor.api.processes import ProcessError, Processes
 from exabgp.reactor.protocol import Protocol
 
@@ -47,7 +48,7 @@ class Line(logging.LogRecord):
     def getMessage(self) -> str:  # noqa: N802  # the standard library's name
         """Return the object; ExaBGP puts the name of its part before what it says."""
         part, _, words = _COLOUR.sub("", super().getMessage()).strip().partition(" ")
-        for secret in self.secrets:
+        for secret in sorted(self.secrets, key=len, reverse=True):  # one may be the beginning of another
             words = words.replace(secret, "***")
         moment = datetime.now(UTC).isoformat()
         told = {"event": words.strip(), "level": self.levelname.lower(), "logger": f"exabgp.{part}"}
@@ -74,6 +75,7 @@ class Conversation(Protocol):  # type: ignore[misc]  # ExaBGP has no types
 
         ExaBGP would repeat them, take its own UPDATE for an error, and end the session; and so again and again.
         """
+        _locate(self.peer)
         super().validate_open()
         agreed = {(afi, hop) for afi, _, hop in self.negotiated.nexthop}
         rib = self.neighbor.rib.outgoing
@@ -143,6 +145,14 @@ class Table(Configuration):  # type: ignore[misc]  # ExaBGP has no types
         return bool(told)
 
 
+class Callers(listener.Listener):  # type: ignore[misc]  # ExaBGP has no types
+    """Those who call where sessions wait."""
+
+    def incoming(self) -> bool:
+        """Tell whether somebody calls; ExaBGP forgets who called in the same moment as a stranger did."""
+        return bool(super().incoming() or (self.serving and self._accepted))
+
+
 class Engine(loop.Reactor):  # type: ignore[misc]  # ExaBGP has no types
     """The loop around all peers."""
 
@@ -150,6 +160,7 @@ class Engine(loop.Reactor):  # type: ignore[misc]  # ExaBGP has no types
 
     def __init__(self, path: Path) -> None:
         super().__init__(Table([str(path)]))
+        self.listener = Callers(self)
         self._path = path
         self._listen_again: float | None = None
         """When to try once more to listen where others listened, on the clock of `time.monotonic`."""
@@ -195,6 +206,8 @@ class Engine(loop.Reactor):  # type: ignore[misc]  # ExaBGP has no types
         except OSError as error:
             reason = str(error)
             log.error(lambda: reason, "configuration")
+        for one in self._peers.values():
+            _locate(one)
         if not done:
             self.configuration = Table([str(self._path)])
             self.configuration.neighbors, self.configuration.processes = before
@@ -208,6 +221,13 @@ class Engine(loop.Reactor):  # type: ignore[misc]  # ExaBGP has no types
         told["capabilities"]["nexthop"] = (bool(one.neighbor.nexthops()), [" ".join(map(str, hop)) for hop in agreed])
         told["messages"]["end-of-rib"] = (one.proto.ended if one.proto else [], None)
         return told
+
+
+def _locate(one: peer.Peer) -> None:
+    """Note which of its own addresses a session has, where the kernel chose it: a reload makes ExaBGP forget it."""
+    connection = one.proto and one.proto.connection
+    if one.neighbor.auto_discovery and connection and connection.local:
+        one.neighbor["local-address"] = IP.create(connection.local)
 
 
 def crashed(kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -1,8 +1,10 @@
 """What ExaBGP as it is run here does otherwise: reloads, what it tells of its sessions, its log."""
 
 import asyncio
+import base64
 import contextlib
 import json
+import logging
 import os
 import signal
 import socket
@@ -17,6 +19,7 @@ import pytest
 
 from exalb_bgp.exabgp import config
 from exalb_bgp.exabgp.options import environment
+from exalb_bgp.exabgp.server import Line
 from exalb_bgp.exabgp.settings import EngineSettings
 from exalb_bgp.rib import Attributes, Rib
 from exalb_bgp.session import Password, Session
@@ -167,3 +170,14 @@ async def test_no_line_of_the_log_shows_a_password(tmp_path: Path, capfd: pytest
     assert "aHVzaC1odXNo" not in said
     assert {line["level"] for line in lines} >= {"debug", "warning"}
     assert all(line["logger"].startswith("exabgp.") and line["timestamp"] for line in lines)
+
+
+def test_of_a_password_that_begins_another_nothing_of_the_other_shows() -> None:
+    before = set(Line.secrets)
+    short, long = (base64.b64encode(word).decode() for word in (b"secret", b"secret-2026"))
+    Line.secrets |= {short, long}
+    try:
+        record = Line("exabgp", logging.DEBUG, __file__, 1, f"configuration md5 {long} {short}", None, None)
+        assert json.loads(record.getMessage())["event"] == "md5 *** ***"
+    finally:
+        Line.secrets = before

@@ -1,6 +1,7 @@
 """A passive session waits on a port of its own; where that is taken, it tries again and harms no other session."""
 
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -82,3 +83,22 @@ async def test_a_session_that_nobody_called_takes_another_configuration(tmp_path
         finally:
             exabgp.kill()
             await exabgp.wait()
+
+
+async def test_a_stranger_who_calls_in_the_same_moment_keeps_nobody_from_being_heard(node: Node) -> None:
+    """Callers at two addresses are taken in one turn of ExaBGP, here because it stood still for as long."""
+    with socket.create_server((str(HERE), 0)) as free:
+        port = free.getsockname()[1]
+    there, router = IPv4Address("127.0.0.4"), IPv4Address("127.0.0.5")
+    beside = replace(waiting(port), local_address=there, peer_address=router)
+    async with node.driver() as driver:
+        driver.apply(Speaker({"waits": waiting(port), "beside": beside}, {}))
+        await driver.settled()
+        await asyncio.to_thread(wait.until, "it listens", lambda: answer(port) == MARKER)
+        os.kill(node.exabgp(), signal.SIGSTOP)
+        with (
+            socket.create_connection((str(HERE), port), source_address=("127.0.0.66", 0)),
+            socket.create_connection((str(there), port), timeout=20, source_address=(str(router), 0)) as called,
+        ):
+            os.kill(node.exabgp(), signal.SIGCONT)
+            assert await asyncio.to_thread(called.recv, len(MARKER)) == MARKER
