@@ -68,13 +68,16 @@ def advertises_to(advertisement: AdvertisementInForce, peer: PeerInForce, node: 
 
 def contributions(
     presence: Presence, advertisements: Iterable[AdvertisementInForce]
-) -> tuple[tuple[Contribution, ...], Refusal | None]:
-    """Return what `presence` contributes to one peer's table, and why it is nothing."""
+) -> tuple[tuple[Contribution, ...], Mapping[Prefix, Refusal]]:
+    """Return what `presence` contributes to one peer's table, and to which prefixes it does not though it should.
+
+    Where it contributes nothing at all, the host route stands for all of them.
+    """
     pool, service = presence.pool, presence.service
     if presence.refusal or pool is None:
-        return (), presence.refusal
+        return (), {presence.prefix: presence.refusal} if presence.refusal else {}
     found: list[Contribution] = []
-    refusal: Refusal | None = None
+    too_wide: dict[Prefix, Refusal] = {}
     for advertisement in advertisements:
         spec = advertisement.spec
         if not selects_pool(spec, pool.name, pool.labels) or not any_matches(spec.service_selectors, service.labels):
@@ -84,13 +87,14 @@ def contributions(
         prefix = presence.prefix if is_host else presence.prefix.supernet(new_prefix=length)
         if not pool.covers(prefix):
             message = f"{prefix}, asked for by BGPAdvertisement {advertisement.name}, reaches beyond pool {pool.name}"
-            refusal = Refusal(Reason.AGGREGATE_TOO_WIDE, message)
+            too_wide[prefix] = Refusal(Reason.AGGREGATE_TOO_WIDE, message)
             continue
         found.append(Contribution(prefix, advertisement, presence))
-    if not found and refusal is None:
-        message = f"no BGPAdvertisement tells {service.key}, {presence.address} of pool {pool.name}, to this peer"
-        refusal = Refusal(Reason.NO_MATCHING_ADVERTISEMENT, message)
-    return tuple(found), None if found else refusal
+    if found:
+        return tuple(found), too_wide
+    message = f"no BGPAdvertisement tells {service.key}, {presence.address} of pool {pool.name}, to this peer"
+    none = Refusal(Reason.NO_MATCHING_ADVERTISEMENT, message)
+    return (), {presence.prefix: [none, *too_wide.values()][-1]}
 
 
 def merge(

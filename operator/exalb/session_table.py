@@ -56,6 +56,8 @@ class SessionTable:
         self._names = rules.names
         self._wanted: dict[Address, tuple[Contribution, ...]] = {}
         self._unwanted: dict[Address, dict[Key, Refusal]] = {}
+        self._too_wide: dict[Address, dict[tuple[Key, Prefix], Refusal]] = {}
+        """Aggregates that an address is no part of, since they reach beyond its pool, where it is told otherwise."""
         self._members: dict[Prefix, set[Address]] = {}
         self._refused: dict[Prefix, Refusal] = {}
         self._routes: dict[Prefix, Route] = {}
@@ -91,21 +93,30 @@ class SessionTable:
             self._members[prefix].discard(address)
         found: list[Contribution] = []
         self._unwanted[address] = refusals = {}
+        self._too_wide.pop(address, None)
+        too_wide: dict[tuple[Key, Prefix], Refusal] = {}
         for presence in now:
-            parts, refusal = self._contributions(presence)
+            parts, why_not = self._contributions(presence)
             found.extend(parts)
-            if refusal:
-                refusals[presence.service.key] = refusal
+            for prefix, refusal in why_not.items():
+                if prefix == presence.prefix:
+                    refusals[presence.service.key] = refusal
+                else:
+                    too_wide[presence.service.key, prefix] = refusal
         if found:
             self._wanted[address] = tuple(found)
+        if too_wide:
+            self._too_wide[address] = too_wide
         for part in found:
             self._members.setdefault(part.prefix, set()).add(address)
         if not now:
             del self._unwanted[address]
         return before | {part.prefix for part in found}
 
-    def _contributions(self, presence: Presence) -> tuple[tuple[Contribution, ...], Refusal | None]:
-        return ((), self._refusal) if self._refusal else contributions(presence, self._advertisements)
+    def _contributions(self, presence: Presence) -> tuple[tuple[Contribution, ...], Mapping[Prefix, Refusal]]:
+        if self._refusal:
+            return (), {presence.prefix: self._refusal}
+        return contributions(presence, self._advertisements)
 
     def _decide(self, prefix: Prefix) -> bool:
         """Make the route of one prefix; return whether being told, or the reason for not being told, changed."""
@@ -150,7 +161,8 @@ class SessionTable:
             else:
                 self._withheld[key, host] = refusal
         self._beside.pop(address, None)
-        if not self._refused:
+        too_wide = self._too_wide.get(address, {})
+        if not self._refused and not too_wide:
             return
         refused = {
             (part.presence.service.key, part.prefix): self._refused[part.prefix]
@@ -159,7 +171,8 @@ class SessionTable:
         }
         if not told:
             self._withheld.update(((key, host), refusal) for (key, _), refusal in refused.items())
-        beside = {row: why for row, why in refused.items() if self._withheld.get((row[0], host)) != why}
+        rows = {**too_wide, **refused}
+        beside = {row: why for row, why in rows.items() if self._withheld.get((row[0], host)) != why}
         if beside:
             self._beside[address] = beside
 

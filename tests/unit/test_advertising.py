@@ -25,6 +25,7 @@ NAMES = community(customer="1:9", also="1:9", wide="large:7:7:7")
 NODE = node("n1", "10.77.0.11", "fd00:77::11", rack="1")
 IP, NONE = "198.51.100.7/32", "198.51.100.7/32 NoMatchingAdvertisement"
 WIDER = "198.51.100.0/24"
+WIDEST = "198.51.100.0/23"
 IBGP = {"peerASN": 64512}
 OPEN = {"allowServiceOverrides": True}
 
@@ -145,7 +146,20 @@ CASES = [
     ),
     case("aggregate-of-a-part", "198.51.100.4/30", {"aggregationLength": 30}),
     case("aggregate-too-wide", f"{IP} AggregateTooWide", {"aggregationLength": 23}),
-    case("aggregate-too-wide-beside-a-host-route", IP, {"aggregationLength": 23}, {}),
+    case("aggregate-too-wide-beside-a-host-route", [IP, f"{WIDEST} AggregateTooWide"], {"aggregationLength": 23}, {}),
+    case(
+        "aggregate-too-wide-beside-one-that-is-not",
+        [WIDER, f"{WIDEST} AggregateTooWide"],
+        {"aggregationLength": 23},
+        {"aggregationLength": 24},
+    ),
+    case(
+        "aggregate-too-wide-beside-a-host-route-in-conflict",
+        [f"{WIDEST} AggregateTooWide", f"{IP} ConflictingAdvertisements"],
+        {"aggregationLength": 23},
+        {"med": 5},
+        {"med": 6},
+    ),
     case("aggregate-of-the-other-family", IP, {"aggregationLengthV6": 32}),
     case(
         "overrides",
