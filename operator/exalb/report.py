@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 from heapq import nsmallest
 from typing import Any, Literal
 
+from exalb.addresses import family_of_prefix
 from exalb.allocation import Allocation, PoolUse
 from exalb.cluster import Cluster, Key, Node, SpeakerReport
 from exalb.effects import in_vain, in_vain_now
 from exalb.host import DataPlane, Host
 from exalb.overrides import Hearing
-from exalb.peering import NAMED
+from exalb.peering import FAMILIES, NAMED
 from exalb.reasons import Invalid, Reason
 from exalb.report_resources import TOLD, resource_changes
 from exalb.report_services import ServiceReporter
@@ -19,7 +20,7 @@ from exalb.session_table import SessionPlan, row_order
 from exalb.validity import InForce, in_force
 from exalb.writes import API_VERSION, READY, Changes, StatusWrite, Wanted, conditions, status_patch
 from exalb_bgp.rib import Address, Prefix
-from exalb_bgp.session import Family, Session, SessionStatus, State
+from exalb_bgp.session import Family, SessionStatus, State
 from exalb_bgp.speaker import SpeakerStatus
 
 _SAME_MOMENT = timedelta(seconds=2)
@@ -35,6 +36,7 @@ _TOLD_NOWHERE_ELSE = (Reason.CONFLICTING_ADVERTISEMENTS, Reason.UNKNOWN_COMMUNIT
 """The reasons whose sentence is told: no other object has a condition that names all who have a part in it."""
 _LONGEST_SENTENCE = 1024
 """How much of a sentence a condition has room for, in characters: the API server takes 32768 for all of it."""
+_NAMES = {family: name for name, family in FAMILIES.items()}
 _DATA_PLANES = {state.value: state for state in DataPlane}
 _IS_HEALTHY: Mapping[DataPlane, Literal["True", "Unknown"]] = {
     DataPlane.UP: "True",
@@ -118,7 +120,7 @@ def _speaker_status(
     up = sum(1 for session in sessions if session["state"] == State.ESTABLISHED.value)
     prefixes = {prefix for one in plan.sessions.values() for prefix in one.rib}
     withheld = {key for one in plan.sessions.values() for key in one.withheld}
-    wanted = [_ready(status), _data_plane(host), _announced(withheld, plan)]
+    wanted = [_ready(status), _data_plane(host), _announced(withheld, plan, status)]
     return {
         "sessions": sessions,
         "established": up,
@@ -140,17 +142,25 @@ def _data_plane(host: Host) -> Wanted:
     return Wanted(DATA_PLANE, _IS_HEALTHY.get(host.data_plane, "False"), host.data_plane.value, host.why)
 
 
-def _announced(withheld: set[tuple[Key, Prefix]], plan: NodePlan) -> Wanted:
+def _announced(withheld: set[tuple[Key, Prefix]], plan: NodePlan, status: SpeakerStatus) -> Wanted:
     """Tell of the first few by Service and prefix: the same words as long as these are withheld for the same reasons.
 
-    Under Local traffic it is the rule that some are, on nodes without endpoints of theirs.
+    Under Local traffic it is the rule that some are, on nodes without endpoints of theirs. Before them stands what no
+    Service can help: what routers do not take.
     """
-    if not withheld:
+    refused = _not_taken(plan, status)
+    if not withheld and not refused:
         return Wanted(ALL_ANNOUNCED, "True", "NothingWithheld")
     first = nsmallest(TOLD, withheld, key=row_order)
     more = f"; and {len(withheld) - TOLD} more" if len(withheld) > TOLD else ""
-    message = "; ".join(f"{key} {_short(prefix)}: {_why_withheld((key, prefix), plan)}" for key, prefix in first)
-    return Wanted(ALL_ANNOUNCED, "False", "SomeWithheld", message + more)
+    rows = [f"{key} {_short(prefix)}: {_why_withheld((key, prefix), plan)}" for key, prefix in first]
+    return Wanted(ALL_ANNOUNCED, "False", "SomeWithheld", "; ".join(refused[:TOLD] + rows) + more)
+
+
+def _not_taken(plan: NodePlan, status: SpeakerStatus) -> list[str]:
+    """Say which routers take no prefixes of a family that is wanted of them."""
+    refused = {name: _refused(one, status.sessions.get(name)) for name, one in sorted(plan.sessions.items())}
+    return [f"BGPPeer {name}: {why}" for name, why in refused.items() if why and plan.sessions[name].rib]
 
 
 def _short(prefix: Prefix) -> Address | Prefix:
@@ -191,13 +201,23 @@ def _session(name: str, plan: SessionPlan, status: SessionStatus, before: Mappin
     }
     if status.since:
         told["since"] = _since(status.since, before.get("since") if before.get("state") == told["state"] else None)
-    error = status.last_error or _disagreement(session, status)
+    error = status.last_error or _refused(plan, status)
     return told | {"lastError": error[:1024]} if error else told
 
 
-def _disagreement(session: Session, status: SessionStatus) -> str | None:
+def _refused(plan: SessionPlan, status: SessionStatus | None) -> str | None:
     """Say what the router did not agree to in an Established session, and what comes of it."""
-    if session.extended_next_hop and status.state is State.ESTABLISHED and not status.extended_next_hop:
+    session = plan.session
+    if session is None or status is None or status.state is not State.ESTABLISHED:
+        return None
+    lacking = session.families - status.families
+    if lacking := lacking and lacking.intersection(map(family_of_prefix, plan.rib)):
+        names = " and ".join(sorted(_NAMES[family] for family in lacking))
+        return (
+            f"the router takes no {names} prefixes in this session, so these are held back:"
+            " have it activate the family for this neighbour, or leave it out of the peer's families"
+        )
+    if session.extended_next_hop and not status.extended_next_hop:
         return "the router takes no IPv6 next hops for IPv4 prefixes (RFC 8950), so these are held back"
     return None
 

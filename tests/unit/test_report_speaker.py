@@ -11,12 +11,12 @@ from exalb.manifests import picture
 from exalb.parse_resources import parse_speaker
 from exalb.report import speaker_changes
 from exalb.routes import RoutePlanner
-from exalb_bgp.session import SessionStatus, State
+from exalb_bgp.session import Family, SessionStatus, State
 from exalb_bgp.speaker import SpeakerStatus
 from tests.unit import objects
 
 BEGAN = datetime(2026, 1, 5, 8, 0, 0, tzinfo=UTC)
-UP = SessionStatus(state=State.ESTABLISHED, since=BEGAN)
+UP = SessionStatus(state=State.ESTABLISHED, since=BEGAN, families=frozenset(Family))
 
 
 def _reported(status: SessionStatus, before: dict[str, Any] | None = None, **peer: Any) -> dict[str, Any] | None:
@@ -30,7 +30,7 @@ def _reported(status: SessionStatus, before: dict[str, Any] | None = None, **pee
 
 def _written(cluster: Cluster, status: SessionStatus) -> dict[str, Any] | None:
     plan = RoutePlanner("n1").plan(cluster)
-    told = speaker_changes(cluster, plan, SpeakerStatus(True, {"tor": status}), "2026-01-05T09:00:00Z")
+    told = speaker_changes(cluster, plan, SpeakerStatus(True, dict.fromkeys(plan.sessions, status)), "2026-01-05T09:00:00Z")
     return told.writes[0].body["status"] if told.writes else None
 
 
@@ -67,14 +67,16 @@ def test_another_state_has_its_own_beginning() -> None:
     ],
 )
 def test_a_router_that_takes_no_ipv6_next_hops_is_told_of(agreed: bool, state: State, says: str | None) -> None:
-    status = SessionStatus(state=state, since=BEGAN, extended_next_hop=agreed)
+    status = replace(UP, state=state, extended_next_hop=agreed)
     written = _reported(status, peerAddress="2001:db8:113::1", extendedNextHop=True)
     assert written is not None
     said = written["sessions"][0].get("lastError")
     assert said is None if says is None else said is not None and says in said
 
 
-def _announced(*given: objects.Object, before: dict[str, Any] | None = None) -> dict[str, Any] | None:
+def _announced(
+    *given: objects.Object, before: dict[str, Any] | None = None, status: SessionStatus = UP
+) -> dict[str, Any] | None:
     """Return the status that the speaker of n1 writes, which has two peers, or None."""
     both = [objects.peer("tor-a", peerAddress="203.0.113.1"), objects.peer("tor-b", peerAddress="203.0.113.2")]
     rest = [objects.pool("main", "198.51.100.0/24", "2001:db8::/64"), objects.node("n1", "10.0.0.1", "fd00::1")]
@@ -82,7 +84,7 @@ def _announced(*given: objects.Object, before: dict[str, Any] | None = None) -> 
     if before:
         raw = {"metadata": {"name": "n1", "resourceVersion": "7", "uid": "u"}, "status": before}
         cluster = replace(cluster, speakers={"n1": parse_speaker(raw)})
-    return _written(cluster, UP)
+    return _written(cluster, status)
 
 
 def _said(status: dict[str, Any] | None) -> tuple[int, str, str, str]:
@@ -90,6 +92,26 @@ def _said(status: dict[str, Any] | None) -> tuple[int, str, str, str]:
     assert status is not None
     (found,) = (one for one in status["conditions"] if one["type"] == "AllAnnounced")
     return status["withheld"], found["status"], found["reason"], found["message"]
+
+
+def test_what_a_router_takes_no_prefixes_of_is_told() -> None:
+    service = objects.service("web", "198.51.100.7", "2001:db8::7", **BOTH)
+    slices = [objects.endpoints(), objects.endpoints(name="six", family="IPv6")]
+    written = _announced(service, *slices, status=replace(UP, families=frozenset({Family.IPV4})))
+    why = "the router takes no IPv6 prefixes in this session, so these are held back: have it activate"
+    assert written is not None
+    assert written["sessions"][0]["lastError"].startswith(why)
+    figure, status, reason, message = _said(written)
+    assert (figure, status, reason) == (0, "False", "SomeWithheld")
+    assert message.startswith(f"BGPPeer tor-a: {why}")
+    assert message.count("BGPPeer") == 2
+
+
+def test_a_family_of_which_nothing_is_wanted_is_nobodys_loss() -> None:
+    written = _announced(WEB, objects.endpoints(), status=replace(UP, families=frozenset({Family.IPV4})))
+    assert _said(written)[1] == "True"
+    assert written is not None
+    assert "lastError" not in written["sessions"][0]
 
 
 BOTH = {"ipFamilies": ["IPv4", "IPv6"], "ipFamilyPolicy": "RequireDualStack"}
