@@ -196,13 +196,15 @@ def _refused(
 
 def _terms(spec: BGPPeerSpec, node: Node, host: Host) -> Terms | Flaw:
     try:
-        router = _router(spec, node, host)
+        # What a node says comes first: everybody sees it, and the default gateway only the node's own speaker.
         local_asn, peer_asn = _asns(spec, node)
+        router_id = _router_id(spec, node)
+        router = _router(spec, node, host)
         return Terms(
             peer_address=router.address,
             local_asn=local_asn,
             peer_asn=peer_asn,
-            router_id=_router_id(spec, node),
+            router_id=router_id,
             interface=router.interface if router.link_local else None,
             local_address=_local_address(spec, node, router),
         )

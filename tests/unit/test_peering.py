@@ -146,6 +146,18 @@ CASES = [
         {"BGPPeer tor spec.routerIDFrom.nodeAnnotation": "is no router ID"},
     ),
     case("a-gateway-that-nobody-sees-is-no-mistake", ask(**GATEWAY), [node("n1")]),
+    case(
+        "but-an-asn-that-nobody-says-is",
+        ask(**GATEWAY, **OWN_ASN),
+        [says("n1"), says("n2", asn="64600")],
+        wrong={"BGPPeer tor spec.myASNFrom.nodeAnnotation": "node n1 has no annotation example.com/asn"},
+    ),
+    case(
+        "and-a-router-id-that-is-none",
+        ask(**GATEWAY, routerIDFrom={"nodeAnnotation": "example.com/id"}),
+        [says("n1", id="one")],
+        wrong={"BGPPeer tor spec.routerIDFrom.nodeAnnotation": "annotation example.com/id of node n1: 'one'"},
+    ),
 ]
 
 
