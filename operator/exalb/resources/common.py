@@ -121,7 +121,7 @@ ASN = Annotated[int, Field(strict=True, ge=1, le=4294967295)]
 """A four-octet autonomous system number (RFC 6793)."""
 
 _DURATION = r"([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?"
-_HOW_SECONDS = "must be whole seconds: write 90, 90s or 1m30s"
+_HOW_SECONDS = "must be whole seconds: write 90 (without quotes), 90s or 1m30s"
 
 
 def _seconds(value: object) -> int:
