@@ -30,7 +30,9 @@ def _reported(status: SessionStatus, before: dict[str, Any] | None = None, **pee
 
 def _written(cluster: Cluster, status: SessionStatus) -> dict[str, Any] | None:
     plan = RoutePlanner("n1").plan(cluster)
-    told = speaker_changes(cluster, plan, SpeakerStatus(True, dict.fromkeys(plan.sessions, status)), "2026-01-05T09:00:00Z")
+    told = speaker_changes(
+        cluster, plan, SpeakerStatus(True, dict.fromkeys(plan.sessions, status)), "2026-01-05T09:00:00Z"
+    )
     return told.writes[0].body["status"] if told.writes else None
 
 
