@@ -66,6 +66,4 @@ def communication(code: int, subcode: int, data: bytes) -> str:
 
 def describe_close(reason: str) -> str:
     """Return words for the engine's reason; empty where a NOTIFICATION already said it or nothing is known."""
-    if reason in _REASONS:
-        return _REASONS[reason]
-    return "closed because its configuration went" if reason.startswith("stop, message") else ""
+    return _REASONS.get(reason, "")

@@ -104,7 +104,8 @@ def _unconnected(session: Session) -> str:
     if session.passive:
         return f"waiting for {session.peer_address} to connect to port {session.listen_port}"
     keys = ", or the passwords differ" if session.password else ""
-    return f"no TCP connection to {where} yet: nobody listens there, or packets are lost on the way{keys}"
+    own = f", or {session.local_address} is no address of this node" if session.local_address else ""
+    return f"no TCP connection to {where} yet: nobody listens there, or packets are lost on the way{keys}{own}"
 
 
 def _unheard(session: Session) -> str:

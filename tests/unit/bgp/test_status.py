@@ -98,6 +98,7 @@ STORIES: dict[str, tuple[list[Event], str | None]] = {
     "shut, then up": ([Established(PEER), *SHUT, *REFUSED, *HEARD, Established(PEER)], None),
     "shut, up, refused": ([Established(PEER), *SHUT, Established(PEER), LOST, *REFUSED], f"{GONE}; since then: {DOOR}"),
     "an end without a word": ([Established(PEER), Closed(PEER, "")], NEVER),
+    "an end for another configuration": ([Established(PEER), Closed(PEER, "stop, message [removed]")], NEVER),
 }
 """What happens, and what is said at the end of it."""
 
@@ -152,3 +153,7 @@ def test_a_session_that_never_came_up_says_what_may_be_wrong() -> None:
 def test_notifications_are_decoded(message: tuple[bool, int, int, bytes], text: str) -> None:
     who = "sent to the peer" if message[0] else "the peer sent"
     assert describe_notification(*message) == f"NOTIFICATION {who}: {text}"
+
+
+def test_an_address_that_the_node_may_lack_is_named() -> None:
+    assert started(replace(SESSION, local_address=NODE)).last_error == f"{NEVER}, or {NODE} is no address of this node"
