@@ -49,7 +49,9 @@ check: $(VENV)/.ready ## Format, lint, types and layers
 	$(BIN)/lint-imports
 
 .PHONY: test
+# What labs are made of is made before the tests, where it is seen: no test waits for so long.
 test: check ## All tests, from the pure to the real (root; the lab's parts are installed or named)
+	-@[ "$$(id -u)" != 0 ] || $(LAB) prepare
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report term:skip-covered tests
 
 .PHONY: quick

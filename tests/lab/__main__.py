@@ -1,4 +1,4 @@
-"""The lab from the command line: `python -m tests.lab up|reload|demo|shell|status|env|down [--name NAME]`."""
+"""The lab from the command line: `python -m tests.lab prepare|up|reload|demo|shell|status|env|down [--name NAME]`."""
 
 import argparse
 import os
@@ -46,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--nodes", type=int, default=2, help="how many nodes a new lab has (default: 2)")
     parser.add_argument("--no-demo", action="store_true", help="bring the lab up without the demo")
     commands: dict[str, Callable[[Lab, argparse.Namespace], int]] = {
+        "prepare": _prepare,
         "up": _up,
         "reload": _reload,
         "demo": _demo,
@@ -70,6 +71,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.print(f"\nInterrupted: {what_stays(lab)}", highlight=False, soft_wrap=True)
         return 130
+
+
+def _prepare(lab: Lab, _: argparse.Namespace) -> int:
+    lab.prepare()
+    return 0
 
 
 def _up(lab: Lab, options: argparse.Namespace) -> int:

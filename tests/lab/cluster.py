@@ -105,13 +105,7 @@ class Lab:
 
         Raises LabBusyError when the lab belongs to somebody else who lives. Whatever fails, nothing stays behind.
         """
-        say = self.narration.say
-        with self.narration.step("system packages, Kubernetes' programs, images"):
-            packages.ensure(say)
-            programs = binaries.kube(say)
-            archives = images.archives(say) if nodes else []
-            if archives:
-                seeds.seed(archives[0], say)
+        programs, archives = self.prepare(images_too=nodes > 0)
         with sweep.alone(self.layout):
             if (busy := reaper.owner(self.layout)) and busy.pid != os.getpid():
                 raise LabBusyError(
@@ -125,6 +119,20 @@ class Lab:
             except BaseException:
                 self._clear()
                 raise
+
+    def prepare(self, *, images_too: bool = True) -> tuple[Path, list[Archive]]:
+        """Have all that labs are made of on this machine; return where the programs and the images are.
+
+        Takes minutes the first time, and nothing but a look later.
+        """
+        say = self.narration.say
+        with self.narration.step("system packages, Kubernetes' programs, images"):
+            packages.ensure(say)
+            programs = binaries.kube(say)
+            archives = images.archives(say) if images_too else []
+            if archives:
+                seeds.seed(archives[0], say)
+        return programs, archives
 
     def stay(self) -> None:
         """Let the lab live on when the process that brought it up ends."""
