@@ -22,6 +22,7 @@ from exalb_bgp.rib import Address
 from exalb_bgp.session import Family, Password
 
 FAMILIES = {"IPv4": Family.IPV4, "IPv6": Family.IPV6}
+FAMILY_NAMES = {family: name for name, family in FAMILIES.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from exalb.cluster import Cluster, Key, Node, SpeakerReport
 from exalb.effects import in_vain, in_vain_now
 from exalb.host import DataPlane, Host
 from exalb.overrides import Hearing
-from exalb.peering import FAMILIES, NAMED
+from exalb.peering import FAMILY_NAMES, NAMED
 from exalb.reasons import Invalid, Reason
 from exalb.report_resources import TOLD, resource_changes
 from exalb.report_services import ServiceReporter
@@ -36,7 +36,6 @@ _TOLD_NOWHERE_ELSE = (Reason.CONFLICTING_ADVERTISEMENTS, Reason.UNKNOWN_COMMUNIT
 """The reasons whose sentence is told: no other object has a condition that names all who have a part in it."""
 _LONGEST_SENTENCE = 1024
 """How much of a sentence a condition has room for, in characters: the API server takes 32768 for all of it."""
-_NAMES = {family: name for name, family in FAMILIES.items()}
 _DATA_PLANES = {state.value: state for state in DataPlane}
 _IS_HEALTHY: Mapping[DataPlane, Literal["True", "Unknown"]] = {
     DataPlane.UP: "True",
@@ -212,7 +211,7 @@ def _refused(plan: SessionPlan, status: SessionStatus | None) -> str | None:
         return None
     lacking = session.families - status.families
     if lacking := lacking and lacking.intersection(map(family_of_prefix, plan.rib)):
-        names = " and ".join(sorted(_NAMES[family] for family in lacking))
+        names = " and ".join(sorted(FAMILY_NAMES[family] for family in lacking))
         return (
             f"the router takes no {names} prefixes in this session, so these are held back:"
             " have it activate the family for this neighbour, or leave it out of the peer's families"

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 from exalb.addresses import family_of
 from exalb.cluster import Node
-from exalb.peering import FAMILIES, PeerInForce, Terms
+from exalb.peering import FAMILIES, FAMILY_NAMES, PeerInForce, Terms
 from exalb.resources.peer_parts import is_link_local
 from exalb_bgp.rib import Address
 from exalb_bgp.session import BGP_PORT, Family, Session
@@ -52,5 +52,7 @@ def next_hop(peer: PeerInForce, router: Address, node: Node, family: Family) -> 
             return message if given == router else given
     if own is of and not is_link_local(router):
         return None
-    kind = "IPv6" if of is Family.IPV6 else "IPv4"
-    return node.address_of(of) or f"give the node an {kind} address that the router can reach, or the peer a nextHop"
+    return (
+        node.address_of(of)
+        or f"give the node an {FAMILY_NAMES[of]} address that the router can reach, or the peer a nextHop"
+    )

@@ -6,13 +6,14 @@ A lab's name tells the run's main process, which owns it: were that killed, the 
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
-from tests.lab import exalb, reaper, sweep
+from tests.lab import exalb, packages, reaper, sweep
 from tests.lab.cluster import Lab
 from tests.lab.layout import Layout
+from tests.lab.packages import Package, PackagesError
 
 APISERVER, RELEASES, WHOLE = "a", "c", "s"
 """First letters of the names: control planes without nodes, one of them for what Helm installs; a whole lab."""
@@ -96,6 +97,14 @@ def _name(letter: str) -> str:
 def _require_root() -> None:
     if os.geteuid() != 0:
         pytest.skip("a lab is made of network namespaces and control groups: run the tests as root")
+
+
+def require(group: Sequence[Package]) -> None:
+    """Install what is missing of these packages; a test is skipped where that is not possible from here."""
+    try:
+        packages.ensure(print, group)
+    except PackagesError as error:
+        pytest.skip(str(error))
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from exalb_bgp.session import Family
-from tests.lab import packages, reaper, sweep
+from tests.lab import fixtures, packages, reaper, sweep
 from tests.lab.layout import Layout
 from tests.router.world import MAKERS, Peer, World
 
@@ -25,10 +25,7 @@ def possible() -> None:
     """Skip all stories where the machine cannot tell them."""
     if os.geteuid() != 0:
         pytest.skip("router stories make network namespaces, which takes root")
-    try:
-        packages.ensure(print, packages.ROUTERS)
-    except packages.PackagesError as error:
-        pytest.skip(str(error))
+    fixtures.require(packages.ROUTERS)
 
 
 @pytest.fixture(scope="module")

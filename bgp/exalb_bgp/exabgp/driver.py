@@ -26,11 +26,10 @@ _HANGING = 15.0
 """Seconds in which an ExaBGP that was asked something says nothing, after which it does not count as connected."""
 _CALM = 0.05
 """Seconds of silence awaited from ExaBGP after a driver took over, so that nothing of the last one is under way."""
-
-_GATHER = 0.005
-"""Seconds after the first word of ExaBGP until what follows from it is done."""
 _PATIENCE = 2.0
 """Seconds that this silence may take to come."""
+_GATHER = 0.005
+"""Seconds after the first word of ExaBGP until what follows from it is done."""
 
 
 class ExaBGPDriver:

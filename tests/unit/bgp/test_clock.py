@@ -13,7 +13,7 @@ from exalb_bgp.exabgp import config
 from exalb_bgp.exabgp.clock import Clock
 from exalb_bgp.exabgp.options import environment
 from exalb_bgp.exabgp.settings import EngineSettings
-from tests.lab import packages
+from tests.lab import fixtures, packages
 from tests.unit.bgp.listener import Listener
 from tests.unit.bgp.node import to
 
@@ -24,10 +24,7 @@ HOUR = 3600
 @pytest.fixture(scope="module")
 def libfaketime() -> Path:
     """Find the library that lets one program see another clock, installed where it is missing."""
-    try:
-        packages.ensure(print, packages.CLOCKS)
-    except packages.PackagesError as error:
-        pytest.skip(str(error))
+    fixtures.require(packages.CLOCKS)
     return next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 
 
