@@ -142,9 +142,11 @@ class Addressing:
         return str(max(posted, key=lambda one: str(one["eventTime"]))["note"])
 
     def _writes(self) -> list[Any]:
-        writes = self.world.writes(self.user, self._mark)
-        assert all(write.status == 200 for write in writes if write.resource == "services/status"), writes
-        return [write for write in writes if write.resource == "services/status"]
+        """Return what was written to this story's Services; what an earlier story ended with may come as late."""
+        theirs = ("services/status", self.world.namespace)
+        writes = [one for one in self.world.writes(self.user, self._mark) if (one.resource, one.namespace) == theirs]
+        assert all(write.status == 200 for write in writes), writes
+        return writes
 
     def _forget(self) -> None:
         self._mark = self.world.end_of_audit
