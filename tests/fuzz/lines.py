@@ -11,7 +11,7 @@ with atheris.instrument_imports(include=["exalb_bgp.exabgp.wire", "exalb_bgp.exa
 def read(data: bytes) -> None:
     """Read as a driver does; whatever is no ValueError is a find."""
     text = data.decode("ascii", "replace")
-    for reader in (wire.event, wire.snapshots, wire.held):
+    for reader in (wire.event, wire.snapshots, wire.counts, lambda line: wire.tables([line])):
         try:
             reader(text)
         except ValueError:

@@ -118,12 +118,8 @@ class Engine:
 
     def find(self, command: str) -> list[int]:
         """List the processes of the node with these words in their command lines, without their children."""
-        found = self.family(command)
+        found = [pid for pid in self.node.pids() if command.encode() in _command_line(pid)]
         return [pid for pid in found if _parent(pid) not in found]
-
-    def family(self, command: str) -> list[int]:
-        """List the processes of the node with these words in their command lines."""
-        return [pid for pid in self.node.pids() if command.encode() in _command_line(pid)]
 
     def apply(self, goal: Speaker) -> None:
         """Give the driver a new goal."""

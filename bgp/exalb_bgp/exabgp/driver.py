@@ -12,10 +12,10 @@ from exalb_bgp import events
 from exalb_bgp.engine import Engine, bare
 from exalb_bgp.exabgp import limits, wire
 from exalb_bgp.exabgp.door import Door
-from exalb_bgp.exabgp.link import Link, RefusedError, until
+from exalb_bgp.exabgp.link import Answered, Link, RefusedError, until
 from exalb_bgp.exabgp.reload import Reloader
 from exalb_bgp.exabgp.settings import EngineSettings
-from exalb_bgp.rib import Address, Attributes, Prefix
+from exalb_bgp.rib import Address
 from exalb_bgp.speaker import Speaker, SpeakerStatus
 from exalb_bgp.steps import Step
 
@@ -45,6 +45,12 @@ class ExaBGPDriver:
         self._link: Link | None = None
         self._serving: set[asyncio.Task[None]] = set()
         self._ready = False
+        self._begun: tuple[int, int] | None = None
+        """How many events ExaBGP had told, and how many commands taken, when this link began; None if not known."""
+        self._left = (0, 0)
+        """How many it should have by the end of the last link; no ExaBGP begins as low."""
+        self._unanswered: list[tuple[str, Answered]] = []
+        """What it was asked on the last link, and maybe never heard."""
         self._early: list[tuple[events.Event, datetime]] | None = None
         self._heard: dict[Address, float] = {}
         self._due: asyncio.TimerHandle | None = None
@@ -103,6 +109,7 @@ class ExaBGPDriver:
             task.add_done_callback(self._serving.discard)
         if self._link is not None:
             self._link.close()
+            self._leave(self._link)
         link = self._link = Link(reader, writer, self._take)
         self._heard = {}
         self._ready, self._early = False, []
@@ -115,21 +122,30 @@ class ExaBGPDriver:
             introduction.cancel()
             link.close()
             if self._link is link:
-                self._link, self._ready, self._reloader.link = None, False, None
-                self._bell.set()
+                self._leave(link)
+
+    def _leave(self, link: Link) -> None:
+        """Note how far this link went, so that the next one can go on from there."""
+        events, commands = self._begun or (0, 0)
+        self._left = (events + link.told, commands + link.asked) if self._begun else (0, 0)
+        self._unanswered = link.unanswered
+        self._link, self._ready, self._reloader.link, self._begun = None, False, None, None
+        self._bell.set()
 
     async def _introduce(self, link: Link) -> None:
-        """Read back what ExaBGP is and holds, and take it up; what happens meanwhile is folded afterwards."""
+        """Read back what ExaBGP is and holds, and take it up; what happens meanwhile is folded afterwards.
+
+        Where the same ExaBGP told nothing that was not heard, what is known is what would be read.
+        """
         try:
             async with asyncio.timeout(_HANGING):
-                [snapshots] = await link.introduce()
-                routes = await link.ask("show adj-rib out json")
+                [snapshots], heard = await link.introduce()
+                events_told, taken = wire.counts(snapshots) or (0, 0)
+                begun = events_told - heard, taken
+                lost = self._lost(begun)
+                routes = await link.ask("show adj-rib out json") if lost is None else []
                 await self._reloader.read(link)
-            held: dict[Address, dict[Prefix, Attributes]] = {}
-            for line in routes:
-                peer, prefix, attributes = wire.held(line)
-                held.setdefault(peer, {})[prefix] = attributes
-            found = wire.snapshots(snapshots)
+            found, held = wire.snapshots(snapshots), wire.tables(routes)
         except (RefusedError, OSError, ValueError, LookupError) as error:
             _LOG.warning("exabgp_state_unreadable", error=repr(error))
             await asyncio.sleep(_SILENCE)
@@ -138,14 +154,34 @@ class ExaBGPDriver:
         await until(lambda: not held or monotonic() - link.heard > _CALM, _PATIENCE)
         if self._link is not link:
             return  # another relay came meanwhile, of an ExaBGP that is perhaps another one
-        early, self._early = self._early or [], None
-        self._engine.adopt(found, held, datetime.now(UTC))
+        early = self._early or []
+        if lost is not None and self._unanswered and any(isinstance(event, events.Closed) for event, _ in early):
+            link.close()  # what came first is not known, the end of the session or what it was asked: read it all
+            return
+        self._early, self._begun = None, begun
+        if lost is None:
+            self._engine.adopt(found, held, datetime.now(UTC))
         for event, moment in early:
             self._engine.fold(event, moment)
+        self._catch_up(link, lost)
         self._ready, self._reloader.link = True, link
         self._reloader.due.set()
-        _LOG.info("exabgp_connected", peers=len(held), routes=sum(map(len, held.values())))
+        _LOG.info("exabgp_connected", read=lost is None, peers=len(found), routes=sum(map(len, held.values())))
         self._turn()
+
+    def _lost(self, begun: tuple[int, int]) -> int | None:
+        """Count the last commands that ExaBGP never heard; None where an event was missed, or it is another ExaBGP."""
+        lost = self._left[1] - begun[1]
+        return lost if begun[0] == self._left[0] > 0 and 0 <= lost <= len(self._unanswered) else None
+
+    def _catch_up(self, link: Link, lost: int | None) -> None:
+        """Count as answered what was done and whose answer was lost, and ask for what was lost again."""
+        if lost is not None:
+            known = len(self._unanswered) - lost
+            for _, answered in self._unanswered[:known]:
+                answered(True, [])
+            for command, answered in self._unanswered[known:]:
+                link.send(command, answered)
 
     def _take(self, line: str) -> None:
         event = wire.event(line)

@@ -5,8 +5,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import TypeAlias
 
 from exalb_bgp.exabgp import wire
+from exalb_bgp.exabgp.settings import STEP
 
 _READ = 256 * 1024
 
@@ -15,9 +17,14 @@ class RefusedError(Exception):
     """ExaBGP answered a question with an error."""
 
 
+Answered: TypeAlias = Callable[[bool, list[str]], None]
+"""Takes the outcome of a command, and the lines that came before it."""
+
+
 @dataclass(slots=True)
 class _Pending:
-    answered: Callable[[bool, list[str]], None]
+    command: str
+    answered: Answered
     sent: float
     lines: list[str] = field(default_factory=list)
 
@@ -30,16 +37,25 @@ class Link:
     ) -> None:
         self._reader, self._writer, self._on_event = reader, writer, on_event
         self._pending: deque[_Pending] = deque()
-        self._asked: set[asyncio.Future[list[str]]] = set()
+        self._asked: set[asyncio.Future[tuple[list[str], int]]] = set()
         self._strange = True
         self._ended = False
         self.heard = monotonic()
         """When anything was heard last, in seconds of the monotonic clock."""
+        self.told = 0
+        """How many events were taken."""
+        self.asked = 0
+        """How many commands about peers were sent."""
 
     @property
     def idle(self) -> bool:
         """Whether every command was answered."""
         return not self._pending
+
+    @property
+    def unanswered(self) -> list[tuple[str, Answered]]:
+        """The commands about peers that were sent and not answered, in order: they may have been done."""
+        return [(one.command, one.answered) for one in self._pending if one.command.startswith(STEP)]
 
     @property
     def answered_until(self) -> float:
@@ -51,9 +67,10 @@ class Link:
         """Whether commands pile up on this side."""
         return self._writer.transport.get_write_buffer_size() > _READ
 
-    def send(self, command: str, answered: Callable[[bool, list[str]], None]) -> None:
-        """Send one command and have `answered` called with the outcome and the lines that came before it."""
-        self._pending.append(_Pending(answered, monotonic()))
+    def send(self, command: str, answered: Answered) -> None:
+        """Send one command and have `answered` called."""
+        self._pending.append(_Pending(command, answered, monotonic()))
+        self.asked += command.startswith(STEP)
         if not self._writer.is_closing():
             self._writer.write(command.encode("ascii") + b"\n")
 
@@ -62,9 +79,13 @@ class Link:
 
         Raises RefusedError when ExaBGP answers with an error, ConnectionError when the connection ends before.
         """
+        return (await self._ask(command))[0]
+
+    async def _ask(self, command: str) -> tuple[list[str], int]:
+        """Send one command and return its answer, and how many events had been told by then; raises as `ask` does."""
         if self._ended:
             raise ConnectionError("the connection to ExaBGP ended")
-        outcome: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
+        outcome: asyncio.Future[tuple[list[str], int]] = asyncio.get_running_loop().create_future()
         self._asked.add(outcome)
         outcome.add_done_callback(self._asked.discard)
 
@@ -72,20 +93,20 @@ class Link:
             if outcome.done():
                 return
             if done:
-                outcome.set_result(lines)
+                outcome.set_result((lines, self.told))
             else:
                 outcome.set_exception(RefusedError(command.partition(" ")[0]))
 
         self.send(command, answered)
         return await outcome
 
-    async def introduce(self) -> list[str]:
+    async def introduce(self) -> tuple[list[str], int]:
         """Begin: have ExaBGP forget what an earlier driver asked, and return the answer to `show neighbor json`.
 
-        What comes before that answer belongs to an earlier driver.
+        What comes before that answer belongs to an earlier driver, but the events, of which the number is told too.
         """
         self._writer.write(b"reset\n")
-        return await self.ask("show neighbor json")
+        return await self._ask("show neighbor json")
 
     async def run(self, turn: Callable[[], None]) -> None:
         """Read until the other end is gone, handing events on as they come; call `turn` after each batch."""
@@ -110,6 +131,7 @@ class Link:
     def _take(self, line: str) -> None:
         if line.startswith(wire.EVENT):
             self._on_event(line)
+            self.told += 1
         elif self._strange and not line.startswith("["):
             return
         elif not self._pending:

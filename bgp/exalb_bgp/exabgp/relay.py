@@ -2,7 +2,7 @@
 
 ExaBGP stops working for all its peers when this program does not read. So it always reads; lines that the driver does
 not take in time end the connection to the driver, which then reads the state anew. Both ways whole lines pass, or none.
-When it is killed, a process that stood by reads what comes until ExaBGP starts it again.
+When it is killed, ExaBGP starts it again, and what it tells meanwhile is lost.
 It runs on its own (`python -I -S relay.py SOCKET`), on few modules, to stay small.
 """
 
@@ -140,25 +140,5 @@ class Relay:
             return
 
 
-def stand_by() -> None:
-    """Leave a second process behind, which reads on when this one is killed, until ExaBGP noticed that and hung up.
-
-    An ExaBGP that writes to a helper which nobody reads for gives up all its peers, and then neither works nor ends.
-    """
-    death, life = os.pipe()
-    if os.fork():
-        os.close(death)
-        return
-    os.close(life)
-    os.close(1)
-    os.read(death, 1)
-    poll = select.poll()
-    poll.register(0, select.POLLIN)
-    while poll.poll() and os.read(0, READ):
-        pass
-    os._exit(0)
-
-
 if __name__ == "__main__":
-    stand_by()
     Relay(sys.argv[1], 0, 1).run()

@@ -24,9 +24,9 @@ from exabgp.environment import getenv
 from exabgp.logger import log
 from exabgp.protocol.ip import IP
 from exabgp.reactor import listener, loop, peer
-from exabgp.reactor.api.processes import ProcessError, Processes
 from exabgp.reactor.protocol import Protocol
 
+from exalb_bgp.exabgp.api import Commands, Helpers, Turns
 from exalb_bgp.exabgp.clock import Clock
 
 _SECRET = re.compile(r'md5-password "([^"]+)"')
@@ -110,23 +110,6 @@ class Session(peer.Peer):  # type: ignore[misc]  # ExaBGP has no types
             self._reset()
 
 
-class Helpers(Processes):  # type: ignore[misc]  # ExaBGP has no types
-    """The processes that ExaBGP runs and talks to."""
-
-    def write(self, process: str, string: str | None, neighbor: object = None) -> bool:
-        """Write a line; return False, and lose it, where nobody reads any more.
-
-        ExaBGP would give up every peer for good because of it, also when the helper's successor runs a moment later.
-        Who speaks with that one begins by asking for everything.
-        """
-        broken = len(self._broken)
-        try:
-            return bool(super().write(process, string, neighbor))
-        except ProcessError:
-            del self._broken[broken:]
-            return False
-
-
 class Table(Configuration):  # type: ignore[misc]  # ExaBGP has no types
     """The peers, and the way of a route to them."""
 
@@ -161,6 +144,7 @@ class Engine(loop.Reactor):  # type: ignore[misc]  # ExaBGP has no types
     def __init__(self, path: Path) -> None:
         super().__init__(Table([str(path)]))
         self.listener = Callers(self)
+        self.asynchronous, self.api = Turns(), Commands(self)
         self._path = path
         self._listen_again: float | None = None
         """When to try once more to listen where others listened, on the clock of `time.monotonic`."""
@@ -214,12 +198,16 @@ class Engine(loop.Reactor):  # type: ignore[misc]  # ExaBGP has no types
         return done
 
     def neighbor_cli_data(self, peer_name: str) -> dict[str, Any]:
-        """Tell beside what ExaBGP tells what was agreed on next hops (RFC 8950), and which End-of-RIB were written."""
+        """Tell beside what ExaBGP tells what was agreed on next hops (RFC 8950), and which End-of-RIB were written.
+
+        And of all peers, how many events were told and how many commands were taken.
+        """
         told: dict[str, Any] = super().neighbor_cli_data(peer_name)
         one = self._peers[peer_name]
         agreed = one.proto.negotiated.nexthop if one.proto and one.fsm.name() == "ESTABLISHED" else []
         told["capabilities"]["nexthop"] = (bool(one.neighbor.nexthops()), [" ".join(map(str, hop)) for hop in agreed])
         told["messages"]["end-of-rib"] = (one.proto.ended if one.proto else [], None)
+        told["messages"]["event"] = (self.processes.told, self.api.taken)
         return told
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from exalb_bgp import events
 from exalb_bgp.engine import bare
+from exalb_bgp.exabgp.settings import STEP
 from exalb_bgp.exabgp.shown import STRANGE, number, shown, text
 from exalb_bgp.rib import Address, Attributes, Prefix
 from exalb_bgp.session import Family, State
@@ -41,7 +42,7 @@ def command(step: Step) -> str:
 
 
 def _neighbor(step: Step) -> str:
-    return f"neighbor {bare(step.session.peer_address)}"
+    return f"{STEP}{bare(step.session.peer_address)}"
 
 
 def _words(step: Step) -> str:
@@ -193,6 +194,18 @@ def snapshots(line: str) -> list[events.Snapshot]:
         raise ValueError("a line that shows no neighbors of ExaBGP") from error
 
 
+def counts(line: str) -> tuple[int, int] | None:
+    """Read from the answer to `show neighbor json` how many events were told, and how many commands about peers taken.
+
+    None without neighbors. Raises ValueError as `event` does.
+    """
+    try:
+        messages = (entry["messages"] for entry in json.loads(line))
+        return next(((number(one["sent"]["event"]), number(one["received"]["event"])) for one in messages), None)
+    except STRANGE as error:
+        raise ValueError("a line that shows no neighbors of ExaBGP") from error
+
+
 def _snapshot(entry: Mapping[str, Any]) -> events.Snapshot:
     local = entry["local"]["address"]
     return events.Snapshot(
@@ -207,15 +220,18 @@ def _snapshot(entry: Mapping[str, Any]) -> events.Snapshot:
     )
 
 
-def held(line: str) -> tuple[Address, Prefix, Attributes]:
-    """Read a route that ExaBGP holds for a peer, a line of `show adj-rib out json` in its second format.
+def tables(lines: Iterable[str]) -> dict[Address, dict[Prefix, Attributes]]:
+    """Read what ExaBGP holds for each peer: the answer to `show adj-rib out json` in its second format.
 
     Raises ValueError as `event` does.
     """
+    held: dict[Address, dict[Prefix, Attributes]] = {}
     try:
-        entry = json.loads(line)
-        nlri = entry["route"]["nlri"]
-        attributes = shown(entry["route"]["attributes"], ip_address(nlri["nexthop"]))
-        return bare(ip_address(entry["peer"]["address"])), ip_network(nlri["prefix"]), attributes
+        for line in lines:
+            entry = json.loads(line)
+            nlri = entry["route"]["nlri"]
+            attributes = shown(entry["route"]["attributes"], ip_address(nlri["nexthop"]))
+            held.setdefault(bare(ip_address(entry["peer"]["address"])), {})[ip_network(nlri["prefix"])] = attributes
     except STRANGE as error:
         raise ValueError("a line that shows no route of ExaBGP") from error
+    return held

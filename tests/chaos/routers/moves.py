@@ -34,7 +34,7 @@ WEIGHTS = {
     "few": 20, "back and forth": 12, "many": 3, "attributes": 4, "nothing": 3,
     "look": 14, "linger": 8,
     "clear": 5, "clear all": 1, "refresh": 7, "pull the cable": 2, "restart the router": 1,
-    "kill": 5, "kill the supervisor": 1, "kill all helpers": 1, "halt": 4, "cut": 4, "remove the socket": 1,
+    "kill": 6, "kill the supervisor": 1, "halt": 4, "cut": 4, "remove the socket": 1,
     "fill the volume": 2,
     "remove the session": 3, "change the session": 5, "change both ends": 3, "change the router's AS": 1,
     "miss the hold time": 1,
@@ -161,8 +161,6 @@ class Itinerary:
             case "start the driver":
                 self._driving = True
                 return ""
-            case "kill all helpers":
-                return self._kill("relay")
             case "fill the volume" | "free the volume":
                 self._full = what.startswith("fill")
                 return ""

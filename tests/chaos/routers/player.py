@@ -69,7 +69,6 @@ class Player:
             "plug the cable": self._plug,
             "restart the router": self._restart,
             "kill": self._kill,
-            "kill all helpers": lambda _: self._kill_all_helpers(),
             "kill the supervisor": lambda _: self._engine.restart_supervisor(),
             "start the driver": lambda _: self._start_driver(),
             "halt": self._halt,
@@ -225,13 +224,6 @@ class Player:
         elif pid := self._pid(process):
             self._killed.add(pid)
             _signal(pid, signal.SIGKILL)
-
-    def _kill_all_helpers(self) -> None:
-        """Kill the relay and who stands by for it: an ExaBGP that writes just then never works again by itself."""
-        for pid in self._engine.family(COMMANDS["relay"]):
-            self._killed.add(pid)
-            _signal(pid, signal.SIGKILL)
-        self._halted.pop("relay", None)
 
     def _start_driver(self) -> None:
         if not self._driving:

@@ -184,12 +184,14 @@ class ExaBGPModel:
 
     def die(self) -> None:
         """Be killed and started again: the session ends, and nothing is held."""
+        self.commands.clear()
         self.close()
         self.held.clear()
 
     def forget_driver(self) -> tuple[Snapshot, dict[Prefix, Attributes]]:
-        """Lose the driver: what it asked and was not begun is dropped, what it was told is gone. Tell what is."""
-        self.commands.clear()
+        """Lose the driver: what it asked is done, what it was told is gone. Tell what is."""
+        while self.commands:
+            self.work()
         self.output.clear()
         state = State.ESTABLISHED if self.up else State.ACTIVE
         families = self.session.families if self.up else frozenset()

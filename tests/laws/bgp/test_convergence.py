@@ -16,7 +16,7 @@ from exalb_bgp.paths import resolve
 from exalb_bgp.rib import Attributes, Prefix, diff
 from exalb_bgp.session import Family, Session
 from exalb_bgp.speaker import Speaker
-from exalb_bgp.steps import EndOfRib, Replay
+from exalb_bgp.steps import EndOfRib, Replay, Step
 from tests.laws.bgp.exabgp_model import Answer, ExaBGPModel, Output
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -28,7 +28,7 @@ HOP = IPv4Address("10.77.0.9")
 ATTRIBUTES = [Attributes(med=1), Attributes(), *(Attributes(next_hop=HOP, as_path_prepend=n) for n in range(3))]
 WANTS = [(prefix, attributes) for prefix in PREFIXES for attributes in (None, *ATTRIBUTES)]
 MOVES = {"turn": 12, "work": 18, "send": 12, "hear": 18, "reload": 3, "refresh": 2, "flap": 3, "close": 1, "open": 3}
-MOVES |= {"silence": 2, "kill ExaBGP": 1, "kill driver": 2, "rest": 2}
+MOVES |= {"silence": 2, "kill ExaBGP": 1, "kill driver": 2, "kill relay": 3, "kill relay late": 3, "rest": 2}
 MOVES |= {"clock forward": 1, "clock back": 1}
 """How often each happens, beside one of each want."""
 EVENTS = [*WANTS, *(move for move, times in MOVES.items() for _ in range(times))]
@@ -47,6 +47,7 @@ class Walk:
         self.engine = Engine()
         self.model = ExaBGPModel(SESSION)
         self.desired: dict[Prefix, Attributes] = {}
+        self.unanswered: list[Step] = []
         self.was_blocked = False
         """Whether the router ever read nothing for so long that the driver gave up."""
         self.now = NOW
@@ -71,6 +72,7 @@ class Walk:
     def deliver(self, output: Output) -> None:
         """Let the driver hear one thing."""
         if isinstance(output, Answer):
+            self.unanswered.remove(output.step)
             self.engine.answered(output.step, output.done)
         else:
             self.engine.fold(output, self.now)
@@ -82,7 +84,12 @@ class Walk:
             assert self.was_blocked or not isinstance(step, Replay), why
             if isinstance(step, EndOfRib) and not any(isinstance(output, Closed) for output in self.model.output):
                 assert self.model.router == self.expected
-            self.model.take(step)
+            self.ask(step)
+
+    def ask(self, step: Step) -> None:
+        """Give ExaBGP one thing to do."""
+        self.unanswered.append(step)
+        self.model.take(step)
 
     def want(self, prefix: Prefix, attributes: Attributes | None) -> None:
         """Want a prefix otherwise, or no more."""
@@ -106,6 +113,8 @@ class Walk:
             "silence": self.silence,
             "kill ExaBGP": self.kill_exabgp,
             "kill driver": self.kill_driver,
+            "kill relay": partial(self.kill_relay, lose=True),
+            "kill relay late": partial(self.kill_relay, lose=False),
             "rest": self.rest,
             "clock forward": partial(self.step_clock, timedelta(days=3)),
             "clock back": partial(self.step_clock, timedelta(days=-3)),
@@ -144,6 +153,23 @@ class Walk:
             self.engine = Engine()
             self.reconnect()
 
+    def kill_relay(self, *, lose: bool) -> None:
+        """Lose what ExaBGP said, and maybe what it had not taken yet; go on from what is known where that can be."""
+        missed = any(not isinstance(output, Answer) for output in self.model.output)
+        lost: list[Step] = []
+        while lose and len(self.model.commands) > 1:
+            lost.insert(0, self.model.commands.pop()[0])
+        done = self.unanswered[: len(self.unanswered) - len(lost)]
+        if missed:
+            self.reconnect()
+            return
+        self.model.forget_driver()
+        self.unanswered = []
+        for step in done:
+            self.engine.answered(step, True)
+        for step in lost:
+            self.ask(step)
+
     def abandon(self) -> None:
         """Let the time pass after which the driver gives up waiting."""
         for peer in self.engine.waiting:
@@ -151,6 +177,7 @@ class Walk:
 
     def reconnect(self) -> None:
         """Read back what is, and take it up."""
+        self.unanswered = []
         snapshot, held = self.model.forget_driver()
         while self.model.sending and self.model.up:
             self.model.send()

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from exalb_bgp.exabgp.settings import EngineSettings
 from tests.unit.bgp.node import Node
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> EngineSettings:
+    """Give a meeting place."""
+    directory = tmp_path / "engine"
+    directory.mkdir(mode=0o700)
+    return EngineSettings(directory)
 
 
 @pytest.fixture

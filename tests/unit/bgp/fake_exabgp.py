@@ -5,8 +5,9 @@ import contextlib
 import sys
 from collections.abc import AsyncIterator
 
-from exalb_bgp.exabgp import relay
-from exalb_bgp.exabgp.settings import EngineSettings
+from exalb_bgp.exabgp import relay, wire
+from exalb_bgp.exabgp.settings import STEP, EngineSettings
+from tests.unit.bgp.lines import neighbors
 
 
 class FakeExaBGP:
@@ -15,6 +16,12 @@ class FakeExaBGP:
     def __init__(self, settings: EngineSettings, lose: int = 0) -> None:
         self.settings = settings
         self.lose = lose
+        self.told: int | None = None
+        """The number of the last event, once there is a session with `10.77.0.100`."""
+        self.taken = 0
+        """How many commands about peers came."""
+        self.mute = False
+        """Whether they stay without an answer."""
         self.commands: list[str] = []
         self.configuration = ""
         self._helper: asyncio.subprocess.Process | None = None
@@ -29,6 +36,8 @@ class FakeExaBGP:
         """Say one line, out of turn or in it."""
         assert self._helper
         assert self._helper.stdin
+        if self.told is not None and line.startswith(wire.EVENT):
+            self.told += 1
         self._helper.stdin.write(f"{line}\n".encode())
 
     @contextlib.asynccontextmanager
@@ -72,8 +81,9 @@ class FakeExaBGP:
     def answer(self, command: str) -> None:
         """Do as ExaBGP does with a command."""
         self.commands.append(command)
+        self.taken += command.startswith(STEP)
         if command == "show neighbor json":
-            self.say("[]")
+            self.say(neighbors(self.told, self.taken) if self.told else "[]")
         elif command == "show neighbor configuration":
             for line in self.configuration.splitlines():
                 self.say(line)
@@ -83,5 +93,5 @@ class FakeExaBGP:
                 self.lose -= 1
             else:
                 self.configuration = self.settings.configuration.read_text()
-        if command != "reset":
+        if command != "reset" and not (self.mute and command.startswith(STEP)):
             self.say("done")

@@ -6,7 +6,6 @@ import signal
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from ipaddress import IPv4Address
-from pathlib import Path
 from typing import cast
 
 import pytest
@@ -19,14 +18,6 @@ from tests.unit.bgp.fake_exabgp import FakeExaBGP
 from tests.unit.bgp.lines import AGREED, line, sent
 
 GOAL = Speaker({"tor": Session("tor", IPv4Address("10.77.0.100"), 64512, 64513, IPv4Address("10.77.0.11"))})
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> EngineSettings:
-    """Give a meeting place."""
-    directory = tmp_path / "engine"
-    directory.mkdir(mode=0o700)
-    return EngineSettings(directory)
 
 
 @contextlib.asynccontextmanager

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from exalb_bgp.exabgp import relay
-from tests.lab.wait import until
 
 LINE = b"x" * 1023 + b"\n"
 
@@ -136,30 +134,3 @@ async def test_it_stays_small(helper: Helper) -> None:
         rollup = Path(f"/proc/{helper.process.pid}/smaps_rollup").read_text()
         private = sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Private_"))
         assert private < 8000, "kilobytes of its own"
-
-
-def test_exabgp_never_writes_to_a_closed_pipe(tmp_path: Path) -> None:
-    """It would give up all its peers. Somebody reads on when the helper is killed, until ExaBGP hangs up."""
-    command = [sys.executable, "-I", "-S", relay.__file__, str(tmp_path / "api.sock")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as helper:
-        assert helper.stdin
-        assert helper.stdout
-        (second,) = until("a second stands by", lambda: children(helper.pid))
-        helper.kill()
-        helper.wait()
-        for _ in range(64):
-            helper.stdin.write(LINE * 64)
-        assert helper.stdout.read() == b"", "ExaBGP must notice"
-        assert lives(second)
-    until("the second ended", lambda: not lives(second))
-
-
-def children(pid: int) -> list[int]:
-    return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
-
-
-def lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False

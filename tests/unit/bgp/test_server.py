@@ -16,6 +16,7 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+import structlog
 
 from exalb_bgp.exabgp import config
 from exalb_bgp.exabgp.options import environment
@@ -70,6 +71,32 @@ async def test_what_waits_for_a_peer_out_of_reach_costs_no_other_its_session(nod
                 await settled(driver)
             assert str(ELSEWHERE) not in "".join(await node.ask("show neighbor json"))
         assert (node.exabgp(), router.connections) == (exabgp, 1)
+
+
+async def test_what_was_asked_before_a_driver_begins_is_done(node: Node) -> None:
+    """ExaBGP would forget it, and the driver that follows could not know how much of it."""
+    async with Listener() as router:
+        async with node.driver() as driver:
+            driver.apply(Speaker({"tor": to(router)}, {"tor": TABLE}))
+            await settled(driver)
+        await node.ask(f"neighbor {LOOPBACK} announce route 192.0.2.9/32 next-hop 10.0.0.1\nreset")
+        await router.holds({*TABLE, ip_network("192.0.2.9/32")})
+
+
+async def test_a_driver_whose_relay_was_killed_goes_on_from_what_it_knows(node: Node) -> None:
+    async with Listener() as router, node.driver() as driver:
+        with structlog.testing.capture_logs() as logs:
+            goals: list[Rib] = [TABLE, {}, MUCH]
+            for goal in goals:
+                driver.apply(Speaker({"tor": to(router)}, {"tor": goal}))
+                await router.holds(set(goal))
+                await settled(driver)
+                [relay] = Path(f"/proc/{node.exabgp()}/task/{node.exabgp()}/children").read_text().split()
+                os.kill(int(relay), signal.SIGKILL)
+                await until(driver, lambda: not driver.status().connected)
+                await until(driver, lambda: driver.status().connected)
+        read = [one["read"] for one in logs if one["event"] == "exabgp_connected"]
+        assert (read, router.connections) == ([True, False, False, False], 1)
 
 
 async def test_a_peer_that_reads_nothing_costs_no_other_its_session(node: Node) -> None:

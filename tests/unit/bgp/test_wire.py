@@ -115,18 +115,20 @@ def test_a_route_that_is_held_reads_as_it_was_announced() -> None:
             },
         },
     }
-    peer, prefix, attributes = wire.held(json.dumps(shown))
-    assert (peer, prefix) == (IPv6Address("fe80::1"), ip_network("2001:db8:100::1/128"))
-    assert attributes == Attributes(
-        next_hop=IPv6Address("2001:db8::1"),
-        as_path_prepend=1,
-        communities=(Community(64512, 5), Community(65535, 0), Community(65535, 65281)),
-        large_communities=(LargeCommunity(64512, 1, 2),),
-        extended_communities=(
-            ExtendedCommunity(ExtendedKind.LINK_BANDWIDTH, 65001, 1250000),
-            ExtendedCommunity(ExtendedKind.ROUTE_ORIGIN, 65001, 5),
-        ),
-    )
+    tables = wire.tables([json.dumps(shown)])
+    assert tables.keys() == {IPv6Address("fe80::1")}
+    assert tables[IPv6Address("fe80::1")] == {
+        ip_network("2001:db8:100::1/128"): Attributes(
+            next_hop=IPv6Address("2001:db8::1"),
+            as_path_prepend=1,
+            communities=(Community(64512, 5), Community(65535, 0), Community(65535, 65281)),
+            large_communities=(LargeCommunity(64512, 1, 2),),
+            extended_communities=(
+                ExtendedCommunity(ExtendedKind.LINK_BANDWIDTH, 65001, 1250000),
+                ExtendedCommunity(ExtendedKind.ROUTE_ORIGIN, 65001, 5),
+            ),
+        )
+    }
 
 
 VALUES = st.recursive(
