@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 from ipaddress import IPv4Address, ip_network
 
 import pytest
+import structlog
 
 from exalb_bgp.exabgp.driver import ExaBGPDriver
 from exalb_bgp.exabgp.settings import EngineSettings
 from exalb_bgp.rib import Attributes
 from exalb_bgp.speaker import Speaker
 from tests.unit.bgp.fake_exabgp import FakeExaBGP
-from tests.unit.bgp.lines import line, path, sent
+from tests.unit.bgp.lines import AGREED, line, path, sent
 from tests.unit.bgp.test_driver import GOAL, driving
 
 HOP = IPv4Address("10.77.0.11")
@@ -102,14 +103,29 @@ CHANGES = [(MORE, ANNOUNCE_MORE, ANNOUNCED_MORE), (GOAL, WITHDRAW, WITHDRAWN)]
 async def test_a_command_without_an_answer_is_given_again_if_it_was_lost(
     exabgp: FakeExaBGP, goal: Speaker, command: str, event: str, lost: int
 ) -> None:
-    async with cut(exabgp, goal, command) as driver:
-        exabgp.taken -= lost
-        async with exabgp.running():
-            await exabgp.asked(command, times=1 + lost)
-            await exabgp.asked("reset", times=3)
-            exabgp.say(event)
-            await driver.settled()
+    with structlog.testing.capture_logs() as logs:
+        async with cut(exabgp, goal, command) as driver:
+            exabgp.taken -= lost
+            async with exabgp.running():
+                await exabgp.asked(command, times=1 + lost)
+                await exabgp.asked("reset", times=3)
+                exabgp.say(event)
+                await driver.settled()
     assert (exabgp.commands.count(READ), exabgp.commands.count(command)) == (1, 1 + lost)
+    assert "exabgp_silent" not in [one["event"] for one in logs], "something was waited for in vain"
+
+
+async def test_what_was_done_and_not_answered_is_known_when_the_session_comes_again(exabgp: FakeExaBGP) -> None:
+    """ExaBGP repeats what it holds: not what was withdrawn."""
+    with structlog.testing.capture_logs() as logs:
+        async with cut(exabgp, GOAL, WITHDRAW) as driver, exabgp.running():
+            while not driver.status().connected:
+                await driver.changed()
+            exabgp.say(line("state", state="down", reason="closing connection"))
+            exabgp.say(line("negotiated", negotiated=AGREED | {"families": ["ipv4 unicast"]}))
+            exabgp.say(line("state", state="up"))
+            await exabgp.asked("neighbor 10.77.0.100 announce eor ipv4 unicast")
+    assert "exabgp_silent" not in [one["event"] for one in logs], "something was waited for in vain"
 
 
 @pytest.mark.parametrize("lost", [-1, 2])
