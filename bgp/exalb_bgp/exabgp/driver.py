@@ -16,6 +16,7 @@ from exalb_bgp.exabgp.link import Answered, Link, RefusedError, until
 from exalb_bgp.exabgp.reload import Reloader
 from exalb_bgp.exabgp.settings import EngineSettings
 from exalb_bgp.rib import Address
+from exalb_bgp.session import Session
 from exalb_bgp.speaker import Speaker, SpeakerStatus
 from exalb_bgp.steps import Step
 
@@ -41,6 +42,7 @@ class ExaBGPDriver:
         self._reloader = Reloader(settings, self._engine)
         self._door = Door(settings.socket, self._serve)
         self._goal: Speaker | None = None
+        self._sessions: dict[str, Session] | None = None
         self._applied = asyncio.Event()
         self._link: Link | None = None
         self._serving: set[asyncio.Task[None]] = set()
@@ -62,12 +64,15 @@ class ExaBGPDriver:
         self._goal = desired
         usable, problems = limits.usable(desired.sessions)
         self._engine.desire(desired, problems | self._reloader.problems(usable))
-        self._reloader.due.set()
+        if desired.sessions != self._sessions:
+            self._sessions = dict(desired.sessions)
+            self._reloader.due.set()
         self._applied.set()
         self._turn()
 
     def _refused(self) -> None:
         self.apply(self._goal or Speaker())
+        self._reloader.due.set()
 
     def status(self) -> SpeakerStatus:
         """Tell what is known now; equal values mean that nothing changed."""
