@@ -88,8 +88,10 @@ class Adjacency:
 
     def desire(self, session: Session, rib: Rib) -> None:
         """Take a new goal; only what changed is looked at."""
-        old, self.desired, self.session = self.desired, rib, session
-        self._judge(changed(old, rib))
+        before, self.session = self.session, session
+        old, self.desired = self.desired, rib
+        whole = session.families != before.families
+        self._judge(dict.fromkeys((*old, *rib, *self.wire)) if whole else changed(old, rib))
 
     def negotiate(self, event: Negotiated) -> None:
         """Note what the coming session can carry."""
@@ -258,7 +260,8 @@ class Adjacency:
                 self._unsent.add(prefix)
 
     def _hop(self, prefix: Prefix, wanted: Attributes) -> Address | None:
-        if (Family.IPV4 if prefix.version == 4 else Family.IPV6) not in self.families:
+        """Return the next hop to tell; None for what cannot be told, or must not: in a family that is to be lost."""
+        if (Family.IPV4 if prefix.version == 4 else Family.IPV6) not in self.families & self.session.families:
             return None
         return next_hop(prefix, wanted.next_hop, self.local_address, self.extended_next_hop)
 

@@ -1,6 +1,7 @@
 """One peer's way to its table, step by step."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
 import pytest
@@ -246,3 +247,31 @@ def test_families_do_not_share_a_command() -> None:
     adjacency.desire(session, {P1: both, V6: both})
     adjacency.establish()
     assert [step.prefixes for step in steps(adjacency) if isinstance(step, Announce)] == [(P1,), (V6,)]
+
+
+@pytest.mark.parametrize("rib", [{P1: A, V6: A}, {P1: B, V6: B}])
+def test_a_family_that_a_session_shall_lose_is_told_nothing_more(rib: Rib) -> None:
+    """It is lost with a reload, which comes later; until then a router would take what nobody wants it to have."""
+    both = frozenset(Family)
+    full = replace(SESSION, families=both, extended_next_hop=True)
+    adjacency = Adjacency(full)
+    adjacency.negotiate(Negotiated(SESSION.peer_address, IPv6Address("2001:db8::11"), both, True))
+    adjacency.establish()
+    adjacency.desire(SESSION, rib)
+    assert [step.prefixes for step in steps(adjacency) if isinstance(step, Announce)] == [(P1,)]
+
+
+def test_a_family_that_a_session_shall_lose_is_emptied() -> None:
+    both = frozenset(Family)
+    full, hop = replace(SESSION, families=both), IPv6Address("2001:db8::11")
+    adjacency = Adjacency(full)
+    adjacency.negotiate(Negotiated(SESSION.peer_address, NODE, both, False))
+    told = Attributes(med=1, next_hop=hop)
+    adjacency.desire(full, {V6: told})
+    adjacency.adopt({V6: resolve(told, hop, full)}, both)
+    assert steps(adjacency) == []
+    adjacency.desire(SESSION, {V6: told})
+    assert steps(adjacency) == [Withdraw(SESSION, (V6,))]
+    adjacency.confirm(withdrawn(V6))
+    adjacency.desire(full, {V6: told})
+    assert [step.prefixes for step in steps(adjacency) if isinstance(step, Announce)] == [(V6,)]
