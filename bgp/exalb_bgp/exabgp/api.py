@@ -1,6 +1,7 @@
 """ExaBGP's end of its API: what is told to the helper, what comes from it, and the turns in which that is done."""
 
 import time
+from collections import deque
 
 from exabgp.reactor.api import API
 from exabgp.reactor.api.processes import ProcessError, Processes
@@ -48,11 +49,13 @@ class Turns(ASYNC):  # type: ignore[misc]  # ExaBGP has no types
     def clear(self, deluid: str | None = None) -> None:
         """Do all that was asked before a driver began; ExaBGP would drop it, halfway through a command maybe.
 
-        So what was taken is what was done.
+        So what was taken is what was done. All that was under way goes when ExaBGP ends (`deluid` is None).
         """
-        while deluid and self.run():
+        others = [one for one in self._async if deluid and one[0] != deluid]
+        self._async = deque(one for one in self._async if deluid and one[0] == deluid)
+        while self.run():
             pass
-        super().clear(deluid)
+        self._async.extend(others)
 
     def run(self) -> bool:
         """Go on for a turn; ExaBGP makes an event loop for each, and nothing that it does here waits for one."""
