@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from collections.abc import Iterator
 
 from exabgp.reactor.api import API
 from exabgp.reactor.api.processes import ProcessError, Processes
@@ -45,6 +46,8 @@ class Commands(API):  # type: ignore[misc]  # ExaBGP has no types
 
 class Turns(ASYNC):  # type: ignore[misc]  # ExaBGP has no types
     """The commands under way, of which each turn does a part."""
+
+    _async: deque[tuple[str, Iterator[object]]]
 
     def clear(self, deluid: str | None = None) -> None:
         """Do all that was asked before a driver began; ExaBGP would drop it, halfway through a command maybe.
