@@ -52,7 +52,7 @@ def speaker_of_mine(release: Lab) -> Speak:
         return False
 
     # The API server takes a new policy up within a second or so.
-    wait.until("the policy is in force", refused, seconds=15)
+    wait.until("the policy is in force", refused, seconds=30)
     return speak
 
 

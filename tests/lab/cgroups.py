@@ -63,7 +63,7 @@ class Group:
                 if "cpuset" in _controllers(directory) and not (directory / name).read_text().strip():
                     (directory / name).write_text((directory.parent / name).read_text())
 
-    def remove(self, seconds: float = 10) -> None:
+    def remove(self, seconds: float = 30) -> None:
         """End every process in the group and remove it, with all groups below; CgroupError if some stay."""
         deadline = time.monotonic() + seconds
         while left := [path for path in self.directories if path.exists()]:

@@ -98,7 +98,7 @@ class ControlPlane:
         identity = self._identity(program)
         if running := Identity.read(identity):
             os.kill(running.pid, signal.SIGKILL)
-        wait.until(f"{program} ends", lambda: Identity.read(identity) is None, seconds=10, every=0.01)
+        wait.until(f"{program} ends", lambda: Identity.read(identity) is None, seconds=30, every=0.01)
 
     def _identity(self, program: str) -> Path:
         return self.layout.state / f"{program}.pid"

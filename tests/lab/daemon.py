@@ -64,7 +64,7 @@ def start(
             cwd=directory,
             env={**os.environ, PART_OF: lab},
         )
-    wait.until(f"{argv[0]} starts", pidfile.exists, seconds=10, every=0.002)
+    wait.until(f"{argv[0]} starts", pidfile.exists, seconds=30, every=0.002)
     started = Identity.of(int(pidfile.read_text()))
     pidfile.unlink()
     if started is not None:

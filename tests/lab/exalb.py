@@ -38,7 +38,7 @@ def reload(lab: Lab) -> Archive:
     image = ready_image(lab)
     with lab.narration.step("ExaLB: helm upgrade, all pods at once"):
         _helm(lab, ["upgrade", "--reset-then-reuse-values"], image, {})
-        wait.until("the new image is in force", partial(_is_observed, lab), seconds=10)
+        wait.until("the new image is in force", partial(_is_observed, lab), seconds=30)
         here = f"--namespace={NAMESPACE}"
         if old := _of_other_images(lab, image):
             lab.kubectl("delete", *old, here, "--wait=false", "--ignore-not-found")

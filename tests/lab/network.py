@@ -222,7 +222,7 @@ def delete_all(lab: str) -> None:
         namespace.delete()
 
 
-def _end_processes(namespace: Namespace, seconds: float = 10) -> None:
+def _end_processes(namespace: Namespace, seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while pids := [pid for pid in namespace.pids() if not _is_ended(pid)]:
         if os.getpid() in pids:

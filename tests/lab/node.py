@@ -91,7 +91,7 @@ class Node:
                 raise NodeError(f"node {self.name} ended at once; the end of {self._log}:\n{daemon.tail(self._log)}")
             return self.pid is not None
 
-        wait.until(f"node {self.name} starts", started, seconds=10, every=0.01)
+        wait.until(f"node {self.name} starts", started, seconds=30, every=0.01)
         if parent := Identity.read(identity):
             group.set_aside(parent.pid)
 
@@ -101,7 +101,7 @@ class Node:
             os.kill(pid, signal.SIGKILL)
         for group in cgroups.leftovers(self.layout.name, self.name):
             group.remove()
-        wait.until(f"node {self.name} ends", lambda: self.pid is None, seconds=10, every=0.01)
+        wait.until(f"node {self.name} ends", lambda: self.pid is None, seconds=30, every=0.01)
 
     def restart(self) -> None:
         """Take the power away and give it back."""

@@ -114,7 +114,7 @@ class Engine:
 
     def pid(self, command: str) -> int:
         """Find the one process of the node with these words in its command line."""
-        return until(f"{command} runs", lambda: next(iter(self.find(command)), 0), seconds=10)
+        return until(f"{command} runs", lambda: next(iter(self.find(command)), 0), seconds=30)
 
     def find(self, command: str) -> list[int]:
         """List the processes of the node with these words in their command lines, without their children."""

@@ -45,7 +45,7 @@ def test_both_nodes_share_the_traffic(rack: Rack, version: int) -> None:
     rack.until_told()
     weights = {"n1": 1, "n2": 3 if rack.router.language in WEIGHTED else 1}
     for address in (WEB4, WEB6):
-        until(f"{address} goes to both", partial(sends, rack, address, weights), seconds=15)
+        until(f"{address} goes to both", partial(sends, rack, address, weights), seconds=30)
     for engine in rack.engines.values():
         session = engine.session("tor")
         assert len(session.families) == 2
@@ -64,7 +64,7 @@ def test_the_router_takes_the_pool_and_nothing_else(rack: Rack) -> None:
     rack.announce({OUTSIDE: EVERYWHERE}, OTHER_POOL)
     rack.until_told()
     rack.announce({OUTSIDE: EVERYWHERE, WEB4: EVERYWHERE}, OTHER_POOL)
-    until("the pool's is taken", lambda: rack.hops(WEB4).keys() == EVERYWHERE.keys(), seconds=15)
+    until("the pool's is taken", lambda: rack.hops(WEB4).keys() == EVERYWHERE.keys(), seconds=30)
     assert not rack.hops(OUTSIDE)
 
 
@@ -72,14 +72,14 @@ def test_a_draining_node_gets_no_traffic_while_there_is_another(rack: Rack) -> N
     """GRACEFUL_SHUTDOWN (RFC 8326) lowers the preference; alone, the route stays in use."""
     rack.announce({WEB4: {"n1": ("draining", 1), "n2": ("ready", 3)}, WEB6: {"n1": ("draining", 1)}})
     rack.until_told()
-    until("the ready node has it all", lambda: rack.hops(WEB4).keys() == {"n2"}, seconds=15)
-    until("the only node keeps it", lambda: rack.hops(WEB6).keys() == {"n1"}, seconds=15)
+    until("the ready node has it all", lambda: rack.hops(WEB4).keys() == {"n2"}, seconds=30)
+    until("the only node keeps it", lambda: rack.hops(WEB6).keys() == {"n1"}, seconds=30)
 
 
 def test_routes_outlive_a_restart_of_the_engine(rack: Rack) -> None:
     rack.announce({WEB4: EVERYWHERE})
     rack.until_told()
-    until("packets go to both", lambda: rack.hops(WEB4).keys() == EVERYWHERE.keys(), seconds=15)
+    until("packets go to both", lambda: rack.hops(WEB4).keys() == EVERYWHERE.keys(), seconds=30)
     engine, seen = rack.engines["n1"], [rack.hops(WEB4).keys()]
     before = engine.session("tor").since
     engine.kill_exabgp()

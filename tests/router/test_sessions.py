@@ -75,7 +75,7 @@ def test_a_session_follows_a_router_that_changed_first(world: World, name: str) 
         until(f"{peer.name} is down", partial(down, world, peer))
     world.act_on_engine()
     for peer in peers:
-        until(f"{peer.name} is Established", partial(world.established, peer), seconds=15)
+        until(f"{peer.name} is Established", partial(world.established, peer), seconds=30)
     assert world.connections(but=peers) == before
 
 

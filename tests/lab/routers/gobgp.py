@@ -31,7 +31,7 @@ class GoBgp(Router):
         daemon = f"gobgpd -f {self.directory}/gobgpd.toml --api-hosts 127.0.0.1:50051 --log-plain"
         shell = f"echo $$ > {self.directory}/gobgpd.pid; exec {daemon} > {self.directory}/gobgpd.log 2>&1"
         self.namespace.run(["setsid", "--fork", "sh", "-c", shell])
-        until("gobgpd answers", lambda: self._answers(len(neighbors)), seconds=10, every=0.02)
+        until("gobgpd answers", lambda: self._answers(len(neighbors)), seconds=30, every=0.02)
 
     def _answers(self, neighbors: int) -> bool:
         done = self.namespace.run(["gobgp", "--json", "neighbor"], check=False)
@@ -60,7 +60,7 @@ class GoBgp(Router):
 
     def _read_again(self, wanted: set[Address | Prefix]) -> None:
         os.kill(int((self.directory / "gobgpd.pid").read_text()), signal.SIGHUP)
-        until("gobgpd took its file", lambda: self.peerings().keys() == wanted, seconds=10, every=0.02)
+        until("gobgpd took its file", lambda: self.peerings().keys() == wanted, seconds=30, every=0.02)
 
     def peerings(self) -> Mapping[Address, Peering]:
         """Read the neighbours; connections are counted in the log."""

@@ -25,7 +25,7 @@ class Helper:
     async def say(self, data: bytes) -> None:
         """Write as ExaBGP does, and wait until the relay took it."""
         self.engine_writes.write(data)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await self.engine_writes.drain()
 
     @contextlib.asynccontextmanager
@@ -39,7 +39,7 @@ class Helper:
 
         self.path.unlink(missing_ok=True)
         server = await asyncio.start_unix_server(accept, self.path)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             ends = await came
         server.close()
         try:
@@ -64,7 +64,7 @@ async def helper(tmp_path: Path) -> AsyncIterator[Helper]:
     helper = Helper(process, path)
     yield helper
     helper.engine_writes.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while await helper.engine_reads.read(1 << 20):
             pass
         assert await process.wait() == 0, "the relay ends when ExaBGP does"
@@ -85,7 +85,7 @@ async def test_exabgp_is_never_made_to_wait(helper: Helper) -> None:
     async with helper.driver() as (reader, _):
         for _ in range(2 * relay.TO_DRIVER // len(LINE) // 64):
             await helper.say(LINE * 64)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while await reader.read(1 << 20):
                 pass
         assert reader.at_eof(), "the driver must learn that it missed something"
