@@ -132,14 +132,16 @@ class Addressing:
         path = f"/apis/events.k8s.io/v1/namespaces/{self.world.namespace}/events"
         return (one for one in self.world.api.items(path) if one["reportingController"] == "exalb.io/controller")
 
-    def note(self, name: str) -> str:
-        """Wait for an event of a Service, and return the sentence of the last one."""
+    def expect_note(self, name: str, says: str) -> None:
+        """Wait until the last event of a Service says this; it is posted after the status was written."""
 
-        def mine() -> list[Json]:
-            return [one for one in self._posted() if one["regarding"]["name"] == name]
+        def so() -> bool:
+            mine = [one for one in self._posted() if one["regarding"]["name"] == name]
+            last = str(max(mine, key=lambda one: str(one["eventTime"]))["note"]) if mine else ""
+            assert says in last, last
+            return True
 
-        posted = wait.until(f"an event tells of {name}", mine, seconds=SECONDS)
-        return str(max(posted, key=lambda one: str(one["eventTime"]))["note"])
+        wait.until(f"an event of {name} says {says}", so, seconds=SECONDS)
 
     def _writes(self) -> list[Any]:
         """Return what was written to this story's Services; what an earlier story ended with may come as late."""

@@ -59,7 +59,7 @@ def test_wishes_are_honoured_in_place(story: Addressing) -> None:
     story.expect("web", "198.51.100.9")
     story.change("web", wishes={"addresses": "198.51.100.10"})
     story.expect("web", "198.51.100.10")
-    assert "gave back 198.51.100.9" in story.note("web")
+    story.expect_note("web", "gave back 198.51.100.9")
     story.change("web", wishes={"addresses": None, "pool": "edge"})
     story.expect("web", "203.0.113.0", says="from pool edge")
     story.costs(web="Assigned Assigned Assigned")
@@ -101,7 +101,7 @@ def test_an_annotation_that_nobody_reads_is_told_once_and_takes_nothing_away(sto
     told = "exalb.io/adresses is no annotation that ExaLB reads: did you mean exalb.io/addresses?"
     wait.until("the Service is told", lambda: story.remarked("web") == told, seconds=SECONDS)
     story.expect("web", "198.51.100.0")
-    assert story.note("web") == told
+    story.expect_note("web", told)
     story.costs(web="Assigned UnknownAnnotation")
     story.change("web", wishes={"adresses": None, "addresses": "198.51.100.9"})
     story.expect("web", "198.51.100.9")
@@ -173,7 +173,7 @@ def test_sharing(story: Addressing) -> None:
     story.costs(late="Assigned")
     story.change("dns-udp", wishes={"sharing_key": None})  # falls out: the older keeps the address
     story.expect("dns-udp", "198.51.100.1")
-    assert "gave back 198.51.100.0: 198.51.100.0 is held by" in story.note("dns-udp")
+    story.expect_note("dns-udp", "gave back 198.51.100.0: 198.51.100.0 is held by")
     story.costs(dns_udp="Assigned")
 
 
@@ -225,7 +225,7 @@ def test_a_router_that_comes_later_takes_its_address(story: Addressing) -> None:
     router = {"myASN": 64512, "peerASN": 64513, "peerAddress": "203.0.113.0"}
     story.world.custom("bgppeers", "BGPPeer", "tor", router)
     story.expect("web", "", "AddressInUse", says="203.0.113.0 is the address of BGPPeer tor")
-    assert "gave back 203.0.113.0" in story.note("web")
+    story.expect_note("web", "gave back 203.0.113.0")
     wait.until("the pool says so", lambda: story.judged("near", "Effective") == "PoolHoldsPeer", seconds=SECONDS)
     assert story.judged("near") == "InEffect"
     story.change("web", wishes={"addresses": None})
