@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
 from exalb_bgp.events import Negotiated, Updated
-from exalb_bgp.paths import next_hop, resolve
+from exalb_bgp.paths import family, next_hop, resolve
 from exalb_bgp.rib import Address, Attributes, Prefix, Rib, changed
 from exalb_bgp.session import Family, Session
 from exalb_bgp.steps import Announce, EndOfRib, Replay, Step, Withdraw
@@ -88,10 +88,9 @@ class Adjacency:
 
     def desire(self, session: Session, rib: Rib) -> None:
         """Take a new goal; only what changed is looked at."""
-        before, self.session = self.session, session
-        old, self.desired = self.desired, rib
-        whole = session.families != before.families
-        self._judge(dict.fromkeys((*old, *rib, *self.wire)) if whole else changed(old, rib))
+        old, alike = self.desired, session.families == self.session.families
+        self.desired, self.session = rib, session
+        self._judge(changed(old, rib) if alike else dict.fromkeys((*old, *rib, *self.wire)))
 
     def negotiate(self, event: Negotiated) -> None:
         """Note what the coming session can carry."""
@@ -144,6 +143,18 @@ class Adjacency:
                 self.refused[prefix] = operation.attributes
             self._judge((prefix,))
 
+    def unask(self, step: Step) -> None:
+        """Count a step as not issued: the engine never heard of it."""
+        match step:
+            case Announce(prefixes=prefixes) | Withdraw(prefixes=prefixes):
+                for prefix in prefixes:
+                    self.flight.pop(prefix, None)
+                self._judge(prefixes)
+            case EndOfRib(family=ended):
+                self._completing.discard(ended)
+            case Replay():
+                self._replay = self.established
+
     def confirm(self, event: Updated) -> None:
         """Take an UPDATE that was written: the only proof of what the peer holds."""
         self.given_up = 0
@@ -166,10 +177,10 @@ class Adjacency:
                 del self.flight[prefix]
         self._judge(event.withdrawn)
 
-    def complete(self, family: Family) -> None:
+    def complete(self, ended: Family) -> None:
         """Take an End-of-RIB that was written."""
         self.given_up = 0
-        self.completed.add(family)
+        self.completed.add(ended)
 
     def _forgive(self, prefixes: Iterable[Prefix]) -> None:
         """Count what shows late as neither refused nor lost, so that it is put right where it is wrong."""
@@ -208,17 +219,16 @@ class Adjacency:
         yield from self._withdrawals(2 * WINDOW - len(self.flight))
         yield from self._announcements(WINDOW - len(self.flight), told)
         if self._complete:
-            for family in sorted(self.families - self.completed - self._completing, key=lambda family: family.value):
-                self._completing.add(family)
-                yield EndOfRib(self.session, family)
+            for due in sorted(self.families - self.completed - self._completing, key=lambda due: due.value):
+                self._completing.add(due)
+                yield EndOfRib(self.session, due)
 
     def _withdrawals(self, room: int) -> Iterator[Step]:
-        operation = Operation(None)
         groups: dict[int, list[Prefix]] = {}
         for prefix in list(islice(self._surplus, max(0, room))):
             groups.setdefault(prefix.version, []).append(prefix)
             del self._surplus[prefix]
-            self.flight[prefix] = operation
+            self.flight[prefix] = Operation(None)
         for prefixes in groups.values():
             yield from (Withdraw(self.session, chunk) for chunk in _chunks(prefixes))
 
@@ -246,7 +256,8 @@ class Adjacency:
         for prefix in prefixes:
             wanted, shown = self.desired.get(prefix), self.wire.get(prefix)
             right = wanted is not None and shown is not None and self._same(prefix, wanted, shown)
-            sendable = wanted is not None and self._hop(prefix, wanted) is not None
+            stays = family(prefix) in self.session.families  # or the session is to lose it, and has it for a while
+            sendable = stays and wanted is not None and self._hop(prefix, wanted) is not None
             target = wanted if sendable else None
             busy = prefix in self.flight or prefix in self.repeated
             if prefix in self.refused and self.refused[prefix] != target:
@@ -254,14 +265,13 @@ class Adjacency:
             idle = not busy and prefix not in self.refused
             _mark(self._ready, prefix, idle and sendable and not right)
             _mark(self._surplus, prefix, idle and not sendable and shown is not None)
-            if wanted is None or right:
+            if wanted is None or (right and sendable):
                 self._unsent.discard(prefix)
             else:
                 self._unsent.add(prefix)
 
     def _hop(self, prefix: Prefix, wanted: Attributes) -> Address | None:
-        """Return the next hop to tell; None for what cannot be told, or must not: in a family that is to be lost."""
-        if (Family.IPV4 if prefix.version == 4 else Family.IPV6) not in self.families & self.session.families:
+        if family(prefix) not in self.families:
             return None
         return next_hop(prefix, wanted.next_hop, self.local_address, self.extended_next_hop)
 

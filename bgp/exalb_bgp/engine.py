@@ -169,6 +169,17 @@ class Engine:
         if adjacency is not None and isinstance(step, Announce | Withdraw):
             adjacency.acknowledge(step.prefixes, done)
 
+    def unheard(self, step: Step) -> None:
+        """Take note that the engine never heard of a step; what is due instead is for the goal to say."""
+        adjacency = self._adjacencies.get(bare(step.session.peer_address))
+        if adjacency is not None:
+            adjacency.unask(step)
+
+    def agrees(self, snapshots: Iterable[Snapshot]) -> bool:
+        """Tell whether all sessions are as known: then nobody opened or closed one unseen, or counts on what is not."""
+        found = {snapshot.peer: snapshot for snapshot in snapshots}
+        return all(_agree(adjacency, found.get(address)) for address, adjacency in self._adjacencies.items())
+
     @property
     def calm(self) -> bool:
         """Whether nothing is under way to a peer that takes anything in."""
@@ -204,6 +215,13 @@ class Engine:
                 error = words.refused(adjacency.refused)
             told[name] = replace(known, wanted=self._wanted[name], sent=adjacency.sent, last_error=error)
         return SpeakerStatus(connected, told)
+
+
+def _agree(adjacency: Adjacency, found: Snapshot | None) -> bool:
+    if found is None or found.state is not State.ESTABLISHED:
+        return not adjacency.established
+    known = adjacency.families, adjacency.local_address, adjacency.extended_next_hop
+    return adjacency.established and known == (found.families, found.local_address, found.extended_next_hop)
 
 
 def _moves(adjacency: Adjacency, session: Session) -> bool:

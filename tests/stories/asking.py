@@ -2,7 +2,7 @@
 
 With `--count`, twenty at a time until N were asked; with `--rate`, R a second whatever becomes of them, until standard
 input ends. Prints `asked` when the first answer is there, or is given up, and at the end one line of JSON: what was
-answered how often, what failed, and the seconds that the slowest answer took.
+answered how often, what failed from when to when (UNIX time), and the seconds that the slowest answer took.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import sys
+import time
 from collections import Counter
 
 SECONDS = 10.0
@@ -24,23 +25,23 @@ class Asker:
         self._where = host, port
         self._begun = asyncio.get_running_loop().time()
         self.answers: Counter[str] = Counter()
-        self.failures: list[str] = []
+        self.failures: list[tuple[float, float, str]] = []
         self.slowest = 0.0
 
     async def ask(self) -> None:
         """Ask once, on a connection of its own."""
         loop = asyncio.get_running_loop()
-        asked = loop.time() - self._begun
+        asked, since = loop.time(), time.time()
         try:
             async with asyncio.timeout(SECONDS):
                 head, _, body = (await self._exchange()).partition(b"\r\n\r\n")
             if b" 200 " not in head.partition(b"\r\n")[0]:
                 raise ConnectionError(f"answered {head[:40]!r}")
         except (OSError, TimeoutError) as error:
-            self.failures.append(f"{asked:.2f} s: {type(error).__name__} {error}")
+            self.failures.append((since, time.time(), f"{type(error).__name__} {error}"))
         else:
             self.answers[body.decode().strip()] += 1
-            self.slowest = max(self.slowest, loop.time() - self._begun - asked)
+            self.slowest = max(self.slowest, loop.time() - asked)
         if sum(self.answers.values()) + len(self.failures) == 1:
             print("asked", flush=True)
 

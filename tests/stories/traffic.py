@@ -3,11 +3,11 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from exalb_bgp.rib import Address, Prefix
 from tests.lab.api import Json
@@ -29,18 +29,40 @@ CATCH_ALL = {
 """Tells all that stories without an advertisement have, as without any; it stays in the lab."""
 
 
+NOTICE = 0.1
+"""Seconds that a busy machine may take to tell that a route changed."""
+
+
+class Failure(NamedTuple):
+    """A request that got no answer."""
+
+    asked: float
+    """UNIX time."""
+    failed: float
+    error: str
+
+
 @dataclass(slots=True)
 class Answers:
-    """How often each pod answered, what failed when (seconds from the beginning), and how long the slowest took."""
+    """How often each pod answered, what failed, and how many seconds the slowest took."""
 
     by_pod: Mapping[str, int] = field(default_factory=dict)
-    failures: list[str] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
     slowest: float = 0.0
 
     @property
     def total(self) -> int:
         """How many answers there were."""
         return sum(self.by_pod.values())
+
+    def lost(self, moves: Iterable[float]) -> list[Failure]:
+        """List what failed for another reason than that the router moved the address just then (UNIX time).
+
+        A connection that is open at that moment goes on at another node, which does not know it and ends it. No
+        load balancer that tells routes can help that; it is rare, for a request takes a millisecond here.
+        """
+        times = list(moves)
+        return [one for one in self.failures if not any(one.asked - NOTICE <= t <= one.failed + NOTICE for t in times)]
 
     def note(self, note: Note, what: str) -> None:
         """Write the figures down."""
@@ -75,7 +97,7 @@ def _command(address: Address, *options: str) -> list[str]:
 
 def _read(output: str) -> Answers:
     told = json.loads(output.splitlines()[-1])
-    return Answers(told["answers"], told["failures"], told["slowest"])
+    return Answers(told["answers"], [Failure(*one) for one in told["failures"]], told["slowest"])
 
 
 def wait_rules(story: Story, address: Address) -> None:

@@ -8,7 +8,7 @@ from exabgp.reactor.api import API
 from exabgp.reactor.api.processes import ProcessError, Processes
 from exabgp.reactor.asynchronous import ASYNC
 
-from exalb_bgp.exabgp.settings import STEP
+from exalb_bgp.exabgp.settings import NEIGHBOR
 
 
 class Helpers(Processes):  # type: ignore[misc]  # ExaBGP has no types
@@ -36,11 +36,11 @@ class Commands(API):  # type: ignore[misc]  # ExaBGP has no types
     """The commands that come in."""
 
     taken = 0
-    """How many came that are about peers."""
+    """How many came that are about neighbors."""
 
     def process(self, reactor: object, service: str, command: str) -> bool:
         """Take one."""
-        self.taken += command.startswith(STEP)
+        self.taken += command.startswith(NEIGHBOR)
         return bool(super().process(reactor, service, command))
 
 

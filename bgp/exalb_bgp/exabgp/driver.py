@@ -49,10 +49,10 @@ class ExaBGPDriver:
         self._ready = False
         self._begun: tuple[int, int] | None = None
         """How many events ExaBGP had told, and how many commands taken, when this link began; None if not known."""
-        self._left = (0, 0)
-        """How many it should have by the end of the last link; no ExaBGP begins as low."""
-        self._unanswered: list[tuple[str, Answered]] = []
-        """What it was asked on the last link, and maybe never heard."""
+        self._left: tuple[int, int] | None = None
+        """How many it has by the end of the last link if nothing was lost."""
+        self._unanswered: list[Answered] = []
+        """Who waited for its answers then."""
         self._early: list[tuple[events.Event, datetime]] | None = None
         self._heard: dict[Address, float] = {}
         self._due: asyncio.TimerHandle | None = None
@@ -130,9 +130,8 @@ class ExaBGPDriver:
                 self._leave(link)
 
     def _leave(self, link: Link) -> None:
-        """Note how far this link went, so that the next one can go on from there."""
-        events, commands = self._begun or (0, 0)
-        self._left = (events + link.told, commands + link.asked) if self._begun else (0, 0)
+        """Note how far this link went, so that the next one may go on from there."""
+        self._left = (self._begun[0] + link.told, self._begun[1] + link.asked) if self._begun else None
         self._unanswered = link.unanswered
         self._link, self._ready, self._reloader.link, self._begun = None, False, None, None
         self._bell.set()
@@ -140,17 +139,17 @@ class ExaBGPDriver:
     async def _introduce(self, link: Link) -> None:
         """Read back what ExaBGP is and holds, and take it up; what happens meanwhile is folded afterwards.
 
-        Where the same ExaBGP told nothing that was not heard, what is known is what would be read.
+        What it holds is known already where the last link lost nothing that was told, and all sessions are as known.
         """
         try:
             async with asyncio.timeout(_HANGING):
-                [snapshots], heard = await link.introduce()
-                events_told, taken = wire.counts(snapshots) or (0, 0)
-                begun = events_told - heard, taken
-                lost = self._lost(begun)
+                [answer] = await link.introduce()
+                found, begun = wire.snapshots(answer), wire.counts(answer)
+                begun = begun and (begun[0] - link.early, begun[1])
+                lost = self._lost(begun, found)
                 routes = await link.ask("show adj-rib out json") if lost is None else []
                 await self._reloader.read(link)
-            found, held = wire.snapshots(snapshots), wire.tables(routes)
+            held = wire.tables(routes)
         except (RefusedError, OSError, ValueError, LookupError) as error:
             _LOG.warning("exabgp_state_unreadable", error=repr(error))
             await asyncio.sleep(_SILENCE)
@@ -159,34 +158,35 @@ class ExaBGPDriver:
         await until(lambda: not held or monotonic() - link.heard > _CALM, _PATIENCE)
         if self._link is not link:
             return  # another relay came meanwhile, of an ExaBGP that is perhaps another one
-        early = self._early or []
-        if lost is not None and self._unanswered and any(isinstance(event, events.Closed) for event, _ in early):
-            link.close()  # what came first is not known, the end of the session or what it was asked: read it all
-            return
-        self._early, self._begun = None, begun
+        early, self._early, self._begun = self._early or [], None, begun
         if lost is None:
             self._engine.adopt(found, held, datetime.now(UTC))
+        else:
+            self._settle(lost)
         for event, moment in early:
             self._engine.fold(event, moment)
-        self._catch_up(link, lost)
         self._ready, self._reloader.link = True, link
         self._reloader.due.set()
         _LOG.info("exabgp_connected", read=lost is None, peers=len(found), routes=sum(map(len, held.values())))
         self._turn()
 
-    def _lost(self, begun: tuple[int, int]) -> int | None:
-        """Count the last commands that ExaBGP never heard; None where an event was missed, or it is another ExaBGP."""
-        lost = self._left[1] - begun[1]
-        return lost if begun[0] == self._left[0] > 0 and 0 <= lost <= len(self._unanswered) else None
+    def _lost(self, begun: tuple[int, int] | None, found: Sequence[events.Snapshot]) -> int | None:
+        """Count the last commands that ExaBGP never heard; None where what it holds has to be read.
 
-    def _catch_up(self, link: Link, lost: int | None) -> None:
-        """Count as answered what was done and whose answer was lost, and ask for what was lost again."""
-        if lost is not None:
-            known = len(self._unanswered) - lost
-            for _, answered in self._unanswered[:known]:
-                answered(True, [])
-            for command, answered in self._unanswered[known:]:
-                link.send(command, answered)
+        That is where it told what was not heard, or is another one, or a session is not as known.
+        """
+        moves = events.Closed | events.Negotiated | events.Established
+        moved = any(isinstance(event, moves) for event, _ in self._early or ())
+        if begun is None or self._left is None or begun[0] != self._left[0] or moved or not self._engine.agrees(found):
+            return None
+        lost = self._left[1] - begun[1]
+        return lost if 0 <= lost <= len(self._unanswered) else None
+
+    def _settle(self, lost: int) -> None:
+        """Say what became of the commands whose answers were lost: all but the last ones were done."""
+        known = len(self._unanswered) - lost
+        for number, answered in enumerate(self._unanswered):
+            answered(True if number < known else None, [])
 
     def _take(self, line: str) -> None:
         event = wire.event(line)
@@ -214,13 +214,16 @@ class ExaBGPDriver:
         link = self._link
         if link is not None and self._ready and not self._reloader.pausing and not link.congested:
             for command, steps in wire.commands(self._engine.steps()):
-                self._hear(steps)
                 link.send(command, partial(self._answered, steps))
+                self._hear(steps)
         self._bell.set()
 
-    def _answered(self, steps: Sequence[Step], done: bool, _lines: list[str]) -> None:
+    def _answered(self, steps: Sequence[Step], done: bool | None, _lines: list[str]) -> None:
         self._hear(steps)
         for step in steps:
+            if done is None:
+                self._engine.unheard(step)
+                continue
             if not done:
                 _LOG.warning("exabgp_refused", step=type(step).__name__, peer=str(step.session.peer_address))
             self._engine.answered(step, done)

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TypeAlias
 
 from exalb_bgp.exabgp import wire
-from exalb_bgp.exabgp.settings import STEP
+from exalb_bgp.exabgp.settings import NEIGHBOR
 
 _READ = 256 * 1024
 
@@ -17,8 +17,8 @@ class RefusedError(Exception):
     """ExaBGP answered a question with an error."""
 
 
-Answered: TypeAlias = Callable[[bool, list[str]], None]
-"""Takes the outcome of a command, and the lines that came before it."""
+Answered: TypeAlias = Callable[[bool | None, list[str]], None]
+"""Takes the outcome of a command (None if ExaBGP never heard it), and the lines that came before it."""
 
 
 @dataclass(slots=True)
@@ -37,15 +37,17 @@ class Link:
     ) -> None:
         self._reader, self._writer, self._on_event = reader, writer, on_event
         self._pending: deque[_Pending] = deque()
-        self._asked: set[asyncio.Future[tuple[list[str], int]]] = set()
+        self._asked: set[asyncio.Future[list[str]]] = set()
         self._strange = True
         self._ended = False
         self.heard = monotonic()
         """When anything was heard last, in seconds of the monotonic clock."""
         self.told = 0
         """How many events were taken."""
+        self.early = 0
+        """How many of them came before the first line of the first answer."""
         self.asked = 0
-        """How many commands about peers were sent."""
+        """How many commands about neighbors were sent."""
 
     @property
     def idle(self) -> bool:
@@ -53,9 +55,9 @@ class Link:
         return not self._pending
 
     @property
-    def unanswered(self) -> list[tuple[str, Answered]]:
-        """The commands about peers that were sent and not answered, in order: they may have been done."""
-        return [(one.command, one.answered) for one in self._pending if one.command.startswith(STEP)]
+    def unanswered(self) -> list[Answered]:
+        """Who waits for answers to commands about neighbors, in order: what was asked may have been done."""
+        return [one.answered for one in self._pending if one.command.startswith(NEIGHBOR)]
 
     @property
     def answered_until(self) -> float:
@@ -70,7 +72,7 @@ class Link:
     def send(self, command: str, answered: Answered) -> None:
         """Send one command and have `answered` called."""
         self._pending.append(_Pending(command, answered, monotonic()))
-        self.asked += command.startswith(STEP)
+        self.asked += command.startswith(NEIGHBOR)
         if not self._writer.is_closing():
             self._writer.write(command.encode("ascii") + b"\n")
 
@@ -79,34 +81,30 @@ class Link:
 
         Raises RefusedError when ExaBGP answers with an error, ConnectionError when the connection ends before.
         """
-        return (await self._ask(command))[0]
-
-    async def _ask(self, command: str) -> tuple[list[str], int]:
-        """Send one command and return its answer, and how many events had been told by then; raises as `ask` does."""
         if self._ended:
             raise ConnectionError("the connection to ExaBGP ended")
-        outcome: asyncio.Future[tuple[list[str], int]] = asyncio.get_running_loop().create_future()
+        outcome: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
         self._asked.add(outcome)
         outcome.add_done_callback(self._asked.discard)
 
-        def answered(done: bool, lines: list[str]) -> None:
+        def answered(done: bool | None, lines: list[str]) -> None:
             if outcome.done():
                 return
             if done:
-                outcome.set_result((lines, self.told))
+                outcome.set_result(lines)
             else:
                 outcome.set_exception(RefusedError(command.partition(" ")[0]))
 
         self.send(command, answered)
         return await outcome
 
-    async def introduce(self) -> tuple[list[str], int]:
-        """Begin: have ExaBGP forget what an earlier driver asked, and return the answer to `show neighbor json`.
+    async def introduce(self) -> list[str]:
+        """Begin: have ExaBGP finish what an earlier driver asked, and return the answer to `show neighbor json`.
 
-        What comes before that answer belongs to an earlier driver, but the events, of which the number is told too.
+        What comes before that answer belongs to an earlier driver, but for the events.
         """
         self._writer.write(b"reset\n")
-        return await self._ask("show neighbor json")
+        return await self.ask("show neighbor json")
 
     async def run(self, turn: Callable[[], None]) -> None:
         """Read until the other end is gone, handing events on as they come; call `turn` after each batch."""
@@ -140,7 +138,8 @@ class Link:
             pending = self._pending.popleft()
             pending.answered(line == wire.DONE, pending.lines)
         else:
-            self._strange = False
+            if self._strange:
+                self._strange, self.early = False, self.told
             self._pending[0].lines.append(line)
 
 

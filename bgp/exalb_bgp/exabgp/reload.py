@@ -76,7 +76,8 @@ class Reloader:
         """Put the desired sessions in force; return False where some proved invalid. Raises OSError."""
         sessions = self._engine.sessions(patient=False)
         opening = self._opening(sessions)
-        if opening and await self._put([s for s in sessions if bare(s.peer_address) not in opening], turn):
+        others = [session for session in sessions if bare(session.peer_address) not in opening]
+        if opening and await self._put(others, turn) and self._running == config.stamps(others):
             self._engine.forget(opening)
         return await self._put(sessions, turn)
 
@@ -102,7 +103,9 @@ class Reloader:
         try:
             await self._enforce(wanted, turn)
         except RefusedError as error:
-            _LOG.warning("exabgp_refused", command=str(error))
+            _LOG.warning("exabgp_refused", command=str(error), again_in_s=_RETRY)
+            await asyncio.sleep(_RETRY)
+            self.due.set()
         except ConnectionError:
             _LOG.info("reload_interrupted")
         return True

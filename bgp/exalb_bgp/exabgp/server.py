@@ -207,7 +207,8 @@ class Engine(loop.Reactor):  # type: ignore[misc]  # ExaBGP has no types
         agreed = one.proto.negotiated.nexthop if one.proto and one.fsm.name() == "ESTABLISHED" else []
         told["capabilities"]["nexthop"] = (bool(one.neighbor.nexthops()), [" ".join(map(str, hop)) for hop in agreed])
         told["messages"]["end-of-rib"] = (one.proto.ended if one.proto else [], None)
-        told["messages"]["event"] = (self.processes.told, self.api.taken)
+        told["messages"]["event"] = (self.processes.told, None)
+        told["messages"]["command"] = (None, self.api.taken)
         return told
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from exalb_bgp.exabgp import relay
 
-STEP = "neighbor "
-"""How a command begins that is about peers: the driver counts what it asked, and ExaBGP what it took."""
+NEIGHBOR = "neighbor "
+"""How a command about neighbors begins: the driver counts those that it gave, and ExaBGP those that it took."""
 OPEN_WAIT = 10
 """Seconds that ExaBGP waits for the OPEN of a peer that took its connection; it sees no change of the session then."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from exalb_bgp import events
 from exalb_bgp.engine import bare
-from exalb_bgp.exabgp.settings import STEP
+from exalb_bgp.exabgp.settings import NEIGHBOR
 from exalb_bgp.exabgp.shown import STRANGE, number, shown, text
 from exalb_bgp.rib import Address, Attributes, Prefix
 from exalb_bgp.session import Family, State
@@ -42,7 +42,7 @@ def command(step: Step) -> str:
 
 
 def _neighbor(step: Step) -> str:
-    return f"{STEP}{bare(step.session.peer_address)}"
+    return f"{NEIGHBOR}{bare(step.session.peer_address)}"
 
 
 def _words(step: Step) -> str:
@@ -195,13 +195,13 @@ def snapshots(line: str) -> list[events.Snapshot]:
 
 
 def counts(line: str) -> tuple[int, int] | None:
-    """Read from the answer to `show neighbor json` how many events were told, and how many commands about peers taken.
+    """Read from the answer to `show neighbor json` how many events were told, how many commands taken.
 
     None without neighbors. Raises ValueError as `event` does.
     """
     try:
         messages = (entry["messages"] for entry in json.loads(line))
-        return next(((number(one["sent"]["event"]), number(one["received"]["event"])) for one in messages), None)
+        return next(((number(one["sent"]["event"]), number(one["received"]["command"])) for one in messages), None)
     except STRANGE as error:
         raise ValueError("a line that shows no neighbors of ExaBGP") from error
 

@@ -168,7 +168,7 @@ class Walk:
         for step in done:
             self.engine.answered(step, True)
         for step in lost:
-            self.ask(step)
+            self.engine.unheard(step)
 
     def abandon(self) -> None:
         """Let the time pass after which the driver gives up waiting."""

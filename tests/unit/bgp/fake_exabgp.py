@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncIterator
 
 from exalb_bgp.exabgp import relay, wire
-from exalb_bgp.exabgp.settings import STEP, EngineSettings
+from exalb_bgp.exabgp.settings import NEIGHBOR, EngineSettings
 from tests.unit.bgp.lines import neighbors
 
 
@@ -18,8 +18,10 @@ class FakeExaBGP:
         self.lose = lose
         self.told: int | None = None
         """The number of the last event, once there is a session with `10.77.0.100`."""
+        self.established = True
+        """Whether that session is Established."""
         self.taken = 0
-        """How many commands about peers came."""
+        """How many commands about neighbors came."""
         self.mute = False
         """Whether they stay without an answer."""
         self.commands: list[str] = []
@@ -81,9 +83,9 @@ class FakeExaBGP:
     def answer(self, command: str) -> None:
         """Do as ExaBGP does with a command."""
         self.commands.append(command)
-        self.taken += command.startswith(STEP)
+        self.taken += command.startswith(NEIGHBOR)
         if command == "show neighbor json":
-            self.say(neighbors(self.told, self.taken) if self.told else "[]")
+            self.say(neighbors(self.told, self.taken, established=self.established) if self.told else "[]")
         elif command == "show neighbor configuration":
             for line in self.configuration.splitlines():
                 self.say(line)
@@ -93,5 +95,5 @@ class FakeExaBGP:
                 self.lose -= 1
             else:
                 self.configuration = self.settings.configuration.read_text()
-        if command != "reset" and not (self.mute and command.startswith(STEP)):
+        if command != "reset" and not (self.mute and command.startswith(NEIGHBOR)):
             self.say("done")

@@ -31,10 +31,10 @@ def path(*numbers: int) -> dict[str, Any]:
     return {"0": {"element": "as-sequence", "value": list(numbers)}}
 
 
-def neighbors(told: int, taken: int) -> str:
-    """Return the answer to `show neighbor json` after so many events and commands, the session being Established."""
+def neighbors(told: int, taken: int, *, established: bool = True) -> str:
+    """Return the answer to `show neighbor json` after so many events and commands."""
     peer = {"address": "10.77.0.100", "capabilities": {"graceful-restart": True, "nexthop": []}}
     sent = {"update": 3, "end-of-rib": ["ipv4 unicast"], "event": told}
-    families = {"families": ["ipv4 unicast"], "messages": {"sent": sent, "received": {"update": 0, "event": taken}}}
-    state = {"fsm": "ESTABLISHED", "state": "up", "duration": 7}
+    families = {"families": ["ipv4 unicast"], "messages": {"sent": sent, "received": {"update": 0, "command": taken}}}
+    state = {"fsm": "ESTABLISHED" if established else "ACTIVE", "state": "up" if established else "down", "duration": 7}
     return json.dumps([{"local": {"address": "10.77.0.11"}, "peer": peer, **families, **state}])

@@ -275,3 +275,34 @@ def test_a_family_that_a_session_shall_lose_is_emptied() -> None:
     adjacency.confirm(withdrawn(V6))
     adjacency.desire(full, {V6: told})
     assert [step.prefixes for step in steps(adjacency) if isinstance(step, Announce)] == [(V6,)]
+
+
+def test_what_was_under_way_in_a_family_that_a_session_shall_lose_is_over_when_it_was_written() -> None:
+    both, hop = frozenset(Family), IPv6Address("2001:db8::11")
+    full, told = replace(SESSION, families=both), Attributes(next_hop=hop)
+    adjacency = peer({V6: told}, full, both)
+    steps(adjacency)
+    adjacency.desire(SESSION, {V6: told})
+    adjacency.confirm(Updated(SESSION.peer_address, ((resolve(told, hop, full), (V6,)),)))
+    assert (adjacency.waiting, steps(adjacency)[0]) == (False, Withdraw(SESSION, (V6,)))
+
+
+def test_what_the_engine_never_heard_of_is_decided_anew() -> None:
+    adjacency = peer({P1: A})
+    [lost] = steps(adjacency)
+    adjacency.unask(lost)
+    assert steps(adjacency) == [lost]
+    adjacency.desire(SESSION, {P2: A})
+    adjacency.unask(lost)
+    assert steps(adjacency) == [announce(A, P2)]
+    adjacency.confirm(shown(A, P2))
+    [end] = steps(adjacency)
+    adjacency.unask(end)
+    assert steps(adjacency) == [end]
+    adjacency.desire(SESSION, {})
+    [gone] = steps(adjacency)
+    adjacency.unask(gone)
+    assert steps(adjacency) == [gone]
+    again = Replay(SESSION)
+    adjacency.unask(again)
+    assert steps(adjacency) == [again]

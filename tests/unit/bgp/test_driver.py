@@ -78,12 +78,44 @@ async def test_a_session_that_exabgp_would_not_take_keeps_no_other_closed(settin
     no_number = cast("int", 3.5)
     hasty = replace(tor, peer="hasty", peer_address=IPv4Address("10.77.0.101"), hold_time=no_number)
     async with FakeExaBGP(settings).running() as exabgp, driving(settings) as driver:
-        driver.apply(Speaker({"tor": tor, "hasty": hasty}))
         async with asyncio.timeout(20):
+            await driver.settled()
+            driver.apply(Speaker({"tor": tor, "hasty": hasty}))
             await driver.settled()
         assert "10.77.0.100" in exabgp.configuration
         assert "10.77.0.101" not in settings.configuration.read_text()
         assert "refuses" in (driver.status().sessions["hasty"].last_error or "")
+
+
+class Moody(FakeExaBGP):
+    """Refuses the first reload."""
+
+    def answer(self, command: str) -> None:
+        """Answer."""
+        if command == "reload" and not self.commands.count("reload"):
+            self.commands.append(command)
+            self.say("error")
+        else:
+            super().answer(command)
+
+
+async def test_a_reload_that_is_refused_is_asked_for_again(settings: EngineSettings) -> None:
+    async with Moody(settings).running() as exabgp, driving(settings) as driver:
+        async with asyncio.timeout(20):
+            await driver.settled()
+        assert exabgp.commands.count("reload") == 2
+
+
+async def test_other_routes_are_no_reason_to_look_at_the_configuration(settings: EngineSettings) -> None:
+    async with FakeExaBGP(settings).running(), driving(settings) as driver, asyncio.timeout(20):
+        await driver.settled()
+        settings.configuration.unlink()
+        driver.apply(Speaker(dict(GOAL.sessions), {"tor": {}}))
+        await driver.settled()
+        assert not settings.configuration.exists()
+        driver.apply(Speaker())
+        await driver.settled()
+        assert settings.configuration.exists()
 
 
 async def test_what_runs_already_is_not_reloaded(settings: EngineSettings) -> None:

@@ -11,6 +11,7 @@ import structlog
 from exalb_bgp.exabgp.driver import ExaBGPDriver
 from exalb_bgp.exabgp.settings import EngineSettings
 from exalb_bgp.rib import Attributes
+from exalb_bgp.session import State
 from exalb_bgp.speaker import Speaker
 from tests.unit.bgp.fake_exabgp import FakeExaBGP
 from tests.unit.bgp.lines import AGREED, line, path, sent
@@ -45,6 +46,12 @@ def exabgp(settings: EngineSettings) -> FakeExaBGP:
     return exabgp
 
 
+async def noticed(driver: ExaBGPDriver) -> None:
+    """Wait until a driver knows that its relay went."""
+    while driver.status().connected:
+        await driver.changed()
+
+
 @contextlib.asynccontextmanager
 async def told(exabgp: FakeExaBGP) -> AsyncIterator[ExaBGPDriver]:
     """Run a driver whose peer was told a route, through a relay that then went."""
@@ -54,6 +61,7 @@ async def told(exabgp: FakeExaBGP) -> AsyncIterator[ExaBGPDriver]:
             await exabgp.asked(ANNOUNCE)
             exabgp.say(ANNOUNCED)
             await driver.settled()
+        await noticed(driver)
         yield driver
 
 
@@ -75,6 +83,15 @@ async def test_all_is_read_again_where_an_event_was_missed(exabgp: FakeExaBGP, m
     assert exabgp.commands.count(READ) == 2
 
 
+async def test_all_is_read_again_where_a_session_is_not_as_known(exabgp: FakeExaBGP) -> None:
+    async with told(exabgp) as driver:
+        exabgp.established = False
+        async with exabgp.running():
+            await exabgp.asked(READ, times=2)
+            await driver.settled()
+        assert driver.status().sessions["tor"].state is State.ACTIVE
+
+
 async def test_what_the_next_relay_brings_first_is_no_event_missed(exabgp: FakeExaBGP) -> None:
     async with told(exabgp) as driver, exabgp.running():
         exabgp.say(line("fsm", state="ESTABLISHED"))
@@ -91,6 +108,7 @@ async def cut(exabgp: FakeExaBGP, goal: Speaker, command: str) -> AsyncIterator[
             exabgp.mute = True
             driver.apply(goal)
             await exabgp.asked(command)
+        await noticed(driver)
         exabgp.mute = False
         yield driver
 
@@ -113,6 +131,16 @@ async def test_a_command_without_an_answer_is_given_again_if_it_was_lost(
                 await driver.settled()
     assert (exabgp.commands.count(READ), exabgp.commands.count(command)) == (1, 1 + lost)
     assert "exabgp_silent" not in [one["event"] for one in logs], "something was waited for in vain"
+
+
+async def test_a_command_that_was_lost_is_given_only_if_it_is_wanted_still(exabgp: FakeExaBGP) -> None:
+    async with cut(exabgp, MORE, ANNOUNCE_MORE) as driver:
+        driver.apply(FULL)
+        exabgp.taken -= 1
+        async with exabgp.running():
+            await driver.settled()
+    assert (exabgp.commands.count(READ), exabgp.commands.count(ANNOUNCE_MORE)) == (1, 1)
+    assert not exabgp.commands.count(WITHDRAW.replace(str(PREFIX), str(ANOTHER)))
 
 
 async def test_what_was_done_and_not_answered_is_known_when_the_session_comes_again(exabgp: FakeExaBGP) -> None:
@@ -156,8 +184,8 @@ async def test_what_was_asked_of_a_session_that_closed_has_all_read_again(settin
             exabgp.mute = True
             driver.apply(FULL)
             await exabgp.asked(ANNOUNCE)
+        await noticed(driver)
         exabgp.mute = False
         async with exabgp.running():
             await exabgp.asked(READ, times=2)
             await driver.settled()
-    assert exabgp.drivers == 3
