@@ -1,8 +1,8 @@
 """The helper that ExaBGP runs: its standard input and output on one side, the driver's unix socket on the other.
 
 ExaBGP stops working for all its peers when this program does not read. So it always reads; lines that the driver does
-not take in time end the connection to the driver, which then finds out what it missed. Both ways whole lines pass, or none.
-When it is killed, ExaBGP starts it again, and what it tells meanwhile is lost.
+not take in time end the connection to the driver, which then finds out what it missed. Both ways whole lines pass, or
+none. When it is killed, ExaBGP starts it again, and what it tells meanwhile is lost.
 It runs on its own (`python -I -S relay.py SOCKET`), on few modules, to stay small.
 """
 
