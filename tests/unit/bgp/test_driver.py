@@ -80,19 +80,19 @@ async def test_a_session_that_exabgp_would_not_take_keeps_no_other_closed(settin
     async with FakeExaBGP(settings).running() as exabgp, driving(settings) as driver:
         async with asyncio.timeout(20):
             await driver.settled()
-            driver.apply(Speaker({"tor": tor, "hasty": hasty}))
+            driver.apply(Speaker({"tor": replace(tor, hold_time=30), "hasty": hasty}))
             await driver.settled()
-        assert "10.77.0.100" in exabgp.configuration
+        assert "hold-time 30" in exabgp.configuration
         assert "10.77.0.101" not in settings.configuration.read_text()
         assert "refuses" in (driver.status().sessions["hasty"].last_error or "")
 
 
 class Moody(FakeExaBGP):
-    """Refuses the first reload."""
+    """Refuses the second reload."""
 
     def answer(self, command: str) -> None:
         """Answer."""
-        if command == "reload" and not self.commands.count("reload"):
+        if command == "reload" and self.commands.count("reload") == 1:
             self.commands.append(command)
             self.say("error")
         else:
@@ -103,7 +103,10 @@ async def test_a_reload_that_is_refused_is_asked_for_again(settings: EngineSetti
     async with Moody(settings).running() as exabgp, driving(settings) as driver:
         async with asyncio.timeout(20):
             await driver.settled()
-        assert exabgp.commands.count("reload") == 2
+            driver.apply(Speaker({"tor": replace(GOAL.sessions["tor"], hold_time=30)}))
+            await driver.settled()
+        assert exabgp.commands.count("reload") >= 3
+        assert "hold-time 30" in exabgp.configuration
 
 
 async def test_other_routes_are_no_reason_to_look_at_the_configuration(settings: EngineSettings) -> None:
