@@ -103,10 +103,11 @@ async def test_a_reload_that_is_refused_is_asked_for_again(settings: EngineSetti
     async with Moody(settings).running() as exabgp, driving(settings) as driver:
         async with asyncio.timeout(20):
             await driver.settled()
-            driver.apply(Speaker({"tor": replace(GOAL.sessions["tor"], hold_time=30)}))
+            another = replace(GOAL.sessions["tor"], peer="another", peer_address=IPv4Address("10.77.0.101"))
+            driver.apply(Speaker({**GOAL.sessions, "another": another}))
             await driver.settled()
-        assert exabgp.commands.count("reload") >= 3
-        assert "hold-time 30" in exabgp.configuration
+        assert exabgp.commands.count("reload") == 3
+        assert "10.77.0.101" in exabgp.configuration
 
 
 async def test_other_routes_are_no_reason_to_look_at_the_configuration(settings: EngineSettings) -> None:
