@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
 from exalb_bgp.events import Negotiated, Updated
-from exalb_bgp.paths import family, next_hop, resolve
+from exalb_bgp.paths import next_hop, resolve
 from exalb_bgp.rib import Address, Attributes, Prefix, Rib, changed
 from exalb_bgp.session import Family, Session
 from exalb_bgp.steps import Announce, EndOfRib, Replay, Step, Withdraw
@@ -150,8 +150,8 @@ class Adjacency:
                 for prefix in prefixes:
                     self.flight.pop(prefix, None)
                 self._judge(prefixes)
-            case EndOfRib(family=ended):
-                self._completing.discard(ended)
+            case EndOfRib(family=family):
+                self._completing.discard(family)
             case Replay():
                 self._replay = self.established
 
@@ -177,10 +177,10 @@ class Adjacency:
                 del self.flight[prefix]
         self._judge(event.withdrawn)
 
-    def complete(self, ended: Family) -> None:
+    def complete(self, family: Family) -> None:
         """Take an End-of-RIB that was written."""
         self.given_up = 0
-        self.completed.add(ended)
+        self.completed.add(family)
 
     def _forgive(self, prefixes: Iterable[Prefix]) -> None:
         """Count what shows late as neither refused nor lost, so that it is put right where it is wrong."""
@@ -219,9 +219,9 @@ class Adjacency:
         yield from self._withdrawals(2 * WINDOW - len(self.flight))
         yield from self._announcements(WINDOW - len(self.flight), told)
         if self._complete:
-            for due in sorted(self.families - self.completed - self._completing, key=lambda due: due.value):
-                self._completing.add(due)
-                yield EndOfRib(self.session, due)
+            for family in sorted(self.families - self.completed - self._completing, key=lambda family: family.value):
+                self._completing.add(family)
+                yield EndOfRib(self.session, family)
 
     def _withdrawals(self, room: int) -> Iterator[Step]:
         groups: dict[int, list[Prefix]] = {}
@@ -256,7 +256,7 @@ class Adjacency:
         for prefix in prefixes:
             wanted, shown = self.desired.get(prefix), self.wire.get(prefix)
             right = wanted is not None and shown is not None and self._same(prefix, wanted, shown)
-            stays = family(prefix) in self.session.families  # or the session is to lose it, and has it for a while
+            stays = Family.of(prefix) in self.session.families  # or the session is to lose it, and has it for a while
             sendable = stays and wanted is not None and self._hop(prefix, wanted) is not None
             target = wanted if sendable else None
             busy = prefix in self.flight or prefix in self.repeated
@@ -271,7 +271,7 @@ class Adjacency:
                 self._unsent.add(prefix)
 
     def _hop(self, prefix: Prefix, wanted: Attributes) -> Address | None:
-        if family(prefix) not in self.families:
+        if Family.of(prefix) not in self.families:
             return None
         return next_hop(prefix, wanted.next_hop, self.local_address, self.extended_next_hop)
 

@@ -5,17 +5,12 @@ from dataclasses import replace
 from functools import lru_cache
 
 from exalb_bgp.rib import Address, Attributes, ExtendedCommunity, ExtendedKind, Prefix
-from exalb_bgp.session import Family, Session
+from exalb_bgp.session import Session
 
 DEFAULT_LOCAL_PREF = 100
 """What an iBGP UPDATE carries when nothing else is wanted; RFC 4271 §5.1.5 makes the attribute mandatory there."""
 AS_TRANS = 23456
 """Stands for an AS number that does not fit into two octets (RFC 6793 §9)."""
-
-
-def family(prefix: Prefix) -> Family:
-    """Return the family that a session needs to carry a prefix."""
-    return Family.IPV4 if prefix.version == 4 else Family.IPV6
 
 
 def next_hop(prefix: Prefix, wanted: Address | None, local: Address | None, extended: bool) -> Address | None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import Enum
 from ipaddress import IPv4Address
 
-from exalb_bgp.rib import Address
+from exalb_bgp.rib import Address, Prefix
 
 BGP_PORT = 179
 """The TCP port of BGP (RFC 4271 §8.2.1)."""
@@ -16,6 +16,11 @@ class Family(Enum):
 
     IPV4 = "ipv4"
     IPV6 = "ipv6"
+
+    @classmethod
+    def of(cls, one: Address | Prefix) -> "Family":
+        """Tell the family of an address or a prefix."""
+        return cls.IPV4 if one.version == 4 else cls.IPV6
 
 
 class State(Enum):

@@ -19,16 +19,6 @@ def parse_address(text: str) -> Address:
     return address
 
 
-def family_of(address: Address) -> Family:
-    """Tell the address family of an address."""
-    return Family.IPV4 if address.version == 4 else Family.IPV6
-
-
-def family_of_prefix(prefix: Prefix) -> Family:
-    """Tell the address family of a prefix."""
-    return Family.IPV4 if prefix.version == 4 else Family.IPV6
-
-
 def make_address(family: Family, number: int) -> Address:
     """Return the address of `family` whose value is `number`."""
     return IPv4Address(number) if family is Family.IPV4 else IPv6Address(number)

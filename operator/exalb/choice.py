@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple, TypeAlias
 
-from exalb.addresses import family_of, make_address
+from exalb.addresses import make_address
 from exalb.cluster import IPFamilyPolicy, Service
 from exalb.ledger import Ledger, may_have
 from exalb.pools import VERSIONS, AllocatingPool, PoolTable
@@ -55,7 +55,7 @@ def is_content(service: Service, kept: tuple[Address, ...], pools: PoolTable) ->
     request = service.request
     if request.problem or not kept:
         return False
-    home, has = pools.find(kept[0]), {family_of(address) for address in kept}
+    home, has = pools.find(kept[0]), {Family.of(address) for address in kept}
     missing = [family for family in service.families if family not in has]
     if missing and not (
         service.policy is IPFamilyPolicy.PREFER_DUAL_STACK and home and not home.has_family(missing[0])
@@ -120,7 +120,7 @@ class Chooser:
 
     def _explicit(self, who: _Seeker, wanted: tuple[Address, ...]) -> Found:
         service = who.service
-        if {family_of(address) for address in wanted} != set(service.families):
+        if {Family.of(address) for address in wanted} != set(service.families):
             families = " and ".join(_text(family) for family in service.families)
             message = f"{service.key} is {families}, but asks for {_list(wanted)}: ask for one address per family"
             return Refusal(Reason.CONTRADICTORY_REQUEST, message)
@@ -197,7 +197,7 @@ class Chooser:
             pool
             for pool in admitting
             if any(
-                family_of(address) in who.service.families
+                Family.of(address) in who.service.families
                 and isinstance(self._obtainable(who, address, pool, ()), PassingRefusal | None)
                 for address in pool.own_reservations(who.service.key)
             )
@@ -229,7 +229,7 @@ class Chooser:
         self, who: _Seeker, pool: AllocatingPool, families: tuple[Family, ...], have: tuple[Address, ...] = ()
     ) -> Found:
         """Return one address for each of `families`: what the Service has already, the rest of `pool`."""
-        chosen = {family_of(address): address for address in have}
+        chosen = {Family.of(address): address for address in have}
         lacking = next((family for family in families if family not in chosen and not pool.has_family(family)), None)
         if lacking:
             return Refusal(Reason.FAMILY_NOT_AVAILABLE, f"pool {pool.name} has no {_text(lacking)} addresses")

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, ip_address
 from typing import NamedTuple
 
-from exalb.addresses import family_of
 from exalb.advertising import advertises_to, selects_peer
 from exalb.cluster import Cluster, Node
 from exalb.host import Host
@@ -182,7 +181,7 @@ def _next_hops(peer: PeerInForce, cluster: Cluster) -> Iterator[Invalid]:
     """Yield what a peer says of next hops that no session of its has a use for."""
     spec = peer.spec
     carried = {FAMILIES[one] for one in spec.families}
-    if spec.next_hop and family_of(ip_address(spec.next_hop)) not in carried:
+    if spec.next_hop and Family.of(ip_address(spec.next_hop)) not in carried:
         message = f"has no effect: {spec.next_hop} is of a family that the session does not carry; see families"
         yield Invalid("BGPPeer", peer.name, "spec.nextHop", Reason.NEXT_HOP_UNUSED, message)
     if spec.extended_next_hop and router_families(peer, cluster.nodes.values()) == {Family.IPV4}:

@@ -10,7 +10,7 @@ from functools import wraps
 from ipaddress import ip_network
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
-from exalb.addresses import AddressRange, family_of, parse_address
+from exalb.addresses import AddressRange, parse_address
 from exalb.cluster import (
     ConditionState,
     Endpoint,
@@ -132,7 +132,7 @@ def _port(raw: Raw) -> Port:
 def _families(spec: Raw, policy: IPFamilyPolicy) -> tuple[Family, ...]:
     named = [_FAMILIES[name] for name in spec.get("ipFamilies") or ()]
     cluster_ips = [ip for ip in spec.get("clusterIPs") or [spec.get("clusterIP")] if ip and ip != "None"]
-    found = list(dict.fromkeys([*named, *(family_of(parse_address(text(ip))) for ip in cluster_ips)])) or [Family.IPV4]
+    found = list(dict.fromkeys([*named, *(Family.of(parse_address(text(ip))) for ip in cluster_ips)])) or [Family.IPV4]
     # A policy of one family takes the second away, as when it is changed to that; a Service that has its cluster IPs
     # has the families that the cluster can give, and before that what it asks for.
     if spec.get("ipFamilyPolicy") and policy is IPFamilyPolicy.SINGLE_STACK:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address
 from zlib import crc32
 
-from exalb.addresses import family_of
 from exalb.annotations import Flaw, FlawError, annotated, asn, host_address, identifier
 from exalb.cluster import Cluster, Node
 from exalb.host import Gateway, Host
@@ -73,14 +72,14 @@ def router_families(peer: PeerInForce, nodes: Iterable[Node]) -> set[Family]:
     """Return the families of the addresses that sessions with `peer` are opened with, as far as `nodes` say them."""
     address, source = peer.spec.peer_address, peer.spec.peer_address_from
     if address:
-        return {family_of(ip_address(address))}
+        return {Family.of(ip_address(address))}
     if source and source.default_gateway:
         return {FAMILIES[source.default_gateway]}
     found: set[Family] = set()
     for node in nodes:
         if is_for(peer, node):
             with contextlib.suppress(FlawError):
-                found.add(family_of(annotated(node, "peerAddressFrom", source, host_address)))
+                found.add(Family.of(annotated(node, "peerAddressFrom", source, host_address)))
     return found
 
 
@@ -259,7 +258,7 @@ def _local_address(spec: BGPPeerSpec, node: Node, router: Gateway) -> Address | 
 
 def _where_to_wait(node: Node, router: Gateway) -> Address:
     """Return the node's address that the router calls."""
-    family = family_of(router.address)
+    family = Family.of(router.address)
     address = None if is_link_local(router.address) else node.address_of(family)
     if address is None:
         kind = "IPv4" if family is Family.IPV4 else "IPv6"

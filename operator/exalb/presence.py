@@ -10,7 +10,6 @@ from enum import IntEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
-from exalb.addresses import family_of
 from exalb.cluster import EndpointSlice, Node, Readiness, Service
 from exalb.host import DataPlane, Host
 from exalb.reasons import Reason, Refusal
@@ -84,7 +83,7 @@ def presences(
     node, found = place.node, []
     for address in service.held:
         pool = pools.find(address)
-        level, weight, refusal = _level(service, slices, node, family_of(address))
+        level, weight, refusal = _level(service, slices, node, Family.of(address))
         if pool is None:
             message = f"{address} is in no pool in force: add it to an IPAddressPool to keep it"
             refusal = Refusal(Reason.ADDRESS_NOT_IN_POOL, message)

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from heapq import nsmallest
 from typing import Any, Literal
 
-from exalb.addresses import family_of_prefix
 from exalb.allocation import Allocation, PoolUse
 from exalb.cluster import Cluster, Key, Node, SpeakerReport
 from exalb.effects import in_vain, in_vain_now
@@ -210,7 +209,7 @@ def _refused(plan: SessionPlan, status: SessionStatus | None) -> str | None:
     if session is None or status is None or status.state is not State.ESTABLISHED:
         return None
     lacking = session.families - status.families
-    if lacking := lacking and lacking.intersection(map(family_of_prefix, plan.rib)):
+    if lacking := lacking and lacking.intersection(map(Family.of, plan.rib)):
         names = " and ".join(sorted(FAMILY_NAMES[family] for family in lacking))
         return (
             f"the router takes no {names} prefixes in this session, so these are held back:"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from exalb.addresses import family_of, family_of_prefix, prefix_order
+from exalb.addresses import prefix_order
 from exalb.advertising import Contribution, Route, advertises_to, contributions, merge
 from exalb.annotations import Flaw
 from exalb.cluster import Key, Node
@@ -69,7 +69,7 @@ class SessionTable:
 
     def update(self, changed: Mapping[Address, tuple[tuple[Presence, ...], tuple[Key, ...]]]) -> None:
         """Work out anew what is told of the `changed` addresses: who has each now, and who may have had it before."""
-        mine = {one: change for one, change in changed.items() if family_of(one) in self._families}
+        mine = {one: change for one, change in changed.items() if Family.of(one) in self._families}
         if not mine:
             return
         prefixes: dict[Prefix, None] = {}
@@ -129,7 +129,7 @@ class SessionTable:
             return before is not False
         parts = [part for address in members for part in self._wanted[address] if part.prefix == prefix]
         parts.sort(key=lambda part: (part.advertisement.name, part.presence.service.age, int(part.presence.address)))
-        hop = next_hop(self._peer, self._session.peer_address, self._node, family_of_prefix(prefix))
+        hop = next_hop(self._peer, self._session.peer_address, self._node, Family.of(prefix))
         route = (
             self._no_next_hop(prefix, hop) if isinstance(hop, str) else merge(parts, self._session, hop, self._names)
         )

@@ -2,7 +2,6 @@
 
 from ipaddress import ip_address
 
-from exalb.addresses import family_of
 from exalb.cluster import Node
 from exalb.peering import FAMILIES, FAMILY_NAMES, PeerInForce, Terms
 from exalb.resources.peer_parts import is_link_local
@@ -43,11 +42,11 @@ def next_hop(peer: PeerInForce, router: Address, node: Node, family: Family) -> 
     `nextHop` or the node's own address serves. Over IPv6, IPv4 prefixes may have IPv6 next hops (RFC 8950). No router
     takes a route through itself (RFC 4271 §5.1.3).
     """
-    own = family_of(router)
+    own = Family.of(router)
     of = Family.IPV6 if peer.spec.extended_next_hop and own is Family.IPV6 else family
     if peer.spec.next_hop:
         given = ip_address(peer.spec.next_hop)
-        if family_of(given) in (family, of):
+        if Family.of(given) in (family, of):
             message = f"nextHop {given} is the router itself, which takes no route through itself: name another"
             return message if given == router else given
     if own is of and not is_link_local(router):

@@ -106,7 +106,7 @@ class PageGoBgp(GoBgp):
 
     def hops(self, prefix: Prefix) -> Hops:
         """Read its table: the best path, and with it those of the same local preference."""
-        family = Family.IPV4 if prefix.version == 4 else Family.IPV6
+        family = Family.of(prefix)
         paths: list[dict[str, Any]] = (self._json("global", "rib", "-a", family.value) or {}).get(str(prefix), [])
         best = [_preference(path) for path in paths if path["best"]]
         return {ip_address(path["neighbor-ip"]): 1 for path in paths if _preference(path) in best}

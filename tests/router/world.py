@@ -107,7 +107,7 @@ class World:
         self.engine.stop()
 
     def _place(self, router: Router, address: Address, loopback: Address) -> None:
-        peer = Peer(router, Family.IPV4 if address.version == 4 else Family.IPV6, address, loopback)
+        peer = Peer(router, Family.of(address), address, loopback)
         router.namespace.address("eth0", _interface(address))
         router.namespace.ip(f"address add {loopback} dev lo")
         self.node.ip(f"route add {loopback} via {address}")

@@ -43,6 +43,7 @@ class ExaBGPDriver:
         self._door = Door(settings.socket, self._serve)
         self._goal: Speaker | None = None
         self._sessions: dict[str, Session] | None = None
+        """Those of the goal; a copy, for whoever made the goal may go on with the mapping."""
         self._applied = asyncio.Event()
         self._link: Link | None = None
         self._serving: set[asyncio.Task[None]] = set()

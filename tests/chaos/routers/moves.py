@@ -19,7 +19,7 @@ CHANGES: Mapping[str, Callable[[Random, Session], Any]] = {
     "families": lambda random, _: random.choice((frozenset(Family), frozenset({Family.IPV4}))),
     "router_id": lambda random, _: IPv4Address(f"10.77.0.{random.choice((11, 12))}"),
     "source_interface": lambda random, _: random.choice((None, "eth0")),
-    "local_address": lambda random, session: random.choice((NODE, OTHER))[_family(session)],
+    "local_address": lambda random, session: random.choice((NODE, OTHER))[Family.of(session.peer_address)],
 }
 """By field of a session, another value; the routers need not be told of any of them."""
 AGREED: Mapping[str, Callable[[Random, Session], Any]] = {
@@ -181,7 +181,3 @@ class Itinerary:
         name = self._random.choice(sorted(found))
         found.remove(name)
         return name
-
-
-def _family(session: Session) -> Family:
-    return Family.IPV4 if session.peer_address.version == 4 else Family.IPV6

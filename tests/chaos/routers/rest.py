@@ -66,7 +66,7 @@ def expected(world: World, peer: Peer) -> Iterator[Route]:
     """Yield the routes that a router shall hold from one session: those of the families that it carries."""
     families = world.sessions[peer.name].families
     for prefix, attributes in world.ribs[peer.name].items():
-        if (Family.IPV4 if prefix.version == 4 else Family.IPV6) in families:
+        if Family.of(prefix) in families:
             yield world.view(peer, prefix, attributes)
 
 

@@ -11,7 +11,6 @@ from exalb_bgp.rib import (
     ExtendedCommunity,
     ExtendedKind,
     LargeCommunity,
-    Prefix,
     Rib,
 )
 from exalb_bgp.session import Family
@@ -46,12 +45,12 @@ def one(random: Random, rib: Rib) -> Rib:
 
 def many(random: Random, _: Rib) -> Rib:
     """Make it a large table in which a few attribute sets are shared by many."""
-    return {prefix: random.choice(SHARED[_family(prefix)]) for prefix in table(random.randint(*MANY))}
+    return {prefix: random.choice(SHARED[Family.of(prefix)]) for prefix in table(random.randint(*MANY))}
 
 
 def attributes(random: Random, rib: Rib) -> Rib:
     """Keep the prefixes, and give all of them other attributes."""
-    return {prefix: random.choice(SHARED[_family(prefix)]) for prefix in rib}
+    return {prefix: random.choice(SHARED[Family.of(prefix)]) for prefix in rib}
 
 
 def nothing(_: Random, __: Rib) -> Rib:
@@ -68,10 +67,6 @@ def _changed(random: Random, rib: Rib, numbers: list[int]) -> Rib:
         if random.random() < 0.6:
             changed[prefix] = random.choice(SHARED[family])
     return changed
-
-
-def _family(prefix: Prefix) -> Family:
-    return Family.IPV4 if prefix.version == 4 else Family.IPV6
 
 
 SHARED: Mapping[Family, tuple[Attributes, ...]] = {

@@ -99,17 +99,22 @@ async def test_what_the_next_relay_brings_first_is_no_event_missed(exabgp: FakeE
     assert exabgp.commands.count(READ) == 1
 
 
+async def cut_off(exabgp: FakeExaBGP, driver: ExaBGPDriver, goal: Speaker, command: str) -> None:
+    """Have a driver give a command and hear no answer before its relay goes."""
+    async with exabgp.running():
+        await driver.settled()
+        exabgp.mute = True
+        driver.apply(goal)
+        await exabgp.asked(command)
+    await noticed(driver)
+    exabgp.mute = False
+
+
 @contextlib.asynccontextmanager
 async def cut(exabgp: FakeExaBGP, goal: Speaker, command: str) -> AsyncIterator[ExaBGPDriver]:
-    """Run a driver that gave a command and heard no answer before its relay went."""
+    """Run a driver whose peer was told a route, and which gave a command and heard no answer."""
     async with told(exabgp) as driver:
-        async with exabgp.running():
-            await driver.settled()
-            exabgp.mute = True
-            driver.apply(goal)
-            await exabgp.asked(command)
-        await noticed(driver)
-        exabgp.mute = False
+        await cut_off(exabgp, driver, goal, command)
         yield driver
 
 
@@ -179,13 +184,7 @@ async def test_what_was_asked_of_a_session_that_closed_has_all_read_again(settin
     exabgp = Closing(settings)
     exabgp.told = 1_000
     async with driving(settings) as driver, asyncio.timeout(30):
-        async with exabgp.running():
-            await driver.settled()
-            exabgp.mute = True
-            driver.apply(FULL)
-            await exabgp.asked(ANNOUNCE)
-        await noticed(driver)
-        exabgp.mute = False
+        await cut_off(exabgp, driver, FULL, ANNOUNCE)
         async with exabgp.running():
             await exabgp.asked(READ, times=2)
             await driver.settled()
