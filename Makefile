@@ -18,8 +18,11 @@ $(VENV)/.ready: requirements/dev.txt pyproject.toml
 	@trap 'kill $$!' EXIT; while sleep 4 >/dev/null; do echo "   … $(VENV): $$SECONDS s"; done & \
 	  $(PYTHON) -m venv $(VENV) && \
 	  echo "   $$(grep -c == $<) packages, pinned with their hashes" && \
-	  $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $< && \
-	  $(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --no-index -e . && \
+	  { $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes -r $< || { \
+	    echo "The packages of $< are not all installed. pip fetches them from its package index: $(BIN)/pip config list"; \
+	    echo "If that is out of reach, run the same command again later: it continues where this one ended."; exit 1; }; } && \
+	  $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e . && \
+	  $(BIN)/pip check --disable-pip-version-check && \
 	  touch $@
 
 .PHONY: venv
@@ -42,25 +45,64 @@ lab-down: $(VENV)/.ready ## Remove every trace of the lab
 	@$(LAB) down
 
 .PHONY: check
-check: $(VENV)/.ready ## Format, lint, types and layers
+check: $(VENV)/.ready ## Format, lint, spelling, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+NODE ?=
+
+.PHONY: dev
+dev: $(VENV)/.ready ## Controller and one speaker on the cluster of the kubeconfig, with no root and no BGP; NODE=name of the speaker
+	@$(BIN)/python -m tests.dev $(if $(NODE),--node-name '$(NODE)')
+
+T ?=
+K ?=
+PURE := tests/unit tests/laws tests/golden
+REAL := $(filter-out $(PURE) tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/)))
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not release' --cov
+
 .PHONY: test
 # What labs are made of is made before the tests, where it is seen: no test waits for so long.
-test: check ## All tests, from the pure to the real (root; the lab's parts are installed or named)
+ifeq ($(T)$(K),)
+test: check ## Tests from the pure to the real (root; the lab's parts are installed or named); T=path K=expression: only those
+	$(PYTEST) --cov-report= $(PURE)
+	$(BIN)/coverage report --rcfile=tests/floor.toml
 	-@[ "$$(id -u)" != 0 ] || $(LAB) prepare
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report term:skip-covered tests
+	$(PYTEST) --cov-append --cov-report term:skip-covered $(REAL)
+else
+test: $(VENV)/.ready
+	$(BIN)/python -m pytest $(or $(T),tests) $(if $(K),-k '$(K)')
+endif
+
+.PHONY: test-release
+test-release: check ## The tests of make test, and the long ones (root): before a release
+	-@[ "$$(id -u)" != 0 ] || $(LAB) prepare
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests
+
+.PHONY: unit
+unit: $(VENV)/.ready ## Tests of pure functions, which start no process
+	$(BIN)/python -m pytest tests/unit
 
 .PHONY: quick
 quick: $(VENV)/.ready ## Tests that need neither root nor network namespaces
-	$(BIN)/python -m pytest tests/house tests/unit tests/laws tests/golden
+	$(BIN)/python -m pytest tests/house tests/unit tests/laws tests/golden tests/commands tests/exabgp
 
 .PHONY: hunt
 hunt: $(VENV)/.ready ## The laws with fresh seeds, to find new counter-examples
 	EXALB_LAWS=hunt $(BIN)/python -m pytest tests/laws
+
+.PHONY: mutate
+mutate: $(VENV)/.ready ## Change the code that decides, one place at a time; a test must fail each time (an hour); S=allocation
+	$(BIN)/python -m tests.mutation $(S)
+
+OBJECTS ?= 2000
+
+.PHONY: hostile
+hostile: $(VENV)/.ready ## Hostile routes against a real ExaBGP: OBJECTS=2000 of them, and every session stays up
+	EXALB_HOSTILE=$(OBJECTS) $(BIN)/python -m pytest --timeout 7200 tests/exabgp/test_hostile.py
 
 SEED ?= $(shell echo $$RANDOM)
 STEPS ?= 300
@@ -80,20 +122,77 @@ bench: $(VENV)/.ready ## Measure in a lab of its own; prints a table and JSON
 	@$(BIN)/python -m tests.bench
 
 .PHONY: format
-format: $(VENV)/.ready ## Format and mend what can be mended
+format: $(VENV)/.ready ## Format, and correct what can be corrected
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 .PHONY: crds
 crds: $(VENV)/.ready ## Write the custom resource definitions from their models
-	$(BIN)/python -m exalb.crd crds charts/exalb/files/crds
+	$(BIN)/python -m exalb.api.crd crds charts/exalb/files/crds
+
+HELM ?= helm
+IMAGE ?= exalb:0.1.0
+MANIFESTS ?= dist/manifests
+
+.PHONY: manifests
+manifests: ## Write one file for `kubectl apply` and a kustomize base, made from the chart (needs helm; IMAGE=REGISTRY/exalb:TAG)
+	@mkdir -p $(MANIFESTS)
+	@printf 'apiVersion: v1\nkind: Namespace\nmetadata:\n  name: exalb-system\n' > $(MANIFESTS)/exalb.yaml.new
+	@$(HELM) template exalb charts/exalb --namespace exalb-system --skip-tests \
+	  --set image.repository=$(shell echo '$(IMAGE)' | sed 's/:[^:/]*$$//') --set image.tag=$(shell echo '$(IMAGE)' | sed 's/.*://') \
+	  > $(MANIFESTS)/helm.new
+	@sed -e '/^ *helm.sh\/chart: /d' -e '/^ *app.kubernetes.io\/managed-by: Helm$$/d' -e '/^# Source: /d' $(MANIFESTS)/helm.new \
+	  >> $(MANIFESTS)/exalb.yaml.new
+	@rm $(MANIFESTS)/helm.new && mv $(MANIFESTS)/exalb.yaml.new $(MANIFESTS)/exalb.yaml
+	@printf 'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [exalb.yaml]\n' > $(MANIFESTS)/kustomization.yaml
+	@echo "$(MANIFESTS)/exalb.yaml and $(MANIFESTS)/kustomization.yaml"
+
+RELEASE := dist/release
+VERSION ?= $(shell sed -n 's/^version: //p' charts/exalb/Chart.yaml)
+
+.PHONY: release-version
+release-version: ## Fail unless VERSION is the version of the package, the chart and its image
+	@grep -qx 'version = "$(VERSION)"' pyproject.toml || { echo "pyproject.toml: version is not $(VERSION)"; exit 1; }
+	@grep -qx 'version: $(VERSION)' charts/exalb/Chart.yaml || { echo "Chart.yaml: version is not $(VERSION)"; exit 1; }
+	@grep -qx 'appVersion: $(VERSION)' charts/exalb/Chart.yaml || { echo "Chart.yaml: appVersion is not $(VERSION)"; exit 1; }
+
+.PHONY: release-files
+release-files: $(VENV)/.ready release-version ## Write wheel, chart, manifests, notes and checksums of a release (needs helm)
+	@rm -rf $(RELEASE) && mkdir -p $(RELEASE)/wheel
+	@SOURCE_DATE_EPOCH=0 $(BIN)/hatchling build --target wheel --directory $(RELEASE)/wheel
+	@$(HELM) package charts/exalb --destination $(RELEASE)
+	@$(MAKE) --no-print-directory manifests MANIFESTS=$(RELEASE)/manifests && mv $(RELEASE)/manifests/exalb.yaml $(RELEASE)/
+	@rm -r $(RELEASE)/manifests
+	@awk '/^## /{n++} n==1' CHANGELOG.md > $(RELEASE)/notes.md
+	@cd $(RELEASE) && sha256sum *.tgz exalb.yaml wheel/*.whl > SHA256SUMS && cat SHA256SUMS
+
+.PHONY: release-dry
+release-dry: release-files ## Make a release up to pushing: its files, and the image in a directory (root, helm)
+	$(BIN)/python -m tests.lab.release $(RELEASE)/image
+	$(HELM) template exalb $(RELEASE)/exalb-$(VERSION).tgz --set image.repository=REGISTRY/exalb > /dev/null
 
 .PHONY: docs
-docs: $(VENV)/.ready ## Write the generated pages of docs/reference
-	EXALB_GOLDEN=write $(BIN)/python -m pytest --quiet tests/house/test_docs_reference.py
+docs: $(VENV)/.ready ## Write the generated parts of the documents
+	EXALB_GOLDEN=write $(BIN)/python -m pytest --quiet tests/house/test_docs_generated.py
+
+SITE := .site
+SITE_BIN := $(SITE)/venv/bin
+
+$(SITE)/venv/.ready: requirements/site.txt
+	@$(PYTHON) -m venv $(SITE)/venv && \
+	  $(SITE_BIN)/pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes -r $< && \
+	  touch $@
+
+.PHONY: site
+site: $(SITE)/venv/.ready ## Make the documents a site in .site/html; a broken link is an error
+	@rm -rf $(SITE)/pages && mkdir -p $(SITE)/pages
+	@git ls-files --cached --others --exclude-standard '*.md' LICENSE | tar --create --files-from - | tar --extract --directory $(SITE)/pages
+	@NO_MKDOCS_2_WARNING=1 $(SITE_BIN)/mkdocs build --strict
+	@echo "The site is in $(SITE)/html"
 
 .PHONY: lock
 lock: ## Pin the packages of pyproject.toml with hashes (needs uv)
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 pyproject.toml -o requirements/runtime.txt
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --group dev pyproject.toml -o requirements/dev.txt
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --group pyproject.toml:build -o requirements/build.txt
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --group pyproject.toml:site -o requirements/site.txt

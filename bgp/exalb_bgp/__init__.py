@@ -1,1 +1,1 @@
-"""BGP for ExaLB: what each peer shall be told, and one ExaBGP that tells it. Knows nothing of Kubernetes."""
+"""BGP for ExaLB: keeps the sessions and routes of one ExaBGP as desired. It does not know Kubernetes."""

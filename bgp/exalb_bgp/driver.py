@@ -1,4 +1,4 @@
-"""The interface by which a program drives a BGP engine: say what you want, look at what is."""
+"""The interface by which a program drives a BGP engine: set the desired state, read the actual state."""
 
 from typing import Protocol
 
@@ -14,8 +14,11 @@ class Driver(Protocol):
     def apply(self, desired: Speaker) -> None:
         """Make `desired` the goal, in place of the one before; return at once."""
 
+    def bfd_failed(self, peer: str, reason: str) -> None:
+        """Close the session with a peer at once, and open it again; `reason` becomes its error. Return at once."""
+
     def status(self) -> SpeakerStatus:
-        """Tell what is known now; equal values mean that nothing changed."""
+        """Return the current status; equal values mean that nothing changed."""
 
     async def changed(self) -> None:
         """Wait until `status` differs from what it was when this was last called."""

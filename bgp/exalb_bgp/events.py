@@ -1,7 +1,8 @@
-"""What an engine tells of its sessions, one value for each kind of news. Peers are known by their address."""
+"""Events of the sessions of an engine, one type for each kind. An address identifies a peer."""
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum
 from typing import TypeAlias
 
 from exalb_bgp.rib import Address, Attributes, Prefix
@@ -9,7 +10,7 @@ from exalb_bgp.session import Family, State
 
 
 @dataclass(frozen=True, slots=True)
-class Entered:
+class StateChanged:
     """The finite state machine entered a state (RFC 4271 §8.2.2)."""
 
     peer: Address
@@ -17,7 +18,7 @@ class Entered:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenReceived:
     """The peer's OPEN arrived."""
 
     peer: Address
@@ -36,21 +37,32 @@ class Negotiated:
 
 @dataclass(frozen=True, slots=True)
 class Established:
-    """The session is up; the engine now repeats all it holds for the peer."""
+    """The session is up; the engine now sends again all routes that it holds for the peer."""
 
     peer: Address
+
+
+class CloseCause(Enum):
+    """Why a session, or an attempt at it, ended."""
+
+    LOST = "the TCP connection was lost, or was never established"
+    NOTIFICATION = "a NOTIFICATION was sent or received; its own event has the details"
+    LOCAL = "this end closed it, without a NOTIFICATION so that the peer keeps the routes"
+    REMOVED = "this end removed the session and all routes that it held for the peer"
+    REPLACED = "another connection with the same peer took its place"
+    ENGINE = "the engine closed it for a reason of its own"
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The session, or an attempt at it, ended; `reason` is the engine's own text."""
+    """The session, or an attempt at it, ended."""
 
     peer: Address
-    reason: str
+    cause: CloseCause
 
 
 @dataclass(frozen=True, slots=True)
-class Notified:
+class NotificationSeen:
     """A NOTIFICATION was sent or received (RFC 4271 §4.5)."""
 
     peer: Address
@@ -61,8 +73,8 @@ class Notified:
 
 
 @dataclass(frozen=True, slots=True)
-class Updated:
-    """One UPDATE was written to the peer; attributes are as on the wire, with the next hop spelt out."""
+class UpdateSent:
+    """One UPDATE was written to the peer; attributes are as on the wire, with an explicit next hop."""
 
     peer: Address
     announced: tuple[tuple[Attributes, tuple[Prefix, ...]], ...] = ()
@@ -70,19 +82,21 @@ class Updated:
 
 
 @dataclass(frozen=True, slots=True)
-class Completed:
+class EndOfRibSent:
     """An End-of-RIB was written to the peer."""
 
     peer: Address
     family: Family
 
 
-Event: TypeAlias = Entered | Opened | Negotiated | Established | Closed | Notified | Updated | Completed
+Event: TypeAlias = (
+    StateChanged | OpenReceived | Negotiated | Established | Closed | NotificationSeen | UpdateSent | EndOfRibSent
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What can be read of one session at any time; what an engine does not tell is left at its default."""
+    """The state of one session as read from the engine; fields that the engine does not report keep their defaults."""
 
     peer: Address
     state: State
@@ -95,3 +109,10 @@ class Snapshot:
     """The families whose End-of-RIB was written in this session."""
     lasted: timedelta = timedelta()
     """How long it has been Established, in whole seconds."""
+
+    @property
+    def negotiated(self) -> Negotiated | None:
+        """The result of the negotiation; None without a local address: there was none."""
+        if self.local_address is None:
+            return None
+        return Negotiated(self.peer, self.local_address, self.families, self.extended_next_hop)

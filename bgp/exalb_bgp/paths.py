@@ -1,4 +1,4 @@
-"""From what is wanted of a path to what stands on the wire in one session (RFC 4271 §5, RFC 4760, RFC 8950)."""
+"""Converts desired path attributes to those on the wire of one session (RFC 4271 §5, RFC 4760, RFC 8950)."""
 
 import struct
 from dataclasses import replace
@@ -8,16 +8,16 @@ from exalb_bgp.rib import Address, Attributes, ExtendedCommunity, ExtendedKind, 
 from exalb_bgp.session import Session
 
 DEFAULT_LOCAL_PREF = 100
-"""What an iBGP UPDATE carries when nothing else is wanted; RFC 4271 §5.1.5 makes the attribute mandatory there."""
+"""The LOCAL_PREF of an iBGP UPDATE if none is requested; RFC 4271 §5.1.5 makes the attribute mandatory there."""
 AS_TRANS = 23456
-"""Stands for an AS number that does not fit into two octets (RFC 6793 §9)."""
+"""Replaces an AS number that does not fit into two octets (RFC 6793 §9)."""
 
 
 def next_hop(prefix: Prefix, wanted: Address | None, local: Address | None, extended: bool) -> Address | None:
-    """Return the next hop to be sent for a prefix, or None where the session cannot carry any.
+    """Return the next hop to be sent for a prefix, or None if the session cannot carry any.
 
-    `wanted` None is "self", the session's `local` address. An IPv4 prefix has an IPv6 next hop only where RFC 8950 was
-    negotiated (`extended`); an IPv6 prefix never has an IPv4 one.
+    `wanted` None is "self", the session's `local` address. An IPv4 prefix has an IPv6 next hop only if RFC 8950 was
+    negotiated (`extended`); an IPv6 prefix never has an IPv4 next hop.
     """
     chosen = wanted or local
     if chosen is None or chosen.version == prefix.version:
@@ -45,9 +45,36 @@ def resolve(attributes: Attributes, hop: Address, session: Session) -> Attribute
 
 @lru_cache(maxsize=4096)
 def completed(attributes: Attributes, session: Session) -> Attributes:
-    """Return the attributes as on the wire of what ExaBGP's table shows, which lacks the path that it makes itself."""
+    """Convert attributes of ExaBGP's table to those on the wire: the table lacks a path that ExaBGP makes itself."""
     made = not session.is_ibgp and not attributes.as_path_prepend
     return replace(attributes, as_path_prepend=1) if made else attributes
+
+
+LARGEST_MESSAGE = 4096
+"""Octets of a BGP message (RFC 4271 §4)."""
+
+
+_FIXED_SIZE = 19 + 4 + 7 * 4 + 1 + 4 + 4 + 37 + 17
+"""Octets of the fixed parts: header, lengths, headers of seven path attributes with a length of two octets, ORIGIN,
+MULTI_EXIT_DISC, LOCAL_PREF, MP_REACH_NLRI with two IPv6 next hops, and an IPv6 prefix."""
+
+
+def update_size(attributes: Attributes) -> int:
+    """Return an upper bound on the octets of an UPDATE for one prefix, in any session.
+
+    The peer may know AS numbers of two octets only: then AS4_PATH is added to AS_PATH. A segment of both holds at most
+    255 AS numbers.
+    """
+    path = attributes.as_path_prepend + 1
+    return (
+        _FIXED_SIZE
+        + 2 * 4
+        + (2 + 4) * path
+        + 2 * 2 * ((path + 254) // 255)
+        + 4 * len(attributes.communities)
+        + 12 * len(attributes.large_communities)
+        + 8 * len(attributes.extended_communities)
+    )
 
 
 _WIDEST = 0xFFFFFF00

@@ -1,4 +1,4 @@
-"""What a peer is told: prefixes with their path attributes, and how two such tables differ (RFC 4271 §3.2)."""
+"""Tables of prefixes with their path attributes, and the difference between two tables (RFC 4271 §3.2)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -72,27 +72,26 @@ class Attributes:
     """Sent to iBGP peers only (RFC 4271 §5.1.5)."""
     med: int | None = None
     as_path_prepend: int = 0
-    """How many times more than once the local AS stands in AS_PATH; eBGP only: an iBGP peer would see a loop."""
+    """How many additional times AS_PATH has the local AS; eBGP only: an iBGP peer would see a loop."""
     communities: tuple[Community, ...] = ()
     large_communities: tuple[LargeCommunity, ...] = ()
     extended_communities: tuple[ExtendedCommunity, ...] = ()
 
 
 Rib: TypeAlias = Mapping[Prefix, Attributes]
-"""An Adj-RIB-Out: what one peer is told (RFC 4271 §3.2).
-"""
+"""An Adj-RIB-Out: the routes for one peer (RFC 4271 §3.2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What turns one table into another; applying it touches nothing else."""
+    """The changes that turn one table into another."""
 
     announce: Mapping[Prefix, Attributes] = field(default_factory=dict)
     withdraw: frozenset[Prefix] = frozenset()
 
 
 def diff(current: Rib, desired: Rib) -> Delta:
-    """Return what has to be announced and withdrawn so that `current` becomes `desired`."""
+    """Return the announcements and withdrawals by which `current` becomes `desired`."""
     announce = {prefix: attributes for prefix, attributes in desired.items() if current.get(prefix) != attributes}
     return Delta(announce, frozenset(prefix for prefix in current if prefix not in desired))
 
@@ -100,9 +99,9 @@ def diff(current: Rib, desired: Rib) -> Delta:
 def changed(old: Rib, new: Rib) -> Iterator[Prefix]:
     """Yield every prefix that is in one table only, or has other attributes in the other.
 
-    Both are walked side by side, and runs of entries that are the same objects in both cost next to nothing: no prefix
-    is hashed, which Python does slowly. So a few changes are cheap in a large table that shares the rest, in the same
-    order, with the one before.
+    Both are read in parallel, and runs of entries that are the same objects in both cost almost nothing: no prefix is
+    hashed, which is slow in Python. So a few changes are cheap in a large table that shares the other entries, in the
+    same order, with the previous one.
     """
     keys, values = (list(old), list(new)), (list(old.values()), list(new.values()))
     left = right = 0
@@ -132,7 +131,7 @@ _STRIDE = 64
 
 
 def _run(keys: _Pair, values: _Pair, left: int, right: int) -> int:
-    """Count the entries that are equal from here on; comparing lists asks for identity first."""
+    """Count the entries that are equal from here on; the comparison of lists checks identity first."""
     start, stride = left, _STRIDE
     while stride:
         here, there = slice(left, left + stride), slice(right, right + stride)
@@ -142,3 +141,8 @@ def _run(keys: _Pair, values: _Pair, left: int, right: int) -> int:
         else:
             stride //= 2
     return left - start
+
+
+def without_zone(address: Address) -> Address:
+    """Return an address without its scope: an engine identifies a peer by the number only."""
+    return IPv6Address(int(address)) if isinstance(address, IPv6Address) else address

@@ -1,6 +1,6 @@
-"""One BGP session: what it takes to open it, and what can be seen of it (RFC 4271 §8)."""
+"""One BGP session: its parameters and its status (RFC 4271 §8)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from ipaddress import IPv4Address
@@ -17,10 +17,15 @@ class Family(Enum):
     IPV4 = "ipv4"
     IPV6 = "ipv6"
 
+    @property
+    def label(self) -> str:
+        """The name of the family in Kubernetes and in text for people."""
+        return self.value.replace("ip", "IP")
+
     @classmethod
-    def of(cls, one: Address | Prefix) -> "Family":
-        """Tell the family of an address or a prefix."""
-        return cls.IPV4 if one.version == 4 else cls.IPV6
+    def of(cls, value: Address | Prefix) -> "Family":
+        """Return the family of an address or a prefix."""
+        return cls.IPV4 if value.version == 4 else cls.IPV6
 
 
 class State(Enum):
@@ -47,7 +52,7 @@ class Password:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """How one peer is reached and what is agreed with it. All of it is desired state, none of it observed."""
+    """The parameters of a session with one peer: desired state, nothing observed."""
 
     peer: str
     """The name by which the rest of ExaLB knows the peer: a DNS label, unique on this speaker."""
@@ -63,7 +68,7 @@ class Session:
     password: Password | None = None
     source_interface: str | None = None
     ebgp_multihop: int | None = None
-    """TTL of what is sent; None is the default of the engine (64)."""
+    """TTL of sent packets; None is the default of the engine (64)."""
     ttl_security: bool = False
     """GTSM: accept only packets of TTL 255 (RFC 5082)."""
     graceful_restart: int | None = None
@@ -82,8 +87,20 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionCounts:
+    """Counters of the sessions with one peer, since this program first wanted one."""
+
+    established: int = 0
+    """How often a session came up."""
+    closed: int = 0
+    """How often a session went down."""
+    updates: int = 0
+    """UPDATE messages written to the peer."""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionStatus:
-    """What is known of one session at this moment."""
+    """The status of one session."""
 
     state: State = State.IDLE
     since: datetime | None = None
@@ -95,10 +112,20 @@ class SessionStatus:
     extended_next_hop: bool = False
     """Negotiated in this session (RFC 8950)."""
     wanted: int = 0
-    """Prefixes that this peer shall hold."""
+    """Prefixes in the desired table of this peer."""
     sent: int = 0
     """Of those, how many the engine confirmed as written to the peer."""
+    unsent: frozenset[Prefix] | None = field(default=frozenset(), compare=False)
+    """The others of the desired table; None if they are too many to list."""
     last_error: str | None = None
-    """Why the session is, or was last, not Established, or why nothing is written to it: a sentence for people."""
+    """Why the session is, or was last, not Established, or why nothing is written to it: a message for people."""
     ended: str | None = None
-    """Why the last session ended in which the peer was heard; `last_error` is this, or begins with it."""
+    """Why the last working session ended; `last_error` is this, or begins with it."""
+    settled: bool = True
+    """Whether nothing of the desired table is on its way to the peer; True while there is no session."""
+    counts: SessionCounts = field(default=SessionCounts(), compare=False)
+    """Counters alone do not make a status differ."""
+
+
+FAMILIES = {family.label: family for family in Family}
+"""The families by their names in Kubernetes."""

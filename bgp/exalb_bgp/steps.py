@@ -1,4 +1,4 @@
-"""What a driver asks of an engine, one value for each kind of request."""
+"""Requests of a driver to an engine, one type for each kind."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -9,7 +9,7 @@ from exalb_bgp.session import Family, Session
 
 @dataclass(frozen=True, slots=True)
 class Announce:
-    """Tell one peer of prefixes of one family that share their attributes, which are as on the wire (`resolve`)."""
+    """Announce to one peer prefixes of one family that share their attributes, which are as on the wire (`resolve`)."""
 
     session: Session
     attributes: Attributes
@@ -18,7 +18,7 @@ class Announce:
 
 @dataclass(frozen=True, slots=True)
 class Withdraw:
-    """Take prefixes of one family back from one peer."""
+    """Withdraw prefixes of one family from one peer."""
 
     session: Session
     prefixes: tuple[Prefix, ...]
@@ -26,25 +26,30 @@ class Withdraw:
 
 @dataclass(frozen=True, slots=True)
 class EndOfRib:
-    """Tell one peer that it has the whole table of one family (RFC 4724 §2)."""
+    """Signal to one peer that it has the whole table of one family (RFC 4724 §2)."""
 
     session: Session
     family: Family
 
 
 @dataclass(frozen=True, slots=True)
-class Replay:
-    """Send one peer all that the engine holds for it once more."""
+class ResendAll:
+    """Send one peer again all routes that the engine holds for it."""
 
     session: Session
 
 
 @dataclass(frozen=True, slots=True)
-class Restart:
-    """Drop the session and open it anew: for what changes only with the connection."""
+class ResetSession:
+    """Close the session and open it again: for parameters that change only with the connection, or since BFD failed."""
 
     session: Session
+    subcode: int = 6
+    """Of the Cease NOTIFICATION (RFC 4486, RFC 9384), which is sent only without graceful restart."""
 
 
-Step: TypeAlias = Announce | Withdraw | EndOfRib | Replay | Restart
-"""Opening, closing and changing sessions is no step: the engine's configuration is replaced as a whole."""
+BFD_DOWN = 10
+"""Subcode of a session that ends because BFD is Down (RFC 9384)."""
+
+Step: TypeAlias = Announce | Withdraw | EndOfRib | ResendAll | ResetSession
+"""Opening, closing and changing sessions is not a step: the engine's configuration is replaced as a whole."""

@@ -1,1 +1,1 @@
-"""How long things take, told by the wire and the kernel rather than by those who did them."""
+"""Measures: how long things take, by the wire and the kernel and not by the programs that did them."""

@@ -1,10 +1,8 @@
 """Measure ExaLB in a lab of its own: `python -m tests.bench [--only NAME …] [--quick] [--json FILE] [--keep]`."""
 
-import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from rich.console import Console
 
@@ -48,10 +46,8 @@ SCENARIOS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=SCENARIOS, default=list(SCENARIOS), help="run these alone")
+    parser = report.parser("tests.bench", __doc__, SCENARIOS)
     parser.add_argument("--quick", action="store_true", help="few tries and few Services: to see that it works")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the JSON there instead of printing it")
     parser.add_argument("--keep", action="store_true", help="use the lab that an earlier --keep left, and leave it")
     options = parser.parse_args(arguments)
     console = Console()
@@ -64,12 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         if not options.keep:
             lab.down()
-    report.show(figures)
-    if options.json:
-        options.json.write_text(report.as_json(figures))
-    else:
-        sys.stdout.write(report.as_json(figures))
-    return 0
+    return report.publish(figures, options.json)
 
 
 def _bring_up(lab: Lab) -> None:
@@ -93,7 +84,7 @@ def _measure(lab: Lab, names: Sequence[str], sizes: Sizes) -> list[Figure]:
                 found = list(scenario.run(rig))
             for figure in found:
                 figures.append(replace(figure, load=(before, load_average())))
-                lab.narration.say(f"{figure.key}: {report.told(figure)} {figure.unit}")
+                lab.narration.say(f"{figure.key}: {report.shown(figure)} {figure.unit}")
     return figures
 
 

@@ -1,98 +1,109 @@
-"""What 10,000 addresses cost: `python -m tests.bench.addresses [--count N]`, in a control plane of its own.
+"""Measure 10,000 addresses in a control plane of its own: `python -m tests.bench.addresses [--count N] [--json FILE]`.
 
-The Services are there before the controller is, so what is measured is ExaLB's time and not the one of making them.
+The Services are there before the controller is, so ExaLB is measured and not their creation. `tests.bench.pure`
+measures the decisions alone.
 """
 
-import argparse
-import contextlib
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from threading import local as thread_local
 
 from rich.console import Console
-from rich.table import Table
 
-from exalb.allocation import Allocator
-from exalb.cluster import Cluster, Key
-from exalb.manifests import picture
-from tests.cluster.conftest import CRDS
-from tests.cluster.gate import Gate
-from tests.cluster.programs import Program, Programs
-from tests.cluster.world import OURS, World
+from tests.bench import report
+from tests.bench.figures import COUNT, MEGABYTES, MILLISECONDS, SECONDS, WRITES, Figure, Measure, load_average
+from tests.bench.services import spread
 from tests.lab import layout, wait
 from tests.lab.api import Client, Json
 from tests.lab.audit import Write
 from tests.lab.cluster import Lab
 from tests.lab.narration import Narration
 from tests.lab.nodeconfig import API_PORT
+from tests.support import objects
+from tests.support.kubernetes.fixtures import install_crds
+from tests.support.kubernetes.gate import Gate
+from tests.support.kubernetes.programs import Program, Programs
+from tests.support.kubernetes.world import OURS, World
+from tests.support.processes import resident
 
-NAME, CONNECTIONS, PATIENCE = "benchip", 8, 900
+NAME, DEADLINE = "benchip", 900
 POOL = {"addresses": ["10.0.0.0/8", "2001:db8::/64"]}
 PAIRS = 10
 """Every so many Services want both families."""
-Row = tuple[str, str, str]
+MEASURES = {
+    "memory-empty": Measure("memory of the controller, no Service, MB", aim="≤ 100"),
+    "created": Measure("Services created, without ExaLB, s"),
+    "bulk": Measure("the controller leads → the last Service has an address, s"),
+    "writes": Measure("writes per Service, events left out", aim="1"),
+    "refused": Measure("… refused by the API server", aim="0"),
+    "one-more": Measure("one more Service → its address, ms"),
+    "memory": Measure("memory of the controller, all Services, MB", aim="≤ 150"),
+    "memory-again": Measure("… after a restart, MB", aim="≤ 150"),
+    "writes-again": Measure("writes to Services after a restart, the new one left out", aim="0"),
+}
+"""By key, in the order of the table."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.addresses", description=__doc__)
+    parser = report.parser("tests.bench.addresses", __doc__)
     parser.add_argument("--count", type=int, default=10_000, help="how many Services")
-    count = parser.parse_args(arguments).count
-    console = Console()
+    options = parser.parse_args(arguments)
+    console, figures = Console(stderr=True), list[Figure]()
     lab = Lab(NAME, Narration(console))
-    table = Table("measure", "figure", "aim", title=f"{count:,} Services")
     try:
         lab.up(nodes=0)
-        lab.kubectl("apply", "--server-side", f"--filename={CRDS}")
-        lab.kubectl("wait", "--for=condition=Established", f"--filename={CRDS}")
-        for row in _measure(lab, count):
-            table.add_row(*row)
-            console.print(*row)
+        install_crds(lab)
+        before = load_average()
+        for figure in _measure(lab, options.count):
+            figures.append(replace(figure, load=(before, load_average())))
+            console.print(f"{MEASURES[figure.key].text}: {report.shown(figure)}")
     finally:
         lab.down()
-    console.print(table)
-    return 0
+    return report.publish(figures, options.json, MEASURES, f"{options.count:,} Services")
 
 
-def _measure(lab: Lab, count: int) -> Iterator[Row]:
-    world, address = World(lab), str(layout.on_fabric(layout.CONTROL_PLANE)[0].ip)
-    world.begin()
+def _measure(lab: Lab, count: int) -> Iterator[Figure]:
+    address = str(layout.on_fabric(layout.CONTROL_PLANE)[0].ip)
     with (
+        World(lab) as world,
         Gate(lab.control_plane.namespace, address, API_PORT) as gate,
         tempfile.TemporaryDirectory() as directory,
         Programs(lab, Path(directory)).ended() as programs,
     ):
         empty = programs.controller("empty", gate.url, world.namespace)
-        empty.wait_says("leading", seconds=120)
-        yield "controller's memory, no Service", _memory(empty), "≤ 100 MB"
+        empty.wait_leads(seconds=120)
+        yield _memory("memory-empty", empty)
         empty.end()
         begun = time.time()
-        _create(lab, world, count)
-        yield "making them, without ExaLB", f"{time.time() - begun:.1f} s", ""
-        yield from _pure(world)
+        spread(lab, partial(_create, world), range(count))
+        yield Figure("created", SECONDS, [time.time() - begun])
         world.custom("ipaddresspools", "IPAddressPool", "main", POOL)
         mark = world.end_of_audit
         full = programs.controller("full", gate.url, world.namespace)
         yield from _bulk(world, full, count, mark)
-        yield from _one_more(world, full)
-        yield "controller's memory, all of them", _memory(full), "≤ 150 MB"
+        waits = [_one_more(world, full)]
+        yield _memory("memory", full)
         full.end()
         mark = world.end_of_audit
         again = programs.controller("again", gate.url, world.namespace)
-        again.wait_says("leading", seconds=120)
-        yield from _one_more(world, again)
-        yield "… after a restart", _memory(again), "≤ 150 MB"
-        written = len(_to_services(world, again, mark))
-        yield "writes to Services after a restart, but for the one that is new", str(written - 1), "0"
+        again.wait_leads(seconds=120)
+        waits.append(_one_more(world, again))
+        yield Figure("one-more", MILLISECONDS, waits)
+        yield _memory("memory-again", again)
+        yield Figure("writes-again", WRITES, [len(_to_services(world, again, mark)) - 1])
 
 
-def _bulk(world: World, program: Program, count: int, mark: int) -> Iterator[Row]:
-    program.wait_says("leading", seconds=120)
+def _create(world: World, client: Client, number: int) -> None:
+    client.request("POST", world.services, _service(number))
+
+
+def _bulk(world: World, program: Program, count: int, mark: int) -> Iterator[Figure]:
+    program.wait_leads(seconds=120)
     begun = time.time()
 
     def done() -> bool:
@@ -100,17 +111,15 @@ def _bulk(world: World, program: Program, count: int, mark: int) -> Iterator[Row
         assert usage.get("assigned") == count, usage
         return True
 
-    wait.until("every Service is counted", done, seconds=PATIENCE, every=1)
+    wait.until("every Service is counted", done, seconds=DEADLINE, every=1)
     written = _at_rest(world, program, mark)
-    last = max(write.completed for write in written)
-    yield "the controller leads → the last of them has an address", f"{last - begun:.1f} s", ""
-    yield "writes per Service (its events aside)", f"{len(written) / count:.3f}", "1"
-    refused = sum(write.status != 200 for write in written)
-    yield "… of which the API server refused", str(refused), "0"
+    yield Figure("bulk", SECONDS, [max(write.completed for write in written) - begun])
+    yield Figure("writes", WRITES, [len(written) / count])
+    yield Figure("refused", COUNT, [sum(write.status != 200 for write in written)])
 
 
 def _at_rest(world: World, program: Program, mark: int) -> list[Write]:
-    """Return what the program wrote to Services, once it writes nothing to them for some seconds."""
+    """Return the program's writes to Services, once there are no more of them for some seconds."""
     written: list[Write] = []
     while len(found := _to_services(world, program, mark)) > len(written):
         written = found
@@ -122,66 +131,24 @@ def _to_services(world: World, program: Program, mark: int) -> list[Write]:
     return [write for write in world.writes(program.user, mark) if write.resource == "services/status"]
 
 
-def _one_more(world: World, program: Program) -> Iterator[Row]:
-    name = f"more-{program.user}"
-    begun = time.time()
+def _one_more(world: World, program: Program) -> float:
+    """Return the milliseconds until one more Service has its address."""
+    name, begun = f"more-{program.user}", time.time()
     world.service(name)
-    world.wait_address(name, PATIENCE)
-    yield "one more Service → its address", f"{1000 * (time.time() - begun):.0f} ms", ""
+    world.wait_address(name, DEADLINE)
+    return 1000 * (time.time() - begun)
 
 
-def _pure(world: World) -> Iterator[Row]:
-    """Allocate here, from what the API server has."""
-    pools = [{"apiVersion": "exalb.io/v1beta1", "kind": "IPAddressPool", "metadata": {"name": "main"}, "spec": POOL}]
-    services = [one | {"apiVersion": "v1", "kind": "Service"} for one in world.api.items(world.services)]
-    cluster, _ = picture([*pools, *services], "exalb-system")
-    allocator = Allocator()
-    yield "pure allocation", _timed(allocator, cluster), "≤ 1 s"
-    outcomes = allocator.allocate(cluster).outcomes
-    settled = {key: replace(one, held=outcomes[key].addresses) for key, one in cluster.services.items()}
-    cluster = replace(cluster, services=settled)
-    yield "… of what all have already", _timed(allocator, cluster), "≤ 1 s"
-    key = next(iter(settled))
-    newcomer = replace(settled[key], key=Key(key.namespace, "newcomer"), held=())
-    yield (
-        "… after one change",
-        _timed(allocator, replace(cluster, services={**settled, newcomer.key: newcomer})),
-        "≤ 15 ms",
-    )
-
-
-def _timed(allocator: Allocator, cluster: Cluster) -> str:
-    begun = time.perf_counter()
-    allocator.allocate(cluster)
-    return f"{1000 * (time.perf_counter() - begun):.1f} ms"
-
-
-def _memory(program: Program) -> str:
-    lines = (Path("/proc") / str(program.process.pid) / "status").read_text().splitlines()
-    kilobytes = {
-        name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines) if "kB" in rest
-    }
-    return f"{kilobytes['VmRSS'] / 1000:.0f} MB (at most {kilobytes['VmHWM'] / 1000:.0f})"
-
-
-def _create(lab: Lab, world: World, count: int) -> None:
-    own, clients = thread_local(), list[Client]()
-
-    def prepare() -> None:
-        own.client = Client.of(lab.layout)
-        clients.append(own.client)
-
-    with contextlib.ExitStack() as stack, ThreadPoolExecutor(CONNECTIONS, initializer=prepare) as pool:
-        list(pool.map(lambda number: own.client.request("POST", world.services, _service(number)), range(count)))
-        for client in clients:
-            stack.callback(client.close)
+def _memory(key: str, program: Program) -> Figure:
+    now, most = resident(program.process.pid)
+    return Figure(key, MEGABYTES, [now], detail={"at most": most})
 
 
 def _service(number: int) -> Json:
-    spec: Json = {"type": "LoadBalancer", "allocateLoadBalancerNodePorts": False, "ports": [{"port": 80}]}
+    spec: Json = {"allocateLoadBalancerNodePorts": False, "ports": [{"port": 80}]}
     if number % PAIRS == 0:
         spec |= {"ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv4", "IPv6"]}
-    return {"metadata": {"name": f"s{number:05}"}, "spec": spec}
+    return objects.service(f"s{number:05}", **spec)
 
 
 if __name__ == "__main__":

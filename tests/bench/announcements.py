@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from exalb_bgp.rib import Prefix
 from tests.bench.figures import MILLISECONDS, Figure
-from tests.bench.messages import Message
 from tests.bench.rig import Rig
+from tests.support.bgp.messages import Message
 
 PAUSE = (0.15, 0.35)
 """Seconds between two tries; not always the same, so that no rhythm of ours meets one of theirs."""
@@ -41,9 +41,9 @@ def created(rig: Rig) -> Iterator[Figure]:
         seen = len(rig.wire.messages)
         name, begun = rig.services.create()
         times.add("created-answer-0", begun, time.time())
-        told = rig.first_told(seen, lambda message: message.announced)
-        times.add("created-first-0", begun, min(told.values()))
-        times.add("created-all-0", begun, max(told.values()))
+        sent = rig.first_sent(seen, lambda message: message.announced)
+        times.add("created-first-0", begun, min(sent.values()))
+        times.add("created-all-0", begun, max(sent.values()))
         prefix = _prefix(rig, seen)
         routed = rig.kernel.reached(prefix, lambda gateways: gateways == rig.next_hops, begun, 30)
         times.add("created-route-0", begun, routed)
@@ -61,9 +61,9 @@ def created_after_deletion(rig: Rig) -> Iterator[Figure]:
         seen = len(rig.wire.messages)
         _, begun = rig.services.create()
         times.add("created-answer-1000", begun, time.time())
-        told = rig.first_told(seen, lambda message: message.announced)
-        times.add("created-first-1000", begun, min(told.values()))
-        times.add("created-all-1000", begun, max(told.values()))
+        sent = rig.first_sent(seen, lambda message: message.announced)
+        times.add("created-first-1000", begun, min(sent.values()))
+        times.add("created-all-1000", begun, max(sent.values()))
         pause()
     yield from times.figures()
 
@@ -78,11 +78,11 @@ def readiness(rig: Rig) -> Iterator[Figure]:
                 seen = len(rig.wire.messages)
                 begun = rig.services.set_ready(name, node, ready=ready)
                 answered = time.time()
-                told = _told_by(rig, node, seen, prefix, ready=ready)
+                passed = _sent_by(rig, node, seen, prefix, ready=ready)
                 times.add("readiness-answer", begun, answered)
-                times.add(key, begun, told)
+                times.add(key, begun, passed)
                 if not ready:
-                    times.add("unready-own", answered, told)
+                    times.add("unready-own", answered, passed)
                 pause()
     for figure in times.figures():
         yield replace(figure, key=f"{figure.key}-{1000 if others else 0}")
@@ -91,22 +91,22 @@ def readiness(rig: Rig) -> Iterator[Figure]:
 def _delete(rig: Rig, name: str, times: Times) -> None:
     seen = len(rig.wire.messages)
     begun = rig.services.delete(name)
-    told = rig.first_told(seen, lambda message: message.withdrawn)
-    times.add("deleted-first-0", begun, min(told.values()))
-    times.add("deleted-all-0", begun, max(told.values()))
+    sent = rig.first_sent(seen, lambda message: message.withdrawn)
+    times.add("deleted-first-0", begun, min(sent.values()))
+    times.add("deleted-all-0", begun, max(sent.values()))
 
 
 def _prefix(rig: Rig, seen: int) -> Prefix:
     return next(prefix for message in rig.wire.messages[seen:] for prefix in message.announced)
 
 
-def _told_by(rig: Rig, node: str, seen: int, prefix: Prefix, *, ready: bool) -> float:
-    """Wait until a node announced a prefix, or withdrew it, and tell when."""
+def _sent_by(rig: Rig, node: str, seen: int, prefix: Prefix, *, ready: bool) -> float:
+    """Wait until a node announced a prefix, or withdrew it; return when."""
 
     def matching() -> Iterator[Message]:
         for message in rig.wire.messages[seen:]:
             if message.source == rig.nodes[node] and prefix in (message.announced if ready else message.withdrawn):
                 yield message
 
-    rig.wire.wait(lambda: any(True for _ in matching()), f"{node} did not tell the router of {prefix}", 30)
+    rig.wire.wait(lambda: any(True for _ in matching()), f"{node} sent the router nothing about {prefix}", 30)
     return next(matching()).time

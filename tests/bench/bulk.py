@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from exalb_bgp.rib import Prefix
 from tests.bench.figures import COUNT, SECONDS, WRITES, Figure
-from tests.bench.rig import PATIENCE, Rig
+from tests.bench.rig import DEADLINE, Rig
 from tests.lab import wait
 
 
@@ -41,7 +41,7 @@ def at_once(rig: Rig) -> Iterator[Figure]:
 
 
 def _all_routed(rig: Rig, known: int, count: int) -> float:
-    """Wait until `count` prefixes got all their next hops in the changes after the first `known`; tell when."""
+    """Wait until `count` prefixes got all their next hops in the changes after the first `known`; return when."""
     reached: dict[Prefix, float] = {}
     seen = known
 
@@ -54,5 +54,5 @@ def _all_routed(rig: Rig, known: int, count: int) -> float:
         assert len(reached) >= count, f"{len(reached)} of {count} prefixes have a route to every node"
         return True
 
-    wait.until("the router has every route", all_did, seconds=PATIENCE, every=0.2)
+    wait.until("the router has every route", all_did, seconds=DEADLINE, every=0.2)
     return max(reached.values())

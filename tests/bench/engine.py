@@ -1,10 +1,9 @@
-"""Measure exalb_bgp against routers of our own, beside GoBGP: `python -m tests.bench.engine [--only …] [--json FILE]`.
+"""Measure exalb_bgp against routers of our own, and GoBGP: `python -m tests.bench.engine [--only …] [--json FILE]`.
 
 Needs root for its network namespaces, and GoBGP. Time begins when a decision is handed to the driver, or a process is
 started, and ends when the octets reach a router.
 """
 
-import argparse
 import asyncio
 import os
 import signal
@@ -20,11 +19,12 @@ from rich.console import Console
 
 from exalb_bgp.rib import Attributes, Prefix
 from tests.bench import report
-from tests.bench.bgp_rig import NODE, ROUTERS, Network, Running, alone, routes
+from tests.bench.bgp_rig import NODE, ROUTERS, Network, Running, routes
 from tests.bench.figures import MEGABYTES, MILLISECONDS, PERCENT, SECONDS, Figure, Measure, load_average
-from tests.bench.processes import Process
-from tests.bench.receiver import Receiver
 from tests.bench.rival import Rival
+from tests.support.bgp.receiver import Receiver
+from tests.support.lab_run import lab_run
+from tests.support.processes import Process
 
 NAME = "benchbgp"
 TABLE, FLOOD, TRIES, ONE_BY_ONE = 10_000, 50_000, 3, 200
@@ -43,7 +43,7 @@ MEASURES = {
     "gobgp-4": Measure("… four routers, s"),
     "ratio-1": Measure("… exalb_bgp in multiples of GoBGP's time: one router"),
     "ratio-4": Measure("… four routers"),
-    "one": Measure("decision → wire, one route beside 10,000, ms", aim="p50 ≤ 5"),
+    "one": Measure("decision → wire, one route more than 10,000, ms", aim="p50 ≤ 5"),
     "gobgp-one": Measure("… by GoBGP and its client, ms"),
     "overtaking": Measure("withdrawal decided in the midst of 10,000 → wire, ms"),
     "overtaken": Measure("… routes that were still to come then"),
@@ -63,14 +63,14 @@ Scenario = Callable[[Network], AsyncIterator[Figure]]
 
 
 async def cold(network: Network) -> AsyncIterator[Figure]:
-    """Tell 10,000 routes from the very start, to one router and to four."""
+    """Announce 10,000 routes from the very start, to one router and to four."""
     for count in (1, 4):
         table, taken = routes(TABLE), list[float]()
         for _ in range(TRIES):
             with network.receivers(count) as routers:
                 async with network.engine(table, *ROUTERS[:count]) as running:
                     for router in routers:
-                        await asyncio.to_thread(router.wait_told)
+                        await asyncio.to_thread(router.wait_end_of_rib)
                     taken.append(max([await _complete(router, set(table)) for router in routers]) - running.begun)
         yield Figure(f"cold-{count}", SECONDS, taken)
 
@@ -85,7 +85,7 @@ async def bulk(network: Network) -> AsyncIterator[Figure]:
                 async with network.engine({}, *ROUTERS[:count]) as running:
                     await running.settled()
                     exabgp = Process(running.pids["exabgp"], "exabgp", "")
-                    before, begun = exabgp.cpu_seconds(), running.tell(table)
+                    before, begun = exabgp.cpu_seconds(), running.announce(table)
                     await running.settled()
                     spent.append(exabgp.cpu_seconds() - before)
                     taken.append(max([await _complete(router, set(table)) for router in routers]) - begun)
@@ -94,7 +94,7 @@ async def bulk(network: Network) -> AsyncIterator[Figure]:
 
 
 async def rival(network: Network) -> AsyncIterator[Figure]:
-    """Have GoBGP tell the same."""
+    """Have GoBGP announce the same."""
     table, times = routes(TABLE), list[float]()
     for count in (1, 4):
         taken = []
@@ -108,7 +108,7 @@ async def rival(network: Network) -> AsyncIterator[Figure]:
                 for number in range(ONE_BY_ONE // 4 // TRIES if count == 1 else 0):
                     new = _new(number)
                     seen, begun = len(router.pieces), gobgp.add(new)
-                    times.append(1000 * (await asyncio.to_thread(router.heard, _octets(new), seen) - begun))
+                    times.append(1000 * (await asyncio.to_thread(router.received_at, _octets(new), seen) - begun))
         yield Figure(f"gobgp-{count}", SECONDS, taken)
     yield Figure("gobgp-one", MILLISECONDS, times)
 
@@ -131,7 +131,7 @@ def _new(number: int) -> Prefix:
 
 
 async def one(network: Network) -> AsyncIterator[Figure]:
-    """Decide on one more route, again and again, beside 10,000; then rest."""
+    """Decide on one more route, again and again, in addition to 10,000; then rest."""
     table: dict[Prefix, Attributes] = routes(TABLE)
     with network.receivers(1) as [router]:
         async with network.engine(table, *ROUTERS[:1]) as running:
@@ -151,7 +151,7 @@ async def relay(network: Network) -> AsyncIterator[Figure]:
             async with network.engine(table, *ROUTERS[:1]) as running:
                 for number in range(TRIES):
                     await running.settled()
-                    os.kill(running.pid("relay.py"), signal.SIGKILL)
+                    os.kill(running.pid("relay.py", every=0.002), signal.SIGKILL)
                     times.append(await _decide(running, router, table, number))
         yield Figure(key, MILLISECONDS, times)
 
@@ -160,8 +160,8 @@ async def _decide(running: Running, router: Receiver, table: dict[Prefix, Attrib
     """Add one route; return the milliseconds until it was on the wire."""
     new, hop = _new(number), next(iter(table.values()))
     table = table | {new: hop}
-    seen, begun = len(router.pieces), running.tell(table)
-    ended = await asyncio.to_thread(router.heard, _octets(new), seen)
+    seen, begun = len(router.pieces), running.announce(table)
+    ended = await asyncio.to_thread(router.received_at, _octets(new), seen)
     await asyncio.sleep(PAUSE)
     return 1000 * (ended - begun)
 
@@ -177,16 +177,16 @@ async def _idle(pids: dict[str, int]) -> Figure:
 
 
 async def overtaking(network: Network) -> AsyncIterator[Figure]:
-    """Withdraw a route that was told first while thousands of others are on their way."""
+    """Withdraw a route that was announced first while thousands of others are on their way."""
     table, times, left = routes(TABLE), list[float](), list[float]()
     gone = next(iter(table))
     for _ in range(TRIES):
         with network.receivers(1) as [router]:
             async with network.engine({gone: table[gone]}, *ROUTERS[:1]) as running:
                 await running.settled()
-                running.tell(table)
-                await asyncio.to_thread(router.heard, _octets(list(table)[TABLE // 4]), 0)
-                begun = running.tell({prefix: told for prefix, told in table.items() if prefix != gone})
+                running.announce(table)
+                await asyncio.to_thread(router.received_at, _octets(list(table)[TABLE // 4]), 0)
+                begun = running.announce({prefix: attributes for prefix, attributes in table.items() if prefix != gone})
                 await running.settled()
                 messages = router.messages()
                 withdrawn = next(message.time for message in messages if gone in message.withdrawn)
@@ -205,9 +205,9 @@ async def restart(network: Network) -> AsyncIterator[Figure]:
                 for _ in range(TRIES):
                     await running.settled()
                     sessions, begun = _sessions(router), time.time()
-                    os.kill(running.pid("exalb_bgp.exabgp.server"), signal.SIGKILL)
+                    os.kill(running.pid("exalb_bgp.exabgp.server", every=0.002), signal.SIGKILL)
                     await asyncio.to_thread(router.wait, lambda: _sessions(router) > sessions)  # noqa: B023
-                    await asyncio.to_thread(router.wait_told)
+                    await asyncio.to_thread(router.wait_end_of_rib)
                     taken.append(await _complete(router, set(table)) - begun)
                     await asyncio.sleep(1)
         yield Figure(key, SECONDS, taken)
@@ -269,24 +269,16 @@ async def _measure(network: Network, names: Sequence[str], console: Console) -> 
         before = load_average()
         async for figure in SCENARIOS[name](network):
             figures.append(replace(figure, load=(before, load_average())))
-            console.print(f"{MEASURES[figure.key].text}: {report.told(figure)}")
+            console.print(f"{MEASURES[figure.key].text}: {report.shown(figure)}")
     return figures + _ratios(figures)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.engine", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=SCENARIOS, default=list(SCENARIOS), help="run these alone")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the JSON there instead of printing it")
-    options = parser.parse_args(arguments)
-    with alone(NAME) as network:
-        figures = asyncio.run(_measure(network, options.only, Console()))
-    report.show(figures, MEASURES, "exalb_bgp beside GoBGP")
-    if options.json:
-        options.json.write_text(report.as_json(figures, MEASURES))
-    else:
-        sys.stdout.write(report.as_json(figures, MEASURES))
-    return 0
+    options = report.parser("tests.bench.engine", __doc__, SCENARIOS).parse_args(arguments)
+    with lab_run(NAME) as lab:
+        figures = asyncio.run(_measure(Network(lab), options.only, Console()))
+    return report.publish(figures, options.json, MEASURES, "exalb_bgp and GoBGP")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
-"""What is measured, what MetalLB shows on such a rig, and what is aimed at; and the figures of one run."""
+"""The measures, with MetalLB's figures on such a rig and the aims, and the figures of one run."""
 
+import math
 import os
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 MILLISECONDS, SECONDS, MEGABYTES, PERCENT, WRITES, COUNT = "ms", "s", "MB", "%", "writes", ""
+PROCESSOR = "ms of a processor"
+"""Time that other work on the machine does not lengthen: the least of several runs counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,8 @@ class Measure:
     text: str
     metallb: str = ""
     aim: str = ""
+    limit: float = math.inf
+    """A value that even the least of the runs exceeds makes the command fail."""
 
 
 MEASURES = {
@@ -64,7 +69,7 @@ MEASURES = {
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What one measure came to; several values of one measure are several tries, or several nodes."""
+    """The result of one measure; several values of one measure are several tries, or several nodes."""
 
     key: str
     unit: str

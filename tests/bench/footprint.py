@@ -1,12 +1,12 @@
-"""What ExaLB takes while nothing happens."""
+"""Memory and processor time of ExaLB while nothing happens."""
 
 import time
 from collections.abc import Iterator
 
-from tests.bench import processes
 from tests.bench.figures import MEGABYTES, PERCENT, Figure
 from tests.bench.rig import Rig
 from tests.bench.writes import QUIET
+from tests.support import processes
 
 
 def idle(rig: Rig) -> Iterator[Figure]:

@@ -1,29 +1,30 @@
-"""How long decisions take: `python -m tests.bench.pure` prints a table and JSON.
+"""Measure decisions: `python -m tests.bench.pure [--json FILE]` prints a table and JSON.
 
-Time is what this process had of a processor, so that other work on the machine does not count; of several runs the
-least is told, and the garbage collector rests, as it does for all of a short decision.
+Time is what this process had of a processor, so that other work on the machine does not count. The least of several
+runs is compared with the limit; the garbage collector is off, as it is idle during a short decision.
 """
 
 import gc
-import json
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from time import process_time
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
-from exalb.allocation import Allocator, allocate
-from exalb.cluster import Cluster, ConditionState, Key, Service
-from exalb.manifests import picture
-from exalb.parse import parse_endpoint_slice, parse_service
-from exalb.planning import plan
-from exalb.report import ControllerReporter
-from exalb.routes import RoutePlanner
-from tests.unit.objects import Object, endpoint, endpoints, made, node, peer, pool, service, wants
+from exalb.allocation.allocator import Allocation, Allocator
+from exalb.analysis.plan import plan
+from exalb.announcement.planner import NodePlan, RoutePlanner
+from exalb.kube.manifests import snapshot_of
+from exalb.model.address_record import record_condition
+from exalb.model.cluster import Cluster, ConditionState, Key, Service
+from exalb.model.parse_core import parse_endpoint_slice, parse_service
+from exalb.report.controller import ControllerReporter
+from exalb.validation.rules import Validator, validate
+from tests.bench import report
+from tests.bench.figures import PROCESSOR, Figure, Measure
+from tests.support.decisions import allocation_of, changes_of, plan_of
+from tests.support.objects import Object, endpoint, endpoints, made, node, peer, pool, service, wants
 
 NODES = [node(f"n{number}", f"10.77.0.{number}", f"fd00:77::{number:x}") for number in range(1, 5)]
 PEERS = [peer("tor-a"), peer("tor-b", peerAddress="203.0.113.2")]
@@ -31,17 +32,27 @@ POOLS = [pool("main", "10.0.0.0/8", "2001:db8::/64")]
 IPV4_ONLY = [pool("main", "10.0.0.0/8")]
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One measure: the least and the middle of its runs, in milliseconds, and what it should stay under."""
+MEASURES = {
+    "allocate": Measure("allocation of 10,000 Services", limit=1000),
+    "allocate-pairs": Measure("allocation of 10,000 pairs", limit=2000),
+    "allocate-sharing": Measure("allocation of 10,000 that all want to share", limit=2000),
+    "allocate-settled": Measure("first look at 10,000 that have their address", limit=1000),
+    "edit": Measure("re-allocation after one edit at 10,000", limit=15),
+    "loss": Measure("re-allocation after one loss at 10,000", limit=15),
+    "edit-halves": Measure("re-allocation after one edit, 10,000 halves of pairs", limit=15),
+    "edit-waiting": Measure("re-allocation after one edit, 10,000 waiting", limit=100),
+    "report": Measure("report after one loss at 10,000", limit=15),
+    "plan-5000": Measure("first plan at 5,000 Services and slices", limit=1500),
+    "plan-10000": Measure("first plan at 10,000", limit=3000),
+    "replan-edit": Measure("re-plan after one edit at 10,000", limit=5),
+    "replan-endpoint": Measure("re-plan after one endpoint at 10,000", limit=5),
+    "read-services": Measure("reading 1,000 Services", limit=100),
+    "read-slices": Measure("reading 1,000 EndpointSlices", limit=100),
+}
+"""By key, in the order of the table; limits in milliseconds."""
 
-    text: str
-    least: float
-    median: float
-    aim: float
 
-
-def measure(text: str, aim: float, runs: Iterator[Callable[[], object]]) -> Figure:
+def measure(key: str, runs: Iterable[Callable[[], object]]) -> Figure:
     """Take the time of each of the runs; making them takes none."""
     taken = []
     for run in runs:
@@ -51,8 +62,7 @@ def measure(text: str, aim: float, runs: Iterator[Callable[[], object]]) -> Figu
         run()
         taken.append((process_time() - start) * 1000)
         gc.enable()
-    taken.sort()
-    return Figure(text, taken[0], taken[len(taken) // 2], aim)
+    return Figure(key, PROCESSOR, taken)
 
 
 def services(count: int, **spec: Any) -> list[Object]:
@@ -80,16 +90,19 @@ def slices(count: int) -> list[Object]:
 
 
 def cluster_of(objects: list[Object]) -> Cluster:
-    """Return the picture that objects make."""
-    return picture([*POOLS, *PEERS, *NODES, *objects], "exalb-system")[0]
+    """Return the snapshot of these objects."""
+    return snapshot_of([*POOLS, *PEERS, *NODES, *objects], "exalb-system")[0]
 
 
 def settled(cluster: Cluster) -> Cluster:
-    """Return the picture once all is given and written."""
+    """Return the snapshot once every address is assigned and written."""
     held = plan(replace(cluster, nodes={})).held
-    services = {key: replace(one, held=held[key]) for key, one in cluster.services.items()}
+    services = {
+        key: replace(one, held=held[key], record=record_condition(one, held[key]))
+        for key, one in cluster.services.items()
+    }
     cluster = replace(cluster, services=services)
-    for write in ControllerReporter().changes(cluster, allocate(cluster), made(9)).writes:
+    for write in changes_of(cluster, made(9)).writes:
         if write.kind == "Service":
             key = Key(str(write.namespace), write.name)
             (condition,) = write.body["status"]["conditions"]
@@ -99,7 +112,7 @@ def settled(cluster: Cluster) -> Cluster:
 
 
 def another(cluster: Cluster, change: Callable[[Service], Service]) -> Iterator[Cluster]:
-    """Yield pictures that each have one Service changed, of different places."""
+    """Yield snapshots that each have one Service changed, of different places."""
     keys = list(cluster.services)
     for number in range(1, 12):
         key = keys[number * 7919 % len(keys)]
@@ -127,48 +140,57 @@ def allocations() -> Iterator[Figure]:
         replace(cluster_of(services(10_000, ipFamilyPolicy="PreferDualStack")), pools=cluster_of(IPV4_ONLY).pools)
     )
     waiting = settled(cluster_of(services(10_000, annotations=wants(pool="gone"))))
-    yield measure("allocation of 10,000 Services", 1000, (lambda: allocate(fresh) for _ in range(3)))
-    yield measure("allocation of 10,000 pairs", 2000, (lambda: allocate(pairs) for _ in range(3)))
-    yield measure("allocation of 10,000 that all want to share", 2000, (lambda: allocate(shared) for _ in range(1)))
-    yield measure("first look at 10,000 that have their address", 1000, (lambda: allocate(full) for _ in range(3)))
-    for text, start, change in (
-        ("re-allocation after one edit at 10,000", full, relabelled),
-        ("re-allocation after one loss at 10,000", full, emptied),
-        ("re-allocation after one edit, 10,000 halves of pairs", halves, relabelled),
-        ("re-allocation after one edit, 10,000 waiting", waiting, relabelled),
+    yield measure("allocate", (lambda: allocation_of(fresh) for _ in range(3)))
+    yield measure("allocate-pairs", (lambda: allocation_of(pairs) for _ in range(3)))
+    yield measure("allocate-sharing", (lambda: allocation_of(shared) for _ in range(1)))
+    yield measure("allocate-settled", (lambda: allocation_of(full) for _ in range(3)))
+    for key, start, change in (
+        ("edit", full, relabelled),
+        ("loss", full, emptied),
+        ("edit-halves", halves, relabelled),
+        ("edit-waiting", waiting, relabelled),
     ):
-        allocator = Allocator()
-        allocator.allocate(start)
+        allocating = _allocating()
+        allocating(start)
         changed = list(another(start, change))
-        yield measure(text, 100 if start is waiting else 15, (partial(allocator.allocate, one) for one in changed))
-    allocator, reporter = Allocator(), ControllerReporter()
-    reporter.changes(full, allocator.allocate(full), made(9))
-    rounds = [(one, allocator.allocate(one)) for one in another(full, emptied)]
+        yield measure(key, (partial(allocating, cluster) for cluster in changed))
+    allocating, reporter, rules = _allocating(), ControllerReporter(), validate(full)
+    reporter.changes(full, rules, allocating(full), made(9))
+    rounds = [(cluster, allocating(cluster)) for cluster in another(full, emptied)]
     yield measure(
-        "report after one loss at 10,000",
-        15,
-        (partial(reporter.changes, one, given, made(9)) for one, given in rounds),
+        "report",
+        (partial(reporter.changes, cluster, rules, given, made(9)) for cluster, given in rounds),
     )
+
+
+def _allocating() -> Callable[[Cluster], Allocation]:
+    """Return what the controller does with one snapshot after the other."""
+    validator, allocator = Validator(), Allocator()
+    return lambda cluster: allocator.allocate(cluster, validator.validate(cluster))
+
+
+def _planning() -> Callable[[Cluster], NodePlan]:
+    """Return what a speaker does with one snapshot after the other."""
+    validator, planner = Validator(), RoutePlanner("n1")
+    return lambda cluster: planner.plan(cluster, validator.validate(cluster))
 
 
 def plans() -> Iterator[Figure]:
     """Measure a speaker's decisions."""
     half = settled(cluster_of(services(5_000, externalTrafficPolicy="Local") + slices(5_000)))
     full = settled(cluster_of(services(10_000, externalTrafficPolicy="Local") + slices(10_000)))
-    yield measure(
-        "first plan at 5,000 Services and slices", 1500, (lambda: RoutePlanner("n1").plan(half) for _ in range(3))
-    )
-    yield measure("first plan at 10,000", 3000, (lambda: RoutePlanner("n1").plan(full) for _ in range(2)))
-    planner = RoutePlanner("n1")
-    planner.plan(full)
+    yield measure("plan-5000", (lambda: plan_of("n1", half) for _ in range(3)))
+    yield measure("plan-10000", (lambda: plan_of("n1", full) for _ in range(2)))
+    planning = _planning()
+    planning(full)
     edited = list(another(full, relabelled))
-    yield measure("re-plan after one edit at 10,000", 5, (partial(planner.plan, one) for one in edited))
+    yield measure("replan-edit", (partial(planning, cluster) for cluster in edited))
     moving = list(unready(edited[-1]))
-    yield measure("re-plan after one endpoint at 10,000", 5, (partial(planner.plan, one) for one in moving))
+    yield measure("replan-endpoint", (partial(planning, cluster) for cluster in moving))
 
 
 def unready(cluster: Cluster) -> Iterator[Cluster]:
-    """Yield pictures in which one endpoint after the other is not ready any more."""
+    """Yield snapshots in which one endpoint after the other is not ready any more."""
     keys = list(cluster.slices)
     for number in range(1, 12):
         key = keys[number * 7919 % len(keys)]
@@ -180,25 +202,15 @@ def unready(cluster: Cluster) -> Iterator[Cluster]:
 def readings() -> Iterator[Figure]:
     """Measure what it takes to read objects that come from the API server."""
     raws, parts = services(1_000), slices(1_000)
-    yield measure("reading 1,000 Services", 100, (lambda: list(map(parse_service, raws)) for _ in range(5)))
-    yield measure(
-        "reading 1,000 EndpointSlices", 100, (lambda: list(map(parse_endpoint_slice, parts)) for _ in range(5))
-    )
+    yield measure("read-services", (lambda: list(map(parse_service, raws)) for _ in range(5)))
+    yield measure("read-slices", (lambda: list(map(parse_endpoint_slice, parts)) for _ in range(5)))
 
 
-def main() -> int:
-    """Print what was measured; the exit code says whether all of it is within its aim."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; return the exit status."""
+    options = report.parser("tests.bench.pure", __doc__).parse_args(arguments)
     figures = [*allocations(), *plans(), *readings()]
-    table = Table(title="Decisions, in milliseconds of a processor", title_justify="left")
-    for heading in ("measure", "least", "median", "aim"):
-        table.add_column(heading, justify="left" if heading == "measure" else "right", no_wrap=True)
-    for one in figures:
-        table.add_row(one.text, f"{one.least:.1f}", f"{one.median:.1f}", f"{one.aim:.0f}")
-    Console(stderr=True).print(table)
-    rows = [{"measure": one.text, "ms": one.least, "median": one.median, "aim": one.aim} for one in figures]
-    json.dump({"figures": rows}, sys.stdout, indent=1)
-    sys.stdout.write("\n")
-    return int(any(one.least > one.aim for one in figures))
+    return report.publish(figures, options.json, MEASURES, "Decisions, in milliseconds of a processor: least / median")
 
 
 if __name__ == "__main__":

@@ -1,50 +1,81 @@
 """The figures of a run, for people and for machines."""
 
+import argparse
 import json
+import math
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.figures import MEASURES, MILLISECONDS, PERCENT, Figure, Measure
+from tests.bench.figures import MEASURES, MILLISECONDS, PERCENT, PROCESSOR, Figure, Measure
 from tests.lab.images import CHECKOUT
 
 WIDTH = 140
 """Characters that the table needs to have each measure on a line."""
 
 
-TITLE = "ExaLB beside MetalLB 0.16.1 (native | default mode)"
+TITLE = "ExaLB and MetalLB 0.16.1 (native | default mode)"
 
 
-def show(figures: Iterable[Figure], measures: Mapping[str, Measure] = MEASURES, title: str = TITLE) -> None:
+def parser(module: str, description: str | None, scenarios: Iterable[str] = ()) -> argparse.ArgumentParser:
+    """Return the command line that the programs of the benchmark have in common."""
+    common = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
+    common.add_argument("--json", type=Path, metavar="FILE", help="write the JSON there instead of printing it")
+    if names := list(scenarios):
+        common.add_argument("--only", nargs="+", choices=names, default=names, help="run these alone")
+    return common
+
+
+def publish(
+    figures: Sequence[Figure],
+    file: Path | None,
+    measures: Mapping[str, Measure] = MEASURES,
+    title: str = TITLE,
+) -> int:
+    """Print the table, and write the JSON; return the exit status: 1 where a figure exceeds its limit."""
+    show(figures, measures, title)
+    text = as_json(figures, measures)
+    if file:
+        file.write_text(text)
+    else:
+        sys.stdout.write(text)
+    return int(any(min(figure.values) > measures[figure.key].limit for figure in figures))
+
+
+def show(figures: Iterable[Figure], measures: Mapping[str, Measure], title: str) -> None:
     """Print the table."""
-    console = Console()
+    console = Console(stderr=True)
     console.width = max(console.width, WIDTH)
     table = Table(title=title, title_justify="left")
-    beside = any(measure.metallb for measure in measures.values())
-    for heading in ("measure", *(["MetalLB"] if beside else []), "aim", "ExaLB", "n", "load"):
+    compared = any(measure.metallb for measure in measures.values())
+    for heading in ("measure", *(["MetalLB"] if compared else []), "aim", "ExaLB", "n", "load"):
         table.add_column(heading, no_wrap=heading in {"ExaLB", "load"})
     for figure in sorted(figures, key=lambda figure: list(measures).index(figure.key)):
         measure = measures[figure.key]
         load = f"{figure.load[0]:.1f} → {figure.load[1]:.1f}"
-        theirs = [measure.metallb] if beside else []
-        table.add_row(measure.text, *theirs, measure.aim, told(figure), str(len(figure.values)), load)
+        theirs = [measure.metallb] if compared else []
+        table.add_row(measure.text, *theirs, _aim(measure), shown(figure), str(len(figure.values)), load)
     console.print(table)
 
 
-def told(figure: Figure) -> str:
-    """Return a figure in a few characters: percentiles of many values, all of few."""
+def shown(figure: Figure) -> str:
+    """Return a figure in a few characters: two percentiles of many values, each of few; of a processor the least."""
+    if figure.unit == PROCESSOR:
+        return f"{min(figure.values):.1f} / {figure.median:.1f}"
     if figure.unit == MILLISECONDS:
         return f"{_short(figure.median)} / {_short(figure.quantile(0.99))}"
     return ", ".join(_short(value, figure.unit) for value in figure.values)
 
 
-def as_json(figures: Iterable[Figure], measures: Mapping[str, Measure] = MEASURES) -> str:
+def as_json(figures: Iterable[Figure], measures: Mapping[str, Measure]) -> str:
     """Return all of it as JSON, a line for each figure."""
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=CHECKOUT, capture_output=True, text=True, check=False)
     machine = {
@@ -64,7 +95,12 @@ def as_json(figures: Iterable[Figure], measures: Mapping[str, Measure] = MEASURE
 
 def _record(figure: Figure, measure: Measure) -> dict[str, Any]:
     record = {"measure": figure.key, "text": measure.text, "metallb": measure.metallb, "aim": measure.aim}
-    numbers = {"p50": figure.median, "p99": figure.quantile(0.99), "max": max(figure.values)}
+    numbers = {
+        "least": min(figure.values),
+        "p50": figure.median,
+        "p99": figure.quantile(0.99),
+        "max": max(figure.values),
+    }
     return {
         **record,
         "unit": figure.unit,
@@ -74,6 +110,10 @@ def _record(figure: Figure, measure: Measure) -> dict[str, Any]:
         "detail": {name: round(value, 3) for name, value in figure.detail.items()},
         "load": figure.load,
     }
+
+
+def _aim(measure: Measure) -> str:
+    return measure.aim or (f"≤ {measure.limit:,.0f}" if measure.limit < math.inf else "")
 
 
 def _short(value: float, unit: str = "") -> str:

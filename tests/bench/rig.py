@@ -1,4 +1,4 @@
-"""The lab that is measured: ExaLB in it, observers beside its router, the Services that a scenario wants."""
+"""The lab that is measured: ExaLB in it, observers at its router, the Services that a scenario wants."""
 
 import contextlib
 import time
@@ -8,16 +8,16 @@ from ipaddress import IPv4Address
 from typing import Self
 
 from exalb_bgp.rib import Address, Prefix
-from tests.bench.kernel import KernelRoutes
-from tests.bench.messages import Kind, Message
 from tests.bench.services import Services
-from tests.bench.wire import Wire
 from tests.lab import exalb, layout, wait
 from tests.lab.audit import Write
 from tests.lab.cluster import Lab
 from tests.lab.narration import Narration
+from tests.support.bgp.messages import Kind, Message
+from tests.support.bgp.sniffer import Wire
+from tests.support.kernel import KernelRoutes
 
-PATIENCE = 120.0
+DEADLINE = 120.0
 """Seconds."""
 ACCOUNTS = tuple(f"system:serviceaccount:{exalb.NAMESPACE}:exalb-{name}" for name in ("controller", "speaker"))
 POOL = "10.200.0.0/16"
@@ -26,6 +26,8 @@ apiVersion: exalb.io/v1beta1
 kind: IPAddressPool
 metadata:
   name: bench
+  annotations:
+    exalb.io/allow-deletion: "true"
 spec:
   addresses: [{POOL}]
 ---
@@ -78,7 +80,7 @@ class Rig:
 
     @property
     def narration(self) -> Narration:
-        """Tells people what goes on."""
+        """Shows people the progress."""
         return self.lab.narration
 
     def install(self) -> None:
@@ -112,21 +114,21 @@ class Rig:
             peerings = self.lab.router.peerings()
             return all(address in peerings and peerings[address].established for address in self.nodes.values())
 
-        wait.until("every node has its session", established, seconds=PATIENCE)
+        wait.until("every node has its session", established, seconds=DEADLINE)
 
     def settle(self, quiet: float = 3.0) -> None:
-        """Return when ExaLB wrote nothing and told the router nothing for `quiet` seconds."""
+        """Return when ExaLB wrote nothing and sent the router nothing for `quiet` seconds."""
         position, seen, since = self.mark(), len(self.wire.messages), time.monotonic()
 
         def calm() -> bool:
             nonlocal position, seen, since
             fresh, position = self.writes(position), self.mark()
-            told, seen = self.updates(seen), len(self.wire.messages)
-            if fresh or told:
+            sent, seen = self.updates(seen), len(self.wire.messages)
+            if fresh or sent:
                 since = time.monotonic()
             return time.monotonic() - since > quiet
 
-        wait.until("ExaLB is calm", calm, seconds=PATIENCE, every=0.2)
+        wait.until("ExaLB is calm", calm, seconds=DEADLINE, every=0.2)
 
     def updates(self, seen: int) -> int:
         """Count the UPDATEs of the nodes after the first `seen` messages on the wire."""
@@ -134,7 +136,7 @@ class Rig:
         return sum(message.kind is Kind.UPDATE and message.source in ours for message in self.wire.messages[seen:])
 
     def mark(self) -> int:
-        """Return where `writes` shall begin later."""
+        """Return the place from which `writes` begins later."""
         return self.lab.control_plane.audit.end
 
     def writes(self, since: int) -> list[Write]:
@@ -145,8 +147,8 @@ class Rig:
             if write.user in ACCOUNTS and write.resource != "leases"
         ]
 
-    def first_told(self, seen: int, match: Callable[[Message], frozenset[Prefix]]) -> dict[Address, float]:
-        """Wait until every node told the router something that matches, in the messages after the first `seen`.
+    def first_sent(self, seen: int, match: Callable[[Message], frozenset[Prefix]]) -> dict[Address, float]:
+        """Wait until every node sent the router something that matches, in the messages after the first `seen`.
 
         Returns when each first did, in UNIX time.
         """
@@ -158,7 +160,7 @@ class Rig:
                     times.setdefault(message.source, message.time)
             return times.keys() >= set(self.nodes.values())
 
-        self.wire.wait(all_did, "not every node told the router", PATIENCE)
+        self.wire.wait(all_did, "not every node sent the router an UPDATE", DEADLINE)
         return times
 
     @contextlib.contextmanager
@@ -166,7 +168,7 @@ class Rig:
         """Have one more Service, announced by every node; yields its name and prefix."""
         seen = len(self.wire.messages)
         name, _ = self.services.create(local=local)
-        self.first_told(seen, lambda message: message.announced)
+        self.first_sent(seen, lambda message: message.announced)
         [prefix] = {prefix for message in self.wire.messages[seen:] for prefix in message.announced}
         try:
             yield name, prefix

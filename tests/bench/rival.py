@@ -1,4 +1,4 @@
-"""The same table told by GoBGP, fed by its own client: what ExaBGP's figures are held against."""
+"""The same table announced by GoBGP, fed by its own client, for comparison with ExaBGP."""
 
 import struct
 import subprocess
@@ -82,14 +82,14 @@ def _configuration(address: IPv4Address, routers: Iterable[IPv4Address]) -> str:
 
 
 def _records(address: IPv4Address, prefixes: Iterable[Prefix]) -> Iterator[bytes]:
-    """Yield a table dump: who told (RFC 6396 §4.3.1), then each route (§4.3.2)."""
+    """Yield a table dump: the peer (RFC 6396 §4.3.1), then each route (§4.3.2)."""
     peer = b"\x02" + address.packed * 2 + struct.pack("!I", NODE_AS)
     yield _record(PEERS, address.packed + struct.pack("!HH", 0, 1) + peer)
     attributes = bytes([0x40, 1, 1, 0, 0x40, 2, 0, 0x40, 3, 4]) + address.packed
     entry = struct.pack("!HHIH", 1, 0, 0, len(attributes)) + attributes
     for number, prefix in enumerate(prefixes):
-        told = bytes([prefix.prefixlen]) + prefix.network_address.packed[: (prefix.prefixlen + 7) // 8]
-        yield _record(ROUTES, struct.pack("!I", number) + told + entry)
+        nlri = bytes([prefix.prefixlen]) + prefix.network_address.packed[: (prefix.prefixlen + 7) // 8]
+        yield _record(ROUTES, struct.pack("!I", number) + nlri + entry)
 
 
 def _record(kind: int, body: bytes) -> bytes:

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import local as thread_local
 from time import time
+from typing import TypeVar
 
 from tests.lab.api import ApiError, Client, Json
 from tests.lab.cluster import Lab
+from tests.support import objects
 
+Item = TypeVar("Item")
 NAMESPACE = "bench"
 CONNECTIONS = 8
 SERVICES = f"/api/v1/namespaces/{NAMESPACE}/services"
@@ -55,9 +58,9 @@ class Services:
         """Create or delete, over 8 connections, until there are `count`."""
         missing = count - len(self.names)
         if missing > 0:
-            self._spread(lambda client, _: self.create(client=client), range(missing))
+            spread(self._lab, lambda client, _: self.create(client=client), range(missing))
         else:
-            self._spread(lambda client, name: self.delete(name, client=client), self.names[count:])
+            spread(self._lab, lambda client, name: self.delete(name, client=client), self.names[count:])
 
     def clear(self) -> None:
         """Delete what an earlier run left, and the rest."""
@@ -67,40 +70,34 @@ class Services:
         self.fill(0)
         self._lab.api.request("DELETE", SLICES)
 
-    def _spread(self, work: Callable[[Client, str], object], items: Iterable[object]) -> None:
-        clients, own = list[Client](), thread_local()
-
-        def prepare() -> None:
-            own.client = Client.of(self._lab.layout)
-            clients.append(own.client)
-
-        with ThreadPoolExecutor(CONNECTIONS, initializer=prepare) as pool:
-            list(pool.map(lambda item: work(own.client, str(item)), items))
-        for client in clients:
-            client.close()
-
     def _slice(self, name: str) -> Json:
-        return {
-            "metadata": {"name": name, "labels": {"kubernetes.io/service-name": name}},
-            "addressType": "IPv4",
-            "ports": [{"name": "http", "port": 80}],
-            "endpoints": list(_endpoints(self._nodes)),
-        }
+        return objects.endpoints(name, *_endpoints(self._nodes), name=name) | {"ports": [{"name": "http", "port": 80}]}
+
+
+def spread(lab: Lab, work: Callable[[Client, Item], object], items: Iterable[Item]) -> None:
+    """Do the work for each item, over 8 connections to the API server."""
+    clients, own = list[Client](), thread_local()
+
+    def prepare() -> None:
+        own.client = Client.of(lab.layout)
+        clients.append(own.client)
+
+    with ThreadPoolExecutor(CONNECTIONS, initializer=prepare) as pool:
+        list(pool.map(lambda item: work(own.client, item), items))
+    for client in clients:
+        client.close()
 
 
 def _endpoints(nodes: Sequence[str], unready: Sequence[str] = ()) -> Iterator[Json]:
     for number, node in enumerate(nodes, 1):
-        conditions = {"ready": node not in unready, "serving": node not in unready, "terminating": False}
-        yield {"addresses": [f"10.88.{number}.250"], "nodeName": node, "conditions": conditions}
+        ready = node not in unready
+        yield objects.endpoint(f"10.88.{number}.250", node, ready=ready, serving=ready, terminating=False)
 
 
 def _service(name: str, *, local: bool) -> Json:
-    return {
-        "metadata": {"name": name},
-        "spec": {
-            "type": "LoadBalancer",
-            "allocateLoadBalancerNodePorts": False,
-            "externalTrafficPolicy": "Local" if local else "Cluster",
-            "ports": [{"name": "http", "port": 80}],
-        },
-    }
+    return objects.service(
+        name,
+        allocateLoadBalancerNodePorts=False,
+        externalTrafficPolicy="Local" if local else "Cluster",
+        ports=[{"name": "http", "port": 80}],
+    )

@@ -5,10 +5,10 @@ import signal
 from collections import Counter
 from collections.abc import Iterator
 
-from tests.bench import processes
 from tests.bench.figures import SECONDS, WRITES, Figure
-from tests.bench.rig import PATIENCE, Rig
+from tests.bench.rig import DEADLINE, Rig
 from tests.lab import exalb, wait
+from tests.support import processes
 
 QUIET = 15.0
 """Seconds without a write after which none is expected: longer than any report is held back."""
@@ -44,7 +44,7 @@ def speakers_killed(rig: Rig) -> Iterator[Figure]:
         now = {each.pid for each in processes.of(rig.lab) if each.role == "speaker"}
         return len(now) == len(before) and not now & before
 
-    wait.until("every node has a new speaker", replaced, seconds=PATIENCE)
+    wait.until("every node has a new speaker", replaced, seconds=DEADLINE)
     rig.lab.kubectl("rollout", "status", "daemonset/exalb-speaker", "--namespace", exalb.NAMESPACE)
     rig.settle(QUIET)
     yield _figure("speaker-restart-writes", rig, mark)

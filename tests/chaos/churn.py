@@ -7,6 +7,7 @@ from random import Random
 from tests.chaos.witness import SHARING_KEY
 from tests.lab.api import Client, Json
 from tests.lab.cluster import Lab
+from tests.support import objects
 
 PAUSE = 0.03
 ADDRESSES = "exalb.io/addresses"
@@ -29,7 +30,7 @@ class Churn:
         self._client, self._services, self._random = Client.of(lab.layout), services, random
         self._sorts: dict[str, str] = {}
         self._off: set[str] = set()
-        self.wishes: dict[str, str] = {}
+        self.requests: dict[str, str] = {}
         """By Service, the address that it asks for."""
         self.steps = 0
 
@@ -41,8 +42,8 @@ class Churn:
 
     def be_reasonable(self) -> None:
         """Let everybody ask for what can be had."""
-        for name, wish in zip(self.wishes, ENOUGH, strict=False):
-            self._wish(name, wish)
+        for name, request in zip(self.requests, ENOUGH, strict=False):
+            self._request(name, request)
         self._client.close()
 
     @property
@@ -61,7 +62,7 @@ class Churn:
             return
         name, annotations = f"{sort}-{self.steps}", dict[str, str]()
         if sort == "asks":
-            self.wishes[name] = annotations[ADDRESSES] = self._random.choice(CONTENDED)
+            self.requests[name] = annotations[ADDRESSES] = self._random.choice(CONTENDED)
         elif sort == "shares":
             annotations[SHARING_KEY] = self._random.choice(("left", "right"))
         self._sorts[name] = sort
@@ -72,15 +73,15 @@ class Churn:
             name = self._random.choice(sorted(self._sorts))
             del self._sorts[name]
             self._off.discard(name)
-            self.wishes.pop(name, None)
+            self.requests.pop(name, None)
             self._client.request("DELETE", f"{self._services}/{name}")
 
     def _ask(self) -> None:
-        if self.wishes:
-            self._wish(self._random.choice(sorted(self.wishes)), self._random.choice(CONTENDED))
+        if self.requests:
+            self._request(self._random.choice(sorted(self.requests)), self._random.choice(CONTENDED))
 
-    def _wish(self, name: str, address: str) -> None:
-        self.wishes[name] = address
+    def _request(self, name: str, address: str) -> None:
+        self.requests[name] = address
         self._change(name, {"metadata": {"annotations": {ADDRESSES: address}}})
 
     def _turn(self) -> None:
@@ -96,5 +97,4 @@ class Churn:
 
 def balancer(name: str, port: int, annotations: dict[str, str]) -> Json:
     """Return a Service of type LoadBalancer."""
-    spec = {"type": "LoadBalancer", "allocateLoadBalancerNodePorts": False, "ports": [{"port": port}]}
-    return {"metadata": {"name": name, "annotations": annotations}, "spec": spec}
+    return objects.service(name, annotations=annotations, allocateLoadBalancerNodePorts=False, ports=[{"port": port}])

@@ -1,5 +1,5 @@
-"""What chaos stands on: the control plane and the programs that tests/cluster made."""
+"""A control plane with the programs that the walks of chaos start, kill and watch."""
 
-from tests.cluster.conftest import cluster, programs, pytest_itemcollected, world
+from tests.support.kubernetes.fixtures import cluster, programs, pytest_itemcollected, world
 
 __all__ = ["cluster", "programs", "pytest_itemcollected", "world"]

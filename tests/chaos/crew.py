@@ -1,16 +1,15 @@
 """Two controllers, each with a way of its own to the API server, and what may befall the one that leads."""
 
-import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.cluster.gate import Gate
-from tests.cluster.programs import Program, Programs
-from tests.cluster.world import World
 from tests.lab import wait
+from tests.support.kubernetes.gate import Gate
+from tests.support.kubernetes.programs import Program, Programs
+from tests.support.kubernetes.world import World
 
-PATIENCE = 60
+DEADLINE = 60
 
 
 @dataclass(slots=True)
@@ -32,10 +31,10 @@ class Crew:
         return self._programs.controller(f"controller-{next(self._numbers)}", gate.url, self._world.namespace)
 
     def leader(self) -> Member | None:
-        """Return the one that the Lease names."""
+        """Return the one that leads by its own metric, while the Lease has a holder."""
         path = f"/apis/coordination.k8s.io/v1/namespaces/{self._world.namespace}/leases/exalb-controller"
         holder = ((self._world.api.find(path) or {}).get("spec") or {}).get("holderIdentity")
-        return next((one for one in self._members if holder and one.program.says(holder)), None)
+        return next((member for member in self._members if holder and member.program.leads()), None)
 
     def working(self) -> Member:
         """Return the leader, once it has written something to a Service from now on."""
@@ -46,7 +45,7 @@ class Crew:
             written = leader and self._world.writes(leader.program.user, mark)
             return leader if any(one.resource == "services/status" for one in written or ()) else None
 
-        found = wait.until("a leader is at work", at_work, seconds=PATIENCE, every=0.2)
+        found = wait.until("a leader is at work", at_work, seconds=DEADLINE, every=0.2)
         assert found
         return found
 
@@ -57,7 +56,7 @@ class Crew:
             leader = self.leader()
             return leader is not None and leader.program is not former
 
-        wait.until(f"another than {former.user} leads", other, seconds=PATIENCE, every=0.2)
+        wait.until(f"another than {former.user} leads", other, seconds=DEADLINE, every=0.2)
 
     def kill(self, leader: Member) -> None:
         """Kill the leader, and start another in its place."""
@@ -67,24 +66,15 @@ class Crew:
         self.wait_other(former)
 
     def freeze(self, leader: Member) -> None:
-        """Halt the leader until another leads, and let it go on."""
-        with _lays_it_down(leader.program):
-            leader.program.stop()
-            self.wait_other(leader.program)
-            leader.program.go_on()
+        """Halt the leader until another leads, and let it continue."""
+        leader.program.stop()
+        self.wait_other(leader.program)
+        leader.program.go_on()
+        leader.program.wait_stands_by(DEADLINE)
 
     def cut_off(self, leader: Member) -> None:
         """Keep the leader from the API server until another leads."""
-        with _lays_it_down(leader.program):
-            leader.gate.shut()
-            self.wait_other(leader.program)
-            leader.gate.open()
-
-
-@contextlib.contextmanager
-def _lays_it_down(former: Program) -> Iterator[None]:
-    """Wait at the end until a leader of the past has seen that it is one."""
-    words = "no longer leading"
-    before = former.log.read_text().count(words)
-    yield
-    wait.until(f"{former.user} says {words!r}", lambda: former.log.read_text().count(words) > before, seconds=PATIENCE)
+        leader.gate.shut()
+        self.wait_other(leader.program)
+        leader.gate.open()
+        leader.program.wait_stands_by(DEADLINE)

@@ -13,11 +13,11 @@ import pytest
 from tests.chaos.churn import POOLS, Churn, balancer
 from tests.chaos.crew import Crew
 from tests.chaos.witness import Witness
-from tests.cluster.gate import Gate
-from tests.cluster.programs import Programs
-from tests.cluster.world import World
 from tests.lab import layout, wait
 from tests.lab.nodeconfig import API_PORT
+from tests.support.kubernetes.gate import Gate
+from tests.support.kubernetes.programs import Programs
+from tests.support.kubernetes.world import World
 
 SEED = "EXALB_CHAOS_SEED"
 """Set it to what a failed run printed, to have the same faults and changes in the same order."""
@@ -61,11 +61,11 @@ def test_leaders_fall_while_services_churn(world: World, programs: Programs, gat
 
 
 def is_content(world: World, churn: Churn) -> bool:
-    """Tell whether each Service has what it asks for."""
+    """Whether each Service has the address that it requests."""
     for name in churn.balancers:
         found = world.addresses(name)
-        wish = churn.wishes.get(name)
-        assert (found == [wish]) if wish else (len(found) == 1), f"{name} has {found}, and asks for {wish}"
+        request = churn.requests.get(name)
+        assert (found == [request]) if request else (len(found) == 1), f"{name} has {found}, and asks for {request}"
     for name in churn.others:
         assert world.addresses(name) == [], f"{name} is no load balancer"
     return True

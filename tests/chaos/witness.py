@@ -1,4 +1,4 @@
-"""Who sees everything: every state of every Service, in the order in which the API server took them."""
+"""A witness: it sees every state of every Service, in the order in which the API server took them."""
 
 import json
 from typing import Any
@@ -48,12 +48,12 @@ class Witness:
 
 
 def addresses(service: Json) -> list[str]:
-    """Return what stands in a Service's status."""
+    """Return the addresses in a Service's status."""
     return [entry["ip"] for entry in service["status"].get("loadBalancer", {}).get("ingress", [])]
 
 
 def may_share(one: Json, other: Json) -> bool:
-    """Tell whether both have the same sharing key and no port in common; their traffic policy is always Cluster."""
+    """Whether both have the same sharing key and no port in common; their traffic policy is always Cluster."""
     keys = {service["metadata"].get("annotations", {}).get(SHARING_KEY) for service in (one, other)}
     return len(keys) == 1 and None not in keys and not _ports(one) & _ports(other)
 

@@ -6,50 +6,21 @@ from pathlib import Path
 import pytest
 import yaml
 
-from exalb.apiserver import ApiServer
-from exalb.credentials import Credentials, load_credentials
-from tests.cluster.gate import Gate
-from tests.cluster.programs import Programs
-from tests.cluster.world import World
+from exalb.kube.client import ApiClient
+from exalb.kube.credentials import Credentials, load_credentials
 from tests.lab import layout
 from tests.lab.cluster import Lab
 from tests.lab.nodeconfig import API_PORT
+from tests.support.kubernetes.fixtures import cluster, install_crds, programs, pytest_itemcollected, world
+from tests.support.kubernetes.gate import Gate
 
-CRDS = Path(__file__).parents[2] / "crds"
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep the tests that make what is the whole cluster's from running side by side."""
-    for fixture in ("world", "releases"):
-        if fixture in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group(fixture))
-
-
-@pytest.fixture(scope="session")
-def cluster(apiserver: Lab) -> Lab:
-    """Return the lab whose API server knows our custom resources."""
-    return _with_crds(apiserver)
+__all__ = ["cluster", "programs", "pytest_itemcollected", "world"]
 
 
 @pytest.fixture
 def release(releases: Lab) -> Lab:
     """Return the lab, with our custom resources, in which the chart may be installed."""
-    return _with_crds(releases)
-
-
-def _with_crds(lab: Lab) -> Lab:
-    lab.kubectl("apply", "--server-side", "--force-conflicts", f"--filename={CRDS}")
-    lab.kubectl("wait", "--for=condition=Established", f"--filename={CRDS}")
-    return lab
-
-
-@pytest.fixture
-def world(cluster: Lab) -> Iterator[World]:
-    """Return the objects of one test, in a namespace of its own; nothing of it is left."""
-    world = World(cluster)
-    world.begin()
-    yield world
-    world.end()
+    return install_crds(releases)
 
 
 @pytest.fixture
@@ -77,14 +48,7 @@ def credentials(kubeconfig: Path) -> Credentials:
 
 
 @pytest.fixture
-async def api(credentials: Credentials) -> AsyncIterator[ApiServer]:
+async def api(credentials: Credentials) -> AsyncIterator[ApiClient]:
     """Return our client, by way of the gate."""
-    async with ApiServer(credentials) as api:
+    async with ApiClient(credentials) as api:
         yield api
-
-
-@pytest.fixture
-def programs(cluster: Lab, tmp_path: Path) -> Iterator[Programs]:
-    """Return what starts ExaLB's programs; none of them outlives the test."""
-    with Programs(cluster, tmp_path).ended() as programs:
-        yield programs

@@ -5,16 +5,16 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
-from exalb.cluster import Cluster
-from exalb.store import Store
+from exalb.kube.store import Store
+from exalb.model.cluster import Cluster
 
 SECONDS = 30.0
 
 
 @contextlib.asynccontextmanager
-async def running(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run something beside the test; it is cancelled at the end, and its failure fails the test."""
-    tasks = [asyncio.create_task(work) for work in works]
+async def running(*coroutines: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run coroutines during the test; they are cancelled at the end, and a failure of one fails the test."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     try:
         yield
     finally:
@@ -26,11 +26,11 @@ async def running(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
             raise outcome
 
 
-async def seen(store: Store, what: Callable[[Cluster], bool], seconds: float = SECONDS) -> Cluster:
-    """Return the first picture of which `what` is true, once every kind is there; TimeoutError when it is late."""
+async def seen(store: Store, condition: Callable[[Cluster], bool], seconds: float = SECONDS) -> Cluster:
+    """Return the first complete snapshot for which `condition` is true; TimeoutError when it comes too late."""
     async with asyncio.timeout(seconds):
         await store.synced.wait()
-        while not what(picture := store.snapshot()):
+        while not condition(snapshot := store.snapshot()):
             store.changed.clear()
             await store.changed.wait()
-        return picture
+        return snapshot

@@ -1,6 +1,6 @@
-"""A second API server beside the lab's, on the same data, which knows nothing of what happened before it started.
+"""A second API server on the data of the lab's own, without the history from before its start.
 
-The lab's own goes on undisturbed, for the tests that run beside.
+The lab's own server continues, for the tests that run at the same time.
 """
 
 import contextlib

@@ -1,13 +1,13 @@
-"""A speaker writes the BGPSpeaker of its own node alone: by the node that its token names, on a real API server."""
+"""A speaker may write only the BGPSpeaker of the node that its token names, on a real API server."""
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
-from exalb.resources.common import GROUP, VERSION
-from tests.cluster.chart import NAMESPACE, in_force
-from tests.lab import wait
+from exalb.api.schema import GROUP, VERSION
+from tests.cluster.chart import NAMESPACE, POLICY, in_force, wait_refused
 from tests.lab.api import Json
 from tests.lab.cluster import CommandError, Lab
 from tests.lab.nodeconfig import api_url
@@ -16,8 +16,7 @@ KINDS = {
     "ServiceAccount",
     "ClusterRole",
     "ClusterRoleBinding",
-    "ValidatingAdmissionPolicy",
-    "ValidatingAdmissionPolicyBinding",
+    *POLICY,
 }
 Speak = Callable[..., str]
 MANIFEST = ("--validate=false", "--filename=-")
@@ -29,30 +28,23 @@ def speaker(release: Lab) -> Iterator[Speak]:
     """Return kubectl with the token of a speaker's pod on node `mine`."""
     node: Json = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "mine"}}
     objects = [node, pod("speaker-on-mine", "mine")]
-    with in_force(release, KINDS):
+    with in_force(release, KINDS, only="exalb-speaker"):
         release.apply(objects)
         yield speaker_of_mine(release)
         release.delete(objects)
-        release.kubectl("delete", "bgpspeakers", "--all")
+        release.kubectl("delete", "bgpspeakers.exalb.io", "--all")
 
 
 def speaker_of_mine(release: Lab) -> Speak:
-    """Return kubectl with the token of the pod, once the policy is in force."""
+    """Return kubectl with the token of the pod, once the policy is active."""
     bound = ["--bound-object-kind=Pod", "--bound-object-name=speaker-on-mine"]
     token = release.kubectl("create", "token", "exalb-speaker", f"--namespace={NAMESPACE}", *bound).strip()
     user = ["--kubeconfig=/dev/null", f"--server={api_url()}", f"--token={token}"]
     authority = f"--certificate-authority={release.layout.state}/pki/ca.crt"
     speak: Speak = lambda *arguments, given="": release.kubectl(*user, authority, *arguments, given=given)  # noqa: E731
 
-    def refused() -> bool:
-        try:
-            speak("create", "--dry-run=server", *MANIFEST, given=report("probe"))
-        except CommandError as error:
-            return "may write its own BGPSpeaker alone" in str(error)
-        return False
-
-    # The API server takes a new policy up within a second or so.
-    wait.until("the policy is in force", refused, seconds=30)
+    probe = partial(speak, "create", "--dry-run=server", *MANIFEST, given=report("probe"))
+    wait_refused(probe, "may write only its own BGPSpeaker")
     return speak
 
 
@@ -62,7 +54,7 @@ def test_own_report_is_written(speaker: Speak) -> None:
 
 
 def test_report_of_another_node_is_refused(release: Lab, speaker: Speak) -> None:
-    sentence = "the speaker of node 'mine' may write its own BGPSpeaker alone, not 'theirs'"
+    sentence = "the speaker of node 'mine' may write only its own BGPSpeaker, not 'theirs'"
     with pytest.raises(CommandError, match=sentence):
         speaker("create", *MANIFEST, given=report("theirs"))
     release.apply(report("theirs"))
@@ -73,12 +65,12 @@ def test_report_of_another_node_is_refused(release: Lab, speaker: Speak) -> None
 @pytest.mark.usefixtures("speaker")
 def test_token_that_names_no_node_is_refused(release: Lab) -> None:
     account = f"system:serviceaccount:{NAMESPACE}:exalb-speaker"
-    with pytest.raises(CommandError, match="the speaker of node '' may write its own BGPSpeaker alone"):
+    with pytest.raises(CommandError, match="the speaker of node '' may write only its own BGPSpeaker"):
         release.kubectl("create", f"--as={account}", *MANIFEST, given=report("mine-too"))
 
 
 @pytest.mark.usefixtures("speaker")
-def test_others_are_not_concerned(release: Lab) -> None:
+def test_policy_does_not_affect_other_users(release: Lab) -> None:
     release.apply(report("anything"))
     release.delete(report("anything"))
 

@@ -1,15 +1,15 @@
-"""Model and API server agree on every spec, also on those that nobody thought of: texts a few slips away from right."""
+"""Model and API server agree on every spec, also on generated ones: texts with a few mistakes."""
 
 from typing import Any
 
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from exalb.model.kinds import BY_NAME
 from tests.cluster.test_crd_rules import create
 from tests.lab.api import ApiError
 from tests.lab.cluster import Lab
-from tests.unit.specs import ADVERTISEMENT, NAMES, PEER, POOL, discovered, named, peer, pool, told
-from tests.unit.test_specs import PARSE
+from tests.support.specs import ADVERTISEMENT, NAMES, PEER, POOL, discovered, named, peer, pool, tagged
 
 ALPHABET = "0123456789abcdef:./-% ,smhTx_\n\tÀ٣"
 RANGES = (
@@ -40,7 +40,7 @@ def slips(draw: st.DrawFn, right: tuple[str, ...]) -> str:
 
 
 def one_of_specs() -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
-    """Return specs of all kinds, right but for slips."""
+    """Return specs of all kinds, with few mistakes."""
     numbers = st.one_of(st.integers(-1, 4), st.integers(65534, 65537), st.booleans(), st.none(), st.just(1.5))
     return st.one_of(
         slips(RANGES).map(lambda text: (POOL, pool(text))),
@@ -55,8 +55,8 @@ def one_of_specs() -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
         slips(("eth0", "bond0.100", "en-p0_1")).map(lambda text: (PEER, peer(sourceInterface=text))),
         slips(KEYS).map(lambda key: (PEER, discovered({"nodeAnnotation": key}))),
         st.tuples(slips(WORDS), slips(COMMUNITIES)).map(lambda pair: (NAMES, named(*pair))),
-        st.lists(slips(WORDS), max_size=3).map(lambda words: (ADVERTISEMENT, told(*words))),
-        st.lists(slips(COMMUNITIES), max_size=3).map(lambda texts: (ADVERTISEMENT, told(*texts))),
+        st.lists(slips(WORDS), max_size=3).map(lambda words: (ADVERTISEMENT, tagged(*words))),
+        st.lists(slips(COMMUNITIES), max_size=3).map(lambda texts: (ADVERTISEMENT, tagged(*texts))),
     )
 
 
@@ -65,9 +65,9 @@ def one_of_specs() -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
 def test_model_and_api_server_agree(cluster: Lab, one: tuple[str, dict[str, Any]]) -> None:
     """CEL knows no order of addresses: the order of a range, and what lies amid it, is left out."""
     kind, spec = one
-    mistakes = PARSE[kind]({"metadata": {"name": "x"}, "spec": spec}).invalid
+    mistakes = BY_NAME[kind].parse({"metadata": {"name": "x"}, "spec": spec}).invalid
     assume(not any("ends before it starts" in mistake.message for mistake in mistakes))
-    assume(not any("that no Service can have" in mistake.message and "-" in str(spec) for mistake in mistakes))
+    assume(not any("that no Service can use" in mistake.message and "-" in str(spec) for mistake in mistakes))
     refused = refusal(cluster, kind, spec)
     assert "rule evaluation error" not in refused
     assert bool(refused) == bool(mistakes), f"API server: {refused or 'good'}; model: {mistakes or 'good'}"

@@ -8,18 +8,19 @@ from typing import Any
 import pytest
 import yaml
 
-from exalb.crd import RESOURCES, definition
-from exalb.settings import ControllerSettings, EngineSettings, Settings, SpeakerSettings
-from tests.cluster.chart import CHART, NAMESPACE
-from tests.golden.compare import assert_golden
+from exalb.api.crd import definition
+from exalb.api.definitions import RESOURCES
+from exalb.programs.settings import BGPSettings, ControllerSettings, Settings, SpeakerSettings
+from tests.cluster.chart import CHART, IMAGE, NAMESPACE
 from tests.lab.cluster import CommandError, Lab
+from tests.support.golden import assert_golden
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "chart"
 EVERYTHING = GOLDEN / "everything.values.yaml"
 SETTINGS: dict[str, type[Settings]] = {
     "controller": ControllerSettings,
     "speaker": SpeakerSettings,
-    "bgp": EngineSettings,
+    "bgp": BGPSettings,
 }
 
 
@@ -32,23 +33,23 @@ def test_rendering(cluster: Lab, name: str, values: str) -> None:
     assert_golden(GOLDEN / f"{name}.yaml", render(cluster, values))
 
 
-def test_everything_is_set_in_the_rendering_of_everything() -> None:
+def test_full_rendering_sets_every_value() -> None:
     values = yaml.safe_load((CHART / "values.yaml").read_text())
     changed = yaml.safe_load(EVERYTHING.read_text())
     assert not same("", values, changed)
 
 
 def test_definitions_are_rendered_as_they_are_written(cluster: Lab) -> None:
-    written = {definition(one)["metadata"]["name"]: definition(one)["spec"] for one in RESOURCES}
+    written = {definition(resource)["metadata"]["name"]: definition(resource)["spec"] for resource in RESOURCES}
     objects = kinds(render(cluster, "--show-only=templates/crds.yaml"), "CustomResourceDefinition")
-    assert {one["metadata"]["name"]: one["spec"] for one in objects} == written
-    assert all(one["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"} for one in objects)
+    assert {entry["metadata"]["name"]: entry["spec"] for entry in objects} == written
+    assert all(entry["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"} for entry in objects)
 
 
-def test_definitions_can_be_let_go(cluster: Lab) -> None:
+def test_keep_policy_of_definitions_can_be_disabled(cluster: Lab) -> None:
     objects = kinds(render(cluster, "--set=crds.keep=false"), "CustomResourceDefinition")
     assert len(objects) == len(RESOURCES)
-    assert not [one for one in objects if "annotations" in one["metadata"]]
+    assert not [entry for entry in objects if "annotations" in entry["metadata"]]
 
 
 def test_lint_finds_nothing(cluster: Lab) -> None:
@@ -56,12 +57,12 @@ def test_lint_finds_nothing(cluster: Lab) -> None:
 
 
 @pytest.mark.parametrize("values", ["--set=log.level=info", f"--values={EVERYTHING}"], ids=["default", "everything"])
-def test_the_api_server_takes_every_object(cluster: Lab, values: str) -> None:
+def test_api_server_accepts_every_object(cluster: Lab, values: str) -> None:
     cluster.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}])
-    rendered = render(cluster, values)
+    rendered = without_monitors(render(cluster, values, "--skip-tests"))
     command = ["apply", "--dry-run=server", "--server-side", "--force-conflicts", "--filename=-"]
-    told = cluster.kubectl(*command, given=rendered)
-    assert told.count("(server dry run)") == len([one for one in yaml.safe_load_all(rendered) if one])
+    output = cluster.kubectl(*command, given=rendered)
+    assert output.count("(server dry run)") == len([entry for entry in yaml.safe_load_all(rendered) if entry])
 
 
 @pytest.mark.parametrize(
@@ -71,6 +72,7 @@ def test_the_api_server_takes_every_object(cluster: Lab, values: str) -> None:
         ("speaker.port=70000", "at '/speaker/port': maximum"),
         ("speaker.listen=Everywhere", "at '/speaker/listen': value must be one of 'NodeIP', 'Localhost'"),
         ("speaker.replicas=2", "at '/speaker': additional properties 'replicas' not allowed"),
+        ("image.repository=my exalb", "at '/image/repository': 'my exalb' does not match pattern"),
         ("image.digest=latest", "at '/image/digest': 'latest' does not match pattern"),
         ("speaker.maxUnavailable=0", "at '/speaker/maxUnavailable': minimum"),
     ],
@@ -79,6 +81,11 @@ def test_wrong_values_are_refused(cluster: Lab, setting: str, sentence: str) -> 
     with pytest.raises(CommandError) as refused:
         render(cluster, f"--set={setting}")
     assert sentence in str(refused.value)
+
+
+def test_image_has_no_default(cluster: Lab) -> None:
+    with pytest.raises(CommandError, match=r"image\.repository is not set\. .* --set image\.repository=REGISTRY/exalb"):
+        cluster.helm("template", "exalb", str(CHART))
 
 
 def test_old_clusters_are_refused(cluster: Lab) -> None:
@@ -90,8 +97,8 @@ def test_containers_set_what_their_programs_read(cluster: Lab) -> None:
     seen = set()
     for container in containers(cluster):
         known = {f"EXALB_{name.upper()}" for name in SETTINGS[container["name"]].model_fields}
-        told = {variable["name"] for variable in container["env"] if variable["name"].startswith("EXALB_")}
-        assert told <= known
+        variables = {variable["name"] for variable in container["env"] if variable["name"].startswith("EXALB_")}
+        assert variables <= known
         assert container["args"] == [container["name"]]
         seen.add(container["name"])
     assert seen == set(SETTINGS)
@@ -106,37 +113,49 @@ def test_containers_have_no_privilege(cluster: Lab) -> None:
         }
 
 
-def test_the_engine_is_given_no_token(cluster: Lab) -> None:
+def test_engine_has_no_token(cluster: Lab) -> None:
     (engine,) = (container for container in containers(cluster) if container["name"] == "bgp")
     assert [mount["mountPath"] for mount in engine["volumeMounts"]] == ["/run/exalb"]
 
 
-def test_programs_are_called_as_the_chart_calls_them() -> None:
-    told = subprocess.run([sys.executable, "-m", "exalb", "--help"], check=True, capture_output=True, text=True).stdout
-    assert all(program in told for program in SETTINGS)
+def test_program_names_match_the_chart() -> None:
+    output = subprocess.run(
+        [sys.executable, "-m", "exalb", "--help"], check=True, capture_output=True, text=True
+    ).stdout
+    assert all(program in output for program in SETTINGS)
 
 
 def render(lab: Lab, *arguments: str) -> str:
     """Return what `helm install` would send."""
-    return lab.helm("template", "exalb", str(CHART), f"--namespace={NAMESPACE}", *arguments)
+    return lab.helm("template", "exalb", str(CHART), f"--namespace={NAMESPACE}", IMAGE, *arguments)
+
+
+def without_monitors(text: str) -> str:
+    """Return the objects of kinds that this cluster has: those of the Prometheus Operator are not installed here."""
+    objects = [entry for entry in yaml.safe_load_all(text) if entry]
+    return yaml.safe_dump_all(
+        entry for entry in objects if not entry["apiVersion"].startswith("monitoring.coreos.com/")
+    )
 
 
 def kinds(text: str, kind: str) -> list[dict[str, Any]]:
     """Return the objects of one kind."""
-    return [one for one in yaml.safe_load_all(text) if one and one["kind"] == kind]
+    return [entry for entry in yaml.safe_load_all(text) if entry and entry["kind"] == kind]
 
 
 def containers(lab: Lab) -> list[dict[str, Any]]:
     """Return every container of the chart."""
     text = render(lab)
     workloads = [*kinds(text, "Deployment"), *kinds(text, "DaemonSet")]
-    return [container for one in workloads for container in one["spec"]["template"]["spec"]["containers"]]
+    return [container for workload in workloads for container in workload["spec"]["template"]["spec"]["containers"]]
 
 
 def same(path: str, values: Any, changed: Any) -> list[str]:
     """Return the paths of values that are not changed."""
     if isinstance(values, dict) and values:
         return [
-            found for key, value in values.items() for found in same(f"{path}.{key}", value, (changed or {}).get(key))
+            unchanged
+            for key, value in values.items()
+            for unchanged in same(f"{path}.{key}", value, (changed or {}).get(key))
         ]
     return [path] if changed is None or changed == values else []

@@ -4,16 +4,16 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.gate import Gate
-from tests.cluster.programs import Programs
-from tests.cluster.world import OURS, World
 from tests.lab import wait
+from tests.support.kubernetes.gate import Gate
+from tests.support.kubernetes.programs import Programs
+from tests.support.kubernetes.world import OURS, World
 
 PEER_SPEC = {"myASN": 64512, "peerASN": 64513, "peerAddress": "203.0.113.1"}
 
 
 def settle(world: World, name: str) -> None:
-    """Wait until the controller has told of everything: a Service's address, and that it is counted in its pool."""
+    """Wait until the controller has written everything: the address of a Service, and the usage of its pool."""
 
     def counted() -> bool:
         pool = world.api.get(f"{OURS}/ipaddresspools/main")
@@ -23,7 +23,7 @@ def settle(world: World, name: str) -> None:
     wait.until("the pool's report is up to date", counted)
 
 
-def test_a_service_gets_an_address_and_gives_it_back(world: World, programs: Programs, gate: Gate) -> None:
+def test_service_gets_an_address_and_releases_it(world: World, programs: Programs, gate: Gate) -> None:
     programs.controller("one", gate.url, world.namespace)
     world.pool("main", "198.51.100.8/31")
     world.service("web")
@@ -35,7 +35,7 @@ def test_a_service_gets_an_address_and_gives_it_back(world: World, programs: Pro
     assert world.wait_address("late") == "198.51.100.8"
 
 
-def test_a_restart_with_nothing_changed_writes_nothing(world: World, programs: Programs, gate: Gate) -> None:
+def test_restart_without_changes_writes_nothing(world: World, programs: Programs, gate: Gate) -> None:
     first = programs.controller("first", gate.url, world.namespace)
     world.pool("main", "198.51.100.0/24")
     world.custom("bgppeers", "BGPPeer", "tor", PEER_SPEC)
@@ -45,7 +45,7 @@ def test_a_restart_with_nothing_changed_writes_nothing(world: World, programs: P
     first.end()
     before = world.end_of_audit
     second = programs.controller("second", gate.url, world.namespace)
-    second.wait_says("leading")
+    second.wait_leads()
     world.service("probe")
     settle(world, "probe")
     second.end()
@@ -53,10 +53,10 @@ def test_a_restart_with_nothing_changed_writes_nothing(world: World, programs: P
     assert written == {("services/status", "probe"), ("ipaddresspools/status", "main")}
 
 
-def test_an_address_costs_one_write_and_one_event(world: World, programs: Programs, gate: Gate) -> None:
+def test_address_costs_one_write_and_one_event(world: World, programs: Programs, gate: Gate) -> None:
     program = programs.controller("frugal", gate.url, world.namespace)
     world.pool("main", "198.51.100.0/24")
-    program.wait_says("leading")
+    program.wait_leads()
     before = world.end_of_audit
     names = [f"s{number}" for number in range(20)]
     for name in names:
@@ -69,14 +69,14 @@ def test_an_address_costs_one_write_and_one_event(world: World, programs: Progra
     assert sum(write.resource == "ipaddresspools/status" for write in written) <= 3
 
 
-def test_the_api_server_away_costs_nothing_but_time(world: World, programs: Programs, gate: Gate) -> None:
+def test_controller_continues_after_an_outage_of_the_api_server(world: World, programs: Programs, gate: Gate) -> None:
     program = programs.controller("patient", gate.url, world.namespace)
     world.pool("main", "198.51.100.0/24")
     world.service("before")
     settle(world, "before")
     gate.shut()
     world.service("meanwhile")
-    program.wait_says("not up to date")
+    wait.until("the program tried to connect again", lambda: gate.refused > 0)
     before = world.end_of_audit
     gate.open()
     assert world.wait_address("meanwhile", seconds=60) == "198.51.100.1"
@@ -86,34 +86,34 @@ def test_the_api_server_away_costs_nothing_but_time(world: World, programs: Prog
     assert written == {("services/status", "meanwhile"), ("ipaddresspools/status", "main")}
 
 
-def test_a_leader_that_slept_too_long_writes_nothing(world: World, programs: Programs, gate: Gate) -> None:
+def test_leader_with_an_expired_lease_writes_nothing(world: World, programs: Programs, gate: Gate) -> None:
     world.pool("main", "198.51.100.0/24")
     leader = programs.controller("sleeper", gate.url, world.namespace)
     world.service("before")
     settle(world, "before")
     other = programs.controller("other", gate.url, world.namespace)
-    wait.until("the other waits", lambda: other.process.poll() is None and other.log.read_text(), seconds=20)
+    other.wait_ready()
     leader.stop()
     world.service("meanwhile")
-    other.wait_says("leading", seconds=60)
+    other.wait_leads(seconds=60)
     before = world.end_of_audit
     world.wait_address("meanwhile")
     leader.go_on()
-    leader.wait_says("no longer leading")
+    leader.wait_stands_by()
     world.service("after")
     world.wait_address("after")
     assert not world.writes("sleeper", before), "a leader of the past wrote"
     assert {write.user for write in (*world.writes("other", before),)} == {"other"}
 
 
-def test_a_leader_that_ends_lets_the_next_one_in_at_once(world: World, programs: Programs, gate: Gate) -> None:
+def test_next_leader_starts_at_once_when_the_leader_ends(world: World, programs: Programs, gate: Gate) -> None:
     world.pool("main", "198.51.100.0/24")
     first = programs.controller("leaving", gate.url, world.namespace)
-    first.wait_says("leading")
+    first.wait_leads()
     second = programs.controller("coming", gate.url, world.namespace)
-    second.wait_says("starting")
+    second.wait_ready()
     first.end()
-    second.wait_says("leading", seconds=10)
+    second.wait_leads(seconds=10)
     world.service("web")
     world.wait_address("web")
 
@@ -123,7 +123,7 @@ NO_SECRET = ("bgppeers", "BGPPeer", {**PEER_SPEC, "passwordSecretRef": {"name": 
 
 
 @pytest.mark.parametrize("bad", [OVERLAP, NO_SECRET], ids=["overlapping pool", "missing Secret"])
-def test_one_bad_object_stops_nobody(
+def test_invalid_object_does_not_affect_others(
     world: World, programs: Programs, gate: Gate, bad: tuple[str, str, dict[str, Any]]
 ) -> None:
     programs.controller("kind", gate.url, world.namespace)
@@ -133,8 +133,10 @@ def test_one_bad_object_stops_nobody(
     world.service("web")
     world.wait_address("web")
 
-    def told() -> bool:
+    def is_reported() -> bool:
         status = world.api.get(f"{OURS}/{plural}/worse").get("status", {})
-        return any(one["status"] == "False" and one["message"] for one in status.get("conditions", []))
+        return any(
+            condition["status"] == "False" and condition["message"] for condition in status.get("conditions", [])
+        )
 
-    wait.until("the bad object says what is wrong", told)
+    wait.until("the status of the bad object has the error", is_reported)

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from exalb.crd import RESOURCES
-from exalb.resources.common import GROUP, VERSION
+from exalb.api.definitions import RESOURCES
+from exalb.api.schema import GROUP, VERSION
 from tests.lab.api import ApiError
 from tests.lab.cluster import CommandError, Lab
-from tests.unit.good_specs import GOOD, Good
-from tests.unit.specs import BAD, PEER, Bad, Spec, peer
+from tests.support.good_specs import GOOD, Good
+from tests.support.specs import BAD, PEER, Bad, Spec, peer
 
 PLURALS = {resource.kind: resource.plural for resource in RESOURCES}
 SEEN = [row for row in BAD if row.unseen is None]
@@ -22,20 +22,20 @@ def test_bad_spec_is_refused(cluster: Lab, row: Bad) -> None:
     with pytest.raises(ApiError) as refused:
         create(cluster, row.kind, row.spec)
     assert refused.value.status == 422
-    told = str(refused.value)
-    assert row.field in told
-    assert (row.server or row.says).lower() in told.lower()
-    assert "rule evaluation error" not in told
+    message = str(refused.value)
+    assert row.field in message
+    assert (row.server or row.says).lower() in message.lower()
+    assert "rule evaluation error" not in message
 
 
 @pytest.mark.parametrize("row", GOOD, ids=lambda row: row.id)
-def test_good_spec_is_held_with_its_defaults(cluster: Lab, row: Good) -> None:
+def test_good_spec_is_stored_with_its_defaults(cluster: Lab, row: Good) -> None:
     held = create(cluster, row.kind, row.spec)
     assert held["spec"] == {**row.defaults, **(row.spec if row.stored is None else row.stored)}
 
 
 def test_unseen_bad_spec_is_accepted(cluster: Lab) -> None:
-    """What is marked as unseen is really unseen: otherwise the mark, and its reason, are wrong."""
+    """The API server accepts every spec with the mark `unseen`; otherwise the mark and its reason are wrong."""
     unseen = [row for row in BAD if row.unseen]
     assert unseen
     for row in unseen:
@@ -52,7 +52,7 @@ def test_advertisement_needs_no_spec(cluster: Lab) -> None:
     assert cluster.api.request("POST", path("BGPAdvertisement"), manifest, query=DRY_RUN)["spec"]["weight"] == "None"
 
 
-def test_kubectl_prints_the_sentence(cluster: Lab) -> None:
+def test_kubectl_prints_the_message(cluster: Lab) -> None:
     with pytest.raises(CommandError, match=r"spec\.holdTime: .*must be 0 \(no keepalives\) or 3 to 65535 seconds"):
         cluster.apply(manifest(PEER, peer(holdTime=2)))
 

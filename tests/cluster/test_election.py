@@ -5,15 +5,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from exalb.apiserver import ApiServer
-from exalb.credentials import load_credentials
-from exalb.election import Election
+from exalb.kube.client import ApiClient
+from exalb.kube.credentials import load_credentials
+from exalb.kube.leader_election import Election
 from tests.cluster.following import running
-from tests.cluster.gate import Gate
-from tests.cluster.programs import Programs
-from tests.cluster.world import World
 from tests.lab import layout, wait
 from tests.lab.nodeconfig import API_PORT
+from tests.support.kubernetes.gate import Gate
+from tests.support.kubernetes.programs import Programs
+from tests.support.kubernetes.world import World
 
 
 async def seen(what: str, condition: Callable[[], bool]) -> None:
@@ -33,16 +33,16 @@ def leader(*begins: Callable[[], None]) -> Callable[[], Awaitable[None]]:
 
 
 @pytest.fixture
-async def other(world: World, programs: Programs) -> AsyncIterator[ApiServer]:
+async def other(world: World, programs: Programs) -> AsyncIterator[ApiClient]:
     """Return a client whose way stays open."""
     address = str(layout.on_fabric(layout.CONTROL_PLANE)[0].ip)
     with Gate(world.cluster.control_plane.namespace, address, API_PORT) as gate:
-        async with ApiServer(load_credentials(str(programs.user("other", gate.url)))) as api:
+        async with ApiClient(load_credentials(str(programs.user("other", gate.url)))) as api:
             yield api
 
 
-async def test_a_leader_that_is_cut_off_stops_writing_in_time(
-    api: ApiServer, other: ApiServer, world: World, gate: Gate
+async def test_leader_without_connection_stops_writing_in_time(
+    api: ApiClient, other: ApiClient, world: World, gate: Gate
 ) -> None:
     first = Election(api, world.namespace, "lease", "first")
     second = Election(other, world.namespace, "lease", "second")

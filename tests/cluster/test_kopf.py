@@ -1,42 +1,43 @@
 """kopf feeds the store with the resources that people write, misses nothing that vanished, and writes nothing."""
 
-from exalb.apiserver import ApiServer
-from exalb.cluster import Cluster
-from exalb.credentials import Credentials
-from exalb.store import Store
-from exalb.watch import FOLLOWED, KopfFeed
+from exalb.kube.client import ApiClient
+from exalb.kube.credentials import Credentials
+from exalb.kube.kopf_feed import KopfFeed
+from exalb.kube.store import Store
+from exalb.model.cluster import Cluster
+from exalb.model.kinds import CONFIGURATION
 from tests.cluster.following import running, seen
 from tests.cluster.fresh import forgetful_server
-from tests.cluster.gate import Gate
-from tests.cluster.world import OURS, World
+from tests.support.kubernetes.gate import Gate
+from tests.support.kubernetes.world import OURS, World
 
 PEER_SPEC = {"myASN": 64512, "peerASN": 64513, "peerAddress": "203.0.113.1"}
 
 
-def pools(picture: Cluster, world: World) -> set[str]:
-    return {name for name in picture.pools if f"{OURS}/ipaddresspools/{name}" in world.made}
+def pools(snapshot: Cluster, world: World) -> set[str]:
+    return {name for name in snapshot.pools if f"{OURS}/ipaddresspools/{name}" in world.made}
 
 
-async def test_it_feeds_what_comes_changes_and_goes(api: ApiServer, credentials: Credentials, world: World) -> None:
+async def test_kopf_feed_follows_objects(api: ApiClient, credentials: Credentials, world: World) -> None:
     made = world.pool("before", "198.51.100.0/25")
-    store = Store(FOLLOWED)
+    store = Store(CONFIGURATION)
     async with running(KopfFeed(api, credentials, store).run()):
-        await seen(store, lambda picture: pools(picture, world) == {"before"})
+        await seen(store, lambda snapshot: pools(snapshot, world) == {"before"})
         world.pool("after", "198.51.100.128/25")
         world.custom("bgppeers", "BGPPeer", "tor", PEER_SPEC)
         world.custom("bgpadvertisements", "BGPAdvertisement", "all", {"ipAddressPools": ["after"]})
-        await seen(store, lambda picture: pools(picture, world) == {"before", "after"})
-        await seen(store, lambda picture: "tor" in picture.peers and "all" in picture.advertisements)
+        await seen(store, lambda snapshot: pools(snapshot, world) == {"before", "after"})
+        await seen(store, lambda snapshot: "tor" in snapshot.peers and "all" in snapshot.advertisements)
         disabled = {"spec": {"disabled": True}}
         world.api.request("PATCH", f"{OURS}/ipaddresspools/after", disabled, kind="application/merge-patch+json")
-        await seen(store, lambda picture: bool((spec := picture.pools["after"].spec) and spec.disabled))
+        await seen(store, lambda snapshot: bool((spec := snapshot.pools["after"].spec) and spec.disabled))
         world.delete(f"{OURS}/ipaddresspools/after")
-        await seen(store, lambda picture: pools(picture, world) == {"before"})
+        await seen(store, lambda snapshot: pools(snapshot, world) == {"before"})
         held = world.api.get(f"{OURS}/ipaddresspools/before")["metadata"]
         assert held["resourceVersion"] == made["metadata"]["resourceVersion"], "kopf wrote to a pool"
 
 
-async def test_a_kopf_that_fails_is_started_again(api: ApiServer, credentials: Credentials, world: World) -> None:
+async def test_kopf_restarts_after_a_failure(api: ApiClient, credentials: Credentials, world: World) -> None:
     failures = iter([False] * 8 + [True] * 4)
 
     def unreadable_at_times() -> str | None:
@@ -44,29 +45,29 @@ async def test_a_kopf_that_fails_is_started_again(api: ApiServer, credentials: C
             raise RuntimeError("no token")  # the kind of error that ends kopf
         return credentials.authorization()
 
-    store = Store(FOLLOWED)
+    store = Store(CONFIGURATION)
     unsteady = Credentials(credentials.server, credentials.tls, unreadable_at_times)
     async with running(KopfFeed(api, unsteady, store).run()):
         world.pool("before", "198.51.100.0/25")
-        await seen(store, lambda picture: pools(picture, world) == {"before"})
+        await seen(store, lambda snapshot: pools(snapshot, world) == {"before"})
         assert not any(failures), "kopf never failed"
         world.pool("after", "198.51.100.128/25")
-        await seen(store, lambda picture: pools(picture, world) == {"before", "after"})
+        await seen(store, lambda snapshot: pools(snapshot, world) == {"before", "after"})
 
 
-async def test_what_vanished_in_forgotten_history_is_gone(
-    api: ApiServer, credentials: Credentials, world: World, gate: Gate
+async def test_object_deleted_in_lost_history_is_removed(
+    api: ApiClient, credentials: Credentials, world: World, gate: Gate
 ) -> None:
     world.pool("ghost", "198.51.100.0/25")
     world.pool("kept", "198.51.100.128/25")
-    store = Store(FOLLOWED)
+    store = Store(CONFIGURATION)
     async with running(KopfFeed(api, credentials, store).run()):
-        await seen(store, lambda picture: pools(picture, world) == {"ghost", "kept"})
+        await seen(store, lambda snapshot: pools(snapshot, world) == {"ghost", "kept"})
         gate.shut()
         world.delete(f"{OURS}/ipaddresspools/ghost")
         with forgetful_server(world.cluster) as port:
             gate.lead_to(port)
             gate.open()
-            await seen(store, lambda picture: pools(picture, world) == {"kept"})
+            await seen(store, lambda snapshot: pools(snapshot, world) == {"kept"})
             world.pool("new", "198.51.100.0/25")
-            await seen(store, lambda picture: pools(picture, world) == {"kept", "new"})
+            await seen(store, lambda snapshot: pools(snapshot, world) == {"kept", "new"})

@@ -5,33 +5,32 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from exalb import controller, speaker
-from exalb.kinds import FOREIGN, SECRET, Kind
-from exalb.resources.common import GROUP
+from exalb.api.schema import GROUP
+from exalb.model.kinds import CONFIGURATION, CORE_KINDS, SECRET, Kind
+from exalb.programs import controller, speaker
 from tests.cluster.chart import NAMESPACE, in_force
 from tests.lab.cluster import Lab
 
 Right = tuple[str, str, str, str]
 """API group, resource, name (* is any), verb."""
 
-OURS = ("ipaddresspools", "bgppeers", "bgpadvertisements", "communities")
+OURS = [kind.plural for kind in CONFIGURATION]
 KINDS = {"controller": controller.KINDS, "speaker": speaker.KINDS}
 EVERYWHERE: dict[str, set[Right]] = {
     "controller": {
         ("", "services", "*", "get"),  # to see what became of a doubtful write
         ("", "services/status", "*", "patch"),
         ("events.k8s.io", "events", "*", "create"),
-        *((GROUP, resource, "*", "get") for resource in OURS),
-        *((GROUP, f"{resource}/status", "*", "patch") for resource in OURS),
+        *((GROUP, resource, "*", "get") for resource in (*OURS, "bgpspeakers")),
+        *((GROUP, f"{resource}/status", "*", "patch") for resource in (*OURS, "bgpspeakers")),
     },
     "speaker": {
         (GROUP, "bgpspeakers", "*", "get"),
         (GROUP, "bgpspeakers", "*", "create"),
         (GROUP, "bgpspeakers/status", "*", "patch"),
-        ("events.k8s.io", "events", "*", "create"),
     },
 }
-"""What the programs do beside following the kinds that they decide from, in every namespace."""
+"""The rights in every namespace, in addition to watching the kinds that the programs read."""
 AT_HOME: dict[str, set[Right]] = {
     "controller": {
         ("coordination.k8s.io", "leases", "*", "create"),
@@ -40,24 +39,24 @@ AT_HOME: dict[str, set[Right]] = {
     },
     "speaker": set(),
 }
-"""The same, in ExaLB's own namespace alone."""
+"""The rights in ExaLB's own namespace only."""
 
 
 @pytest.fixture
 def installed(release: Lab) -> Iterator[Lab]:
-    """Return a cluster with the chart's roles and accounts in force."""
+    """Return a cluster with the chart's roles and accounts."""
     with in_force(release, {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}):
         yield release
 
 
 @pytest.mark.parametrize("program", KINDS)
-def test_nothing_more_than_needed_is_granted_elsewhere(installed: Lab, program: str) -> None:
+def test_rights_in_other_namespaces_are_minimal(installed: Lab, program: str) -> None:
     followed = follows(kind for kind in KINDS[program] if kind is not SECRET)
     assert rights(installed, program, "default") == EVERYWHERE[program] | followed
 
 
 @pytest.mark.parametrize("program", KINDS)
-def test_nothing_more_than_needed_is_granted_at_home(installed: Lab, program: str) -> None:
+def test_rights_in_the_own_namespace_are_minimal(installed: Lab, program: str) -> None:
     assert rights(installed, program, NAMESPACE) == EVERYWHERE[program] | AT_HOME[program] | follows(KINDS[program])
 
 
@@ -97,5 +96,5 @@ def granted(lab: Lab, user: str, namespace: str) -> set[Right]:
     }
 
 
-def test_the_table_knows_where_every_kind_is() -> None:
-    assert {group(kind) for kind in FOREIGN} == {"", "discovery.k8s.io", "networking.k8s.io"}
+def test_table_has_the_place_of_every_kind() -> None:
+    assert {group(kind) for kind in CORE_KINDS} == {"", "discovery.k8s.io", "networking.k8s.io"}

@@ -1,26 +1,26 @@
-"""Who holds an address that is still lawful keeps it: whoever leads, and whatever is made of the pools."""
+"""A Service keeps an address that is still valid, whichever controller leads and however the pools change."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.cluster.addressing import Addressing
-from tests.cluster.gate import Gate
-from tests.cluster.programs import Programs
-from tests.cluster.world import World
+from tests.support.kubernetes.addressing import Addressing
+from tests.support.kubernetes.gate import Gate
+from tests.support.kubernetes.programs import Programs
+from tests.support.kubernetes.world import World
 
 HELD = {"a": "198.51.100.0", "b": "198.51.100.9", "pair": "198.51.100.1 2001:db8:100::"}
 FOUR, SIX = "198.51.100.0/28", "2001:db8:100::/64"
 
 
 def started(story: Addressing) -> None:
-    """Have three Services with addresses of one pool, one of which nobody would choose."""
+    """Create three Services with addresses of one pool, one of them an address that the allocator would not choose."""
     story.pool("main", FOUR, SIX)
     story.service("a")
     story.expect("a", HELD["a"])
-    story.service("b", wishes={"addresses": HELD["b"]})
+    story.service("b", annotations={"addresses": HELD["b"]})
     story.expect("b", HELD["b"])
-    story.change("b", wishes={"addresses": None})
+    story.change("b", annotations={"addresses": None})
     story.service("pair", ipFamilyPolicy="RequireDualStack", ipFamilies=["IPv4", "IPv6"])
     story.expect("pair", HELD["pair"])
     story.costs(a="Assigned", b="Assigned", pair="Assigned")
@@ -28,7 +28,7 @@ def started(story: Addressing) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Something that happens to the pools; `quiet` is how many Services hear of it: those that read a pool's name."""
+    """A change of the pools; `quiet` is the number of Services with a new message: those with a pool's name in it."""
 
     happen: Callable[[Addressing], Any]
     quiet: int = 0
@@ -44,7 +44,7 @@ def renamed(story: Addressing) -> None:
 
 def split(story: Addressing) -> None:
     """Make two pools of what was one, since it was renamed."""
-    story.pass_a_second()  # of two of one second the name would decide which stands aside
+    story.pass_a_second()  # of two pools of one second the name would decide which one is active
     story.pool("low", "198.51.100.0/29", SIX)
     story.pool("high", "198.51.100.8/29")
     assert {story.judged("low"), story.judged("high")} == {"PoolOverlap"}
@@ -69,44 +69,42 @@ def reservation(story: Addressing) -> dict[str, str]:
     return {"address": HELD["b"], "namespace": story.world.namespace, "service": "b"}
 
 
-def test_nobody_moves_whatever_becomes_of_the_pools(world: World, programs: Programs, gate: Gate) -> None:
-    programs.controller("one", gate.url, world.namespace).wait_says("leading")
+def test_services_keep_addresses_through_changes_of_pools(world: World, programs: Programs, gate: Gate) -> None:
+    programs.controller("one", gate.url, world.namespace).wait_leads()
     story = Addressing(world, "one")
     started(story)
     for name, turn in TURNS.items():
         turn.happen(story)
         story.costs(quiet=turn.quiet)
-        assert {service: story.told(service)[0] for service in HELD} == HELD, name
+        assert {service: story.outcome(service)[0] for service in HELD} == HELD, name
 
 
-def test_the_next_leader_moves_nobody(world: World, programs: Programs, gate: Gate) -> None:
+def test_next_leader_moves_no_address(world: World, programs: Programs, gate: Gate) -> None:
     first = programs.controller("first", gate.url, world.namespace)
     started(Addressing(world, "first"))
     second = programs.controller("second", gate.url, world.namespace)
-    second.wait_says("starting")
+    second.wait_ready()
     first.end()
-    second.wait_says("leading")
+    second.wait_leads()
     story = Addressing(world, "second")
     story.costs()
     second.end()
-    # While nobody leads, the pool is narrowed around what is in use, and a better one comes.
+    # Without a leader, the pool shrinks to the addresses in use, and a better pool is created.
     story.change_pool("main", addresses=["198.51.100.0/31", "198.51.100.9/32", SIX])
     world.pool("first", "192.0.2.0/24")
-    programs.controller("third", gate.url, world.namespace).wait_says("leading")
+    programs.controller("third", gate.url, world.namespace).wait_leads()
     story = Addressing(world, "third")
     story.costs()
-    assert {service: story.told(service)[0] for service in HELD} == HELD
+    assert {service: story.outcome(service)[0] for service in HELD} == HELD
 
 
-def test_what_is_no_longer_lawful_goes_in_the_write_that_gives_the_next(
-    world: World, programs: Programs, gate: Gate
-) -> None:
-    programs.controller("strict", gate.url, world.namespace).wait_says("leading")
+def test_invalid_address_is_replaced_in_one_write(world: World, programs: Programs, gate: Gate) -> None:
+    programs.controller("strict", gate.url, world.namespace).wait_leads()
     story = Addressing(world, "strict")
     started(story)
     story.change_pool("main", addresses=["198.51.100.8/29", SIX])
     story.expect("a", "198.51.100.8")
-    story.expect_note("a", "gave back 198.51.100.0: 198.51.100.0 is in no pool")
+    story.expect_note("a", "released 198.51.100.0: 198.51.100.0 is in no active IPAddressPool")
     story.expect("pair", "198.51.100.10 2001:db8:100::")
     story.costs(a="Assigned", pair="Assigned")
     story.change_pool("main", serviceAllocation={"namespaces": ["elsewhere"]})
@@ -116,7 +114,7 @@ def test_what_is_no_longer_lawful_goes_in_the_write_that_gives_the_next(
     story.delete_pool("main")
 
 
-def test_of_two_with_one_address_the_older_keeps_it(world: World, programs: Programs, gate: Gate) -> None:
+def test_older_of_two_services_keeps_a_common_address(world: World, programs: Programs, gate: Gate) -> None:
     story = Addressing(world, "judge")
     for name in ("older", "younger"):
         story.service(name)
@@ -126,5 +124,5 @@ def test_of_two_with_one_address_the_older_keeps_it(world: World, programs: Prog
     programs.controller("judge", gate.url, world.namespace)
     story.expect("older", "198.51.100.5")
     story.expect("younger", "198.51.100.0")
-    story.expect_note("younger", "gave back 198.51.100.5: 198.51.100.5 is held by")
+    story.expect_note("younger", "released 198.51.100.5: 198.51.100.5 is in use by")
     story.costs(older="Assigned", younger="Assigned")

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from exalb.crd import definitions
-from tests.cluster.chart import CHART, NAMESPACE
+from exalb.api.crd import definitions
+from tests.cluster.chart import CHART, IMAGE, NAMESPACE
 from tests.lab.cluster import Lab
-from tests.unit.specs import pool
+from tests.support.specs import pool
 
 POOL = {"apiVersion": "exalb.io/v1beta1", "kind": "IPAddressPool", "metadata": {"name": "kept"}, "spec": dict(pool())}
 COLUMN = {"name": "Disabled", "type": "boolean", "jsonPath": ".spec.disabled"}
@@ -19,7 +19,7 @@ COLUMN = {"name": "Disabled", "type": "boolean", "jsonPath": ".spec.disabled"}
 
 @pytest.fixture
 def newer(tmp_path: Path) -> Path:
-    """Return a chart like ours, but for one more column of a pool."""
+    """Return our chart with one more column of a pool."""
     chart = tmp_path / "exalb"
     shutil.copytree(CHART, chart)
     file = chart / "files" / "crds" / "ipaddresspools.yaml"
@@ -31,19 +31,19 @@ def newer(tmp_path: Path) -> Path:
 
 def test_definitions_through_the_life_of_a_release(release: Lab, newer: Path) -> None:
     release.kubectl("delete", f"--filename={CHART / 'files' / 'crds'}")
-    helm(release, "install", "exalb", CHART, "--create-namespace")
+    helm(release, "install", "exalb", CHART, IMAGE, "--create-namespace")
     try:
         release.apply([POOL])
         assert COLUMN not in columns(release)
-        helm(release, "upgrade", "exalb", newer)
+        helm(release, "upgrade", "exalb", newer, IMAGE)
         assert COLUMN in columns(release)
         helm(release, "rollback", "exalb", "1")
         assert COLUMN not in columns(release)
     finally:
         kept = helm(release, "uninstall", "exalb")
     assert kept.count("[CustomResourceDefinition]") == len(definitions())
-    assert "kept" in release.kubectl("get", "ipaddresspools")
-    helm(release, "install", "exalb", CHART)
+    assert "kept" in release.kubectl("get", "ipaddresspools.exalb.io")
+    helm(release, "install", "exalb", CHART, IMAGE)
     helm(release, "uninstall", "exalb")
     release.delete([POOL])
 

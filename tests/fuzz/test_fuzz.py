@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.laws.bgp.test_lines import EVENTS, HELD, NEIGHBORS
+from tests.support.bgp.api_lines import COUNTERS, EVENTS, HELD, NEIGHBORS
 
 ROOT = Path(__file__).parents[2]
 RUNS = 20_000
@@ -15,7 +15,7 @@ RUNS = 20_000
 def test_no_line_makes_a_reader_trip(tmp_path: Path) -> None:
     pytest.importorskip("atheris", reason="atheris is not there for this Python")
     for number, line in enumerate(
-        [*EVENTS, HELD, NEIGHBORS, 'neighbor 10.77.0.100 {\n\tdescription "0123456789abcdef";']
+        [*EVENTS, HELD, NEIGHBORS, COUNTERS, 'neighbor 10.77.0.100 {\n\tdescription "0123456789abcdef";']
     ):
         (tmp_path / str(number)).write_text(line)
     command = [sys.executable, "-m", "tests.fuzz.lines", f"-runs={RUNS}", "-seed=1", "-max_len=4096", str(tmp_path)]

@@ -27,9 +27,11 @@ def values(path: Path) -> Iterator[Value]:
     for line in path.read_text().splitlines():
         if comment := re.fullmatch(r"\s*# -- (.+)", line):
             meaning = comment[1]
+        elif meaning and (more := re.fullmatch(r"\s*# (.+)", line)):
+            meaning += f" {more[1]}"
         elif key := re.fullmatch(r"( *)([A-Za-z]+):.*", line):
             depth = len(key[1])
-            above = [*(one for one in above if one[0] < depth), (depth, key[2])]
+            above = [*(item for item in above if item[0] < depth), (depth, key[2])]
             if meaning:
                 names = [name for _, name in above]
                 yield Value(".".join(names), at(data, names), meaning)
@@ -37,9 +39,38 @@ def values(path: Path) -> Iterator[Value]:
 
 
 def table(path: Path) -> str:
-    """Return the values as a table in Markdown."""
-    rows = [f"| `{one.path}` | `{json.dumps(one.default)}` | {one.meaning} |" for one in values(path)]
-    return "\n".join(["| value | default | meaning |", "|---|---|---|", *rows, ""])
+    """Return the values as a table in Markdown; their types are those of the schema."""
+    schema = json.loads(path.with_name("values.schema.json").read_text())
+    rows = [
+        f"| `{value.path}` | {shown_type(schema, value.path)} | `{json.dumps(value.default)}` | {value.meaning} |"
+        for value in values(path)
+    ]
+    return "\n".join(["| value | type | default | meaning |", "|---|---|---|---|", *rows, ""])
+
+
+def shown_type(schema: Any, path: str) -> str:
+    """Return the type of a value as the schema says it."""
+    part = schema
+    for name in path.split("."):
+        part = resolved(schema, part["properties"][name])
+    if "enum" in part:
+        return "text"
+    kinds = [part["type"]] if isinstance(part.get("type"), str) else part.get("type", ["integer", "string"])
+    names = {
+        "string": "text",
+        "integer": "number",
+        "number": "number",
+        "boolean": "true or false",
+        "array": "list",
+        "object": "map",
+    }
+    return " or ".join(names[kind] for kind in kinds)
+
+
+def resolved(schema: Any, part: Any) -> Any:
+    """Return a part of the schema, or the definition that it refers to."""
+    reference = part.get("$ref")
+    return schema["$defs"][reference.rpartition("/")[2]] if reference else part
 
 
 def with_table(text: str, made: str) -> str:
@@ -49,7 +80,7 @@ def with_table(text: str, made: str) -> str:
 
 
 def at(data: Any, names: list[str]) -> Any:
-    """Return what stands in `data` under a path of names."""
+    """Return the value in `data` under a path of names."""
     for name in names:
         data = data[name]
     return data

@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 from pydantic_core import PydanticUndefined
 
 from exalb.__main__ import PROGRAMS
-from exalb.crd import RESOURCES, Resource, definition
-from exalb.resources.common import GROUP, VERSION
+from exalb.api.crd import definition
+from exalb.api.definitions import RESOURCES, Resource
+from exalb.api.schema import GROUP, VERSION
 
 MADE = "<!-- Written by `make docs`. Edit the models' docstrings and the settings' descriptions instead. -->\n"
 BOUNDS = (("minimum", "maximum", ""), ("minLength", "maxLength", " characters"), ("minItems", "maxItems", " items"))
-"""What bounds a schema from below and above, and what is counted."""
+"""The keywords for the lower and the upper bound, and the unit that they count."""
 EVERYWHERE = {"apiVersion", "kind", "metadata"}
 SELECTOR = {"matchLabels", "matchExpressions"}
 """The fields of a label selector, which the Kubernetes API explains."""
@@ -31,7 +32,7 @@ def resources() -> str:
         MADE,
         "# Custom resources\n",
         f"Group `{GROUP}`, version `{VERSION}`, all cluster-scoped. Required fields are marked with *.",
-        "What holds among resources stands in the [reference](README.md).\n",
+        "The [reference](README.md) has the rules that hold among them.\n",
     ]
     return "\n".join([*head, *(part for resource in RESOURCES for part in _resource(resource))])
 
@@ -43,12 +44,12 @@ def _resource(resource: Resource) -> Iterator[str]:
     meaning = _text(schema["description"].partition(": ")[2])
     yield f"{meaning[0].upper()}{meaning[1:]}\n"
     columns = ", ".join(column["name"] for column in whole["versions"][0]["additionalPrinterColumns"])
-    yield f"Short name `{resource.short}`. `kubectl get {resource.plural}` shows: {columns}.\n"
+    yield f"`kubectl get {resource.short}` shows: {columns}.\n"
     found = list(_fields("", schema))
-    yield from _table([one for one in found if one.path.startswith("spec.")], defaults=True)
+    yield from _table([field for field in found if field.path.startswith("spec.")], defaults=True)
     yield from _refusals(schema["properties"].get("spec", {}), found)
     yield "Status:\n"
-    yield from _table([one for one in found if one.path.startswith("status.")], defaults=False)
+    yield from _table([field for field in found if field.path.startswith("status.")], defaults=False)
 
 
 def _fields(path: str, schema: Mapping[str, Any]) -> Iterator[Field]:
@@ -72,9 +73,14 @@ def _table(fields: list[Field], *, defaults: bool) -> Iterator[str]:
         return
     lines = ["| field | type | default | meaning |" if defaults else "| field | type | meaning |"]
     lines.append("|---|---|---|---|" if defaults else "|---|---|---|")
-    for one in fields:
-        default = [_default(one.schema)] if defaults else []
-        cells = [f"`{one.path}`{'*' * one.required}", _type(one.schema), *default, _text(one.schema["description"])]
+    for field in fields:
+        default = [_default(field.schema)] if defaults else []
+        cells = [
+            f"`{field.path}`{'*' * field.required}",
+            _type(field.schema),
+            *default,
+            _text(field.schema["description"]),
+        ]
         lines.append(f"| {' | '.join(cells)} |")
     yield "\n".join([*lines, ""])
 
@@ -110,12 +116,12 @@ def _default(schema: Mapping[str, Any]) -> str:
 def _refusals(spec: Mapping[str, Any], fields: list[Field]) -> Iterator[str]:
     """Yield what `kubectl apply` refuses, in the words it uses."""
     rows = [(f"spec{rule.get('fieldPath', '')}", rule["message"]) for rule in _rules(spec)]
-    for one in fields:
-        rows += [(one.path, rule["message"]) for rule in _rules(one.schema)]
-        rows += [(f"{one.path}[]", rule["message"]) for rule in _rules(one.schema.get("items", {}))]
+    for field in fields:
+        rows += [(field.path, rule["message"]) for rule in _rules(field.schema)]
+        rows += [(f"{field.path}[]", rule["message"]) for rule in _rules(field.schema.get("items", {}))]
     lines = [f"- `{path}` {_text(message)}" for path, message in dict.fromkeys(rows)]
     if lines:
-        yield "\n".join(["What `kubectl apply` refuses, in its words:\n", *lines, ""])
+        yield "\n".join(["`kubectl apply` refuses, in these words:\n", *lines, ""])
 
 
 def _rules(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -129,16 +135,16 @@ def _text(text: str) -> str:
 
 def programs() -> str:
     """Return the page on the settings of the programs."""
-    from exalb import settings  # noqa: PLC0415 - the models of the other page need nothing of it
+    from exalb.programs import settings  # noqa: PLC0415 - the models of the other page need nothing of it
 
     head = [
         MADE,
         "# Programs\n",
-        "The chart runs these. Each setting is a flag and an environment variable; the flag goes before.",
-        "Exit codes: 0 when told to end (SIGTERM), 1 when it cannot go on, 2 when a setting is wrong.\n",
+        "The chart runs these. Each setting is a flag and an environment variable; the flag takes precedence.",
+        "Exit codes: 0 after a signal to stop (SIGTERM), 1 when it cannot go on, 2 when a setting is wrong.\n",
     ]
     parts = []
-    for name, (_, kind) in PROGRAMS.items():
+    for name, (_, kind, _) in PROGRAMS.items():
         model = getattr(settings, kind)
         lines = ["| flag | variable | default | meaning |", "|---|---|---|---|"]
         for field, info in model.model_fields.items():

@@ -1,4 +1,4 @@
-"""What the documents say is there is there: links, files, commands, settings, metrics; and their manifests are good."""
+"""Links, files, commands and settings in the documents exist, and the manifests are valid."""
 
 import ast
 import re
@@ -9,10 +9,13 @@ import pytest
 import yaml
 
 from exalb.__main__ import run
-from exalb.crd import RESOURCES
-from exalb.resources.common import GROUP
-from tests.house.documents import Page, pages
-from tests.house.tree import ROOT, files, sources
+from exalb.api.definitions import RESOURCES
+from exalb.api.reasons import ConditionType, Reason
+from exalb.api.schema import GROUP
+from exalb.api.speaker import DrainCause
+from exalb_bgp.session import State
+from tests.support.documents import Page, pages
+from tests.support.tree import ROOT, files, sources
 
 PAGES = pages()
 by_name = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -36,7 +39,7 @@ def test_links_lead_somewhere(page: Page) -> None:
 
 @by_name
 def test_files_that_are_named_exist(page: Page) -> None:
-    """A path leads there from the root or from the page; a bare name is that of some file."""
+    """A path leads there from the root, from the page or from a package; a bare name is that of some file."""
     names = {path.name for path in files()}
     spans = [span for span in re.findall(r"`([\w./-]+)`", page.text) if not span.startswith(("/", "-", "."))]
     named = [
@@ -44,8 +47,15 @@ def test_files_that_are_named_exist(page: Page) -> None:
         for span in spans
         if span.endswith(".py") or re.fullmatch(r"(operator|bgp|tests|docs|crds|charts)/.*", span)
     ]
-    there = names | {one for one in named if (ROOT / one).exists() or (page.path.parent / one).exists()}
-    assert not [one for one in named if one not in there]
+    bases = (
+        ROOT,
+        page.path.parent,
+        ROOT / "operator" / "exalb",
+        ROOT / "bgp" / "exalb_bgp",
+        ROOT / "bgp" / "exalb_bgp" / "exabgp",
+    )
+    there = names | {path for path in named if any((base / path).exists() for base in bases)}
+    assert not [path for path in named if path not in there]
 
 
 def test_targets_of_make_exist() -> None:
@@ -57,14 +67,14 @@ def test_targets_of_make_exist() -> None:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.manifests()], ids=lambda page: page.name)
 def test_manifests_are_good(page: Page, tmp_path: Path) -> None:
-    """Those of a folder's README go with those of each page in it. A field that there is not would be told as well."""
+    """The manifests of a folder's README apply to each page in it. An unknown field is an error too."""
     readme = Page(page.path.with_name("README.md"))
     together = page.manifests() + (readme.manifests() if readme.path != page.path else [])
     (tmp_path / "all.yaml").write_text("\n---\n".join(together))
     assert exalb("plan", "-f", str(tmp_path / "all.yaml")) == 0
 
 
-def test_the_chart_tells_good_manifests(tmp_path: Path) -> None:
+def test_notes_of_the_chart_have_valid_manifests(tmp_path: Path) -> None:
     notes = (ROOT / "charts" / "exalb" / "templates" / "NOTES.txt").read_text()
     block = re.search(r"<<EOF\n(.*?)\n +EOF", notes, re.DOTALL)
     assert block
@@ -88,8 +98,8 @@ def arguments(line: str, manifest: Path) -> list[str]:
     words = words[words.index("exalb") + 1 :]
     if words[0] in {"PROGRAM", "COMMAND"}:
         words[0] = "speaker"
-    asks = {"--help", "--version", "-f"} & set(words)
-    return words if asks else [*words, "--help"]
+    needs_no_cluster = {"--help", "--version"} & set(words) or (words[0] == "plan" and "-f" in words)
+    return words if needs_no_cluster else [*words, "--help"]
 
 
 def exalb(*arguments: str) -> int:
@@ -108,8 +118,8 @@ def test_variables_that_are_named_are_read() -> None:
 
 
 def test_annotations_and_labels_that_are_named_are_known() -> None:
-    code = "".join(path.read_text() for path in sources())
-    named = of_the_whole(r"\b(?:exalb|metallb)\.io/[A-Za-z-]+") - {"exalb.io/v"}
+    code = "".join(path.read_text() for path in [*sources(), *files(".yaml")])
+    named = of_the_whole(r"(?<![\w.])(?:exalb|metallb)\.io/[A-Za-z-]*[A-Za-z]") - {"exalb.io/v"}
     assert not [name for name in named if name.partition("/")[2] not in code]
 
 
@@ -122,14 +132,46 @@ def test_values_of_the_chart_that_are_named_exist() -> None:
             at = at[part]
 
 
-def test_every_metric_is_described_and_no_other() -> None:
-    strings = (node for path in sources() for node in ast.walk(ast.parse(path.read_text())))
-    texts = {node.value for node in strings if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    made = {text for text in texts if re.fullmatch(r"exalb_[a-z_]*[a-z]", text)} - {"exalb_bgp"}
-    told = set(re.findall(r"^\| `(exalb_[a-z_]+)", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE))
-    assert told == made
+def test_reasons_that_are_named_exist() -> None:
+    """A word like `NoNextHop` is a reason, a condition, a cause, an alert, or a word of Kubernetes or BGP.
+
+    Some pages name the words of other products too.
+    """
+    others = ("docs/decisions/", "docs/migrate/", "docs/works-with.md")
+    known = {word.value for word in (*Reason, *ConditionType, *State, *DrainCause)} | {
+        "PreferDualStack",
+        "RequireDualStack",
+    }
+    of_the_user = [page for page in PAGES if page.name.startswith("docs/") and not page.name.startswith(others)]
+    named = {word for page in of_the_user for word in re.findall(r"`([A-Z][a-z]+(?:[A-Z][A-Za-z]*)+)`", page.text)}
+    assert len(named) > 50
+    assert not [word for word in named - known if not word.startswith("Exalb")]
 
 
-def test_to_remove_everything_every_definition_is_named() -> None:
+def test_uninstall_instructions_name_every_definition() -> None:
     for name in ("charts/exalb/README.md", "docs/operations.md"):
-        assert not [one.plural for one in RESOURCES if f"{one.plural}.{GROUP}" not in (ROOT / name).read_text()]
+        assert not [
+            resource.plural for resource in RESOURCES if f"{resource.plural}.{GROUP}" not in (ROOT / name).read_text()
+        ]
+
+
+def test_functions_that_the_architecture_names_exist() -> None:
+    """`Class.method` and `function()`, wherever in the sources they are."""
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    methods = set(re.findall(r"`([A-Z]\w+\.[a-z]\w*)`", text)) - {"Service.status"}
+    functions = set(re.findall(r"`([a-z]\w+)\(\)`", text))
+    assert len(methods) > 5
+    assert len(functions) >= 3
+    trees = [ast.parse(path.read_text()) for path in sources()]
+    defined = {
+        node.name for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    held = {
+        f"{kind.name}.{node.name}"
+        for tree in trees
+        for kind in tree.body
+        if isinstance(kind, ast.ClassDef)
+        for node in kind.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert not (methods - held | functions - defined)

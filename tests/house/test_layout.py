@@ -9,10 +9,10 @@ from pathlib import Path
 
 import yaml
 
-from tests.house.tree import ROOT, files
+from tests.support.tree import ROOT, files
 
 
-def test_the_top_level_is_there() -> None:
+def test_top_level_is_complete() -> None:
     wanted = {"operator", "bgp", "crds", "charts", "tests", "pyproject.toml", "Makefile"}
     assert wanted <= {path.name for path in ROOT.iterdir()}
 
@@ -23,21 +23,21 @@ def test_source_roots_are_no_packages() -> None:
     assert not [path for path in files() if "operator" in path.relative_to(ROOT).parts[1:-1]]
 
 
-def test_the_standard_library_keeps_its_operator() -> None:
+def test_operator_of_the_standard_library_is_importable() -> None:
     assert ROOT not in Path(operator.__file__ or "").parents
     subprocess.run([sys.executable, "-c", "import collections, operator; operator.eq(1, 1)"], cwd=ROOT, check=True)
 
 
-def test_the_wheel_holds_two_packages(tmp_path: Path) -> None:
+def test_wheel_has_its_packages(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         tops = {name.split("/")[0] for name in archive.namelist()}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"exalb", "exalb_bgp"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"exalb", "exalb_bgp", "exalb_bfd"}
 
 
-def test_the_chart_is_of_this_version() -> None:
+def test_chart_has_this_version() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     chart = yaml.safe_load((ROOT / "charts" / "exalb" / "Chart.yaml").read_text())
     assert (chart["version"], chart["appVersion"]) == (version, version)

@@ -1,12 +1,13 @@
-"""What must not be written: patches and sleeps in tests, paths of one machine, where packages come from."""
+"""Patches and sleeps in tests, paths of one machine and names of package registries are not allowed."""
 
 import ast
 import re
+from pathlib import Path
 
 import pytest
 
-from exalb.reasons import Reason
-from tests.house.tree import ROOT, files
+from exalb.api.reasons import ConditionType, Reason
+from tests.support.tree import ROOT, files
 
 TESTS = [path for path in files(".py") if path.relative_to(ROOT).parts[0] == "tests"]
 HERE = ROOT / "tests" / "house" / "test_words.py"
@@ -25,7 +26,7 @@ FORBIDDEN_ANYWHERE = {
 
 
 @pytest.mark.parametrize("words", FORBIDDEN_IN_TESTS, ids=str)
-def test_no_test_holds(words: str) -> None:
+def test_tests_have_no_forbidden_words(words: str) -> None:
     found = [str(path) for path in TESTS if path != HERE and words in path.read_text()]
     assert not found, FORBIDDEN_IN_TESTS[words]
 
@@ -44,7 +45,7 @@ def test_no_test_sleeps() -> None:
 
 
 @pytest.mark.parametrize("pattern", FORBIDDEN_ANYWHERE, ids=str)
-def test_nothing_holds(pattern: str) -> None:
+def test_files_have_no_forbidden_words(pattern: str) -> None:
     found = []
     for path in files():
         if path == HERE or path.suffix in (".sum", ".png"):
@@ -54,6 +55,33 @@ def test_nothing_holds(pattern: str) -> None:
     assert not found, FORBIDDEN_ANYWHERE[pattern]
 
 
-def test_every_reason_is_explained_to_people() -> None:
+def test_reference_explains_every_reason_and_condition_and_no_other() -> None:
     text = (ROOT / "docs" / "reference" / "reasons.md").read_text()
-    assert not [reason.value for reason in Reason if f"`{reason.value}`" not in text]
+    named = {*Reason, *ConditionType}
+    assert not [word.value for word in named if f"`{word.value}`" not in text]
+    rows = re.findall(r"^\| ((?:`[A-Z]\w+`(?:, )?)+) \|", text, re.MULTILINE)
+    documented = {word for row in rows for word in re.findall(r"`(\w+)`", row)}
+    assert len(documented) > len(Reason) - 5
+    assert not documented - {word.value for word in named}
+
+
+WRITERS = ("report", "node", "model/local_node.py")
+"""The parts of the operator that choose reasons and condition types."""
+
+
+def test_reasons_and_condition_types_are_members_of_their_enums() -> None:
+    """A word of an enum as a literal is a second definition of it."""
+    words = {word.value for word in (*Reason, *ConditionType)}
+    sources = [path for place in WRITERS for path in _sources(ROOT / "operator" / "exalb" / place)]
+    assert len(sources) > 8
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {node.value!r}"
+        for path in sources
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value in words
+    ]
+    assert not found
+
+
+def _sources(place: Path) -> list[Path]:
+    return sorted(place.rglob("*.py")) if place.is_dir() else [place]

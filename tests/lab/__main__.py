@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from tests.lab import demo, exalb, layout, sweep
+from tests.lab import demo, exalb, layout, packages, sweep
 from tests.lab.binaries import BinariesError
 from tests.lab.cgroups import CgroupError
 from tests.lab.cluster import ESTIMATE, CommandError, Lab, LabBusyError
@@ -36,7 +36,7 @@ EXPECTED = (
     TooLateError,
     ToolError,
 )
-"""What a person is told in a sentence; anything else is our mistake and shows its traceback."""
+"""Errors that are shown as one message. Any other error is a bug, and its traceback is shown."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,9 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EXPECTED as error:
         console.print(f"\n[bold red]It failed.[/bold red] {type(error).__name__}:", highlight=False, soft_wrap=True)
         console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        for sentence in packages.differing():
+            console.print(f"Debian package {sentence}.", markup=False, highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
-        console.print(f"\nInterrupted: {what_stays(lab)}", highlight=False, soft_wrap=True)
+        console.print(f"\nInterrupted: {left_behind(lab)}", highlight=False, soft_wrap=True)
         return 130
 
 
@@ -81,7 +83,7 @@ def _prepare(lab: Lab, _: argparse.Namespace) -> int:
 def _up(lab: Lab, options: argparse.Namespace) -> int:
     begun = time.monotonic()
     if lab.is_up:
-        lab.narration.say(f"lab {lab.name} is up already; bringing ExaLB's code up to date")
+        lab.narration.say(f"lab {lab.name} is already up; updating ExaLB to the code of the checkout")
         exalb.reload(lab) if exalb.is_installed(lab) else exalb.install(lab)
     else:
         lab.narration.title(f"Lab {lab.name}: {ESTIMATE}")
@@ -92,7 +94,7 @@ def _up(lab: Lab, options: argparse.Namespace) -> int:
         except BaseException:
             _down(lab, options)
             raise
-    lab.narration.say(f"the lab stands after {time.monotonic() - begun:.0f} s")
+    lab.narration.say(f"the lab is up after {time.monotonic() - begun:.0f} s")
     if not options.no_demo:
         demo.run(lab)
     _guide(lab)
@@ -141,7 +143,7 @@ def _env(lab: Lab, _: argparse.Namespace) -> int:
 
 
 def _down(lab: Lab, _: argparse.Namespace) -> int:
-    with lab.narration.step(f"clearing lab {lab.name} away"):
+    with lab.narration.step(f"removing lab {lab.name}"):
         lab.down()
     left = sweep.traces(lab.layout)
     for trace in left:
@@ -149,16 +151,16 @@ def _down(lab: Lab, _: argparse.Namespace) -> int:
     return 1 if left else 0
 
 
-def what_stays(lab: Lab) -> str:
-    """Say what an interrupted command leaves: the lab, where it stood already, or nothing."""
+def left_behind(lab: Lab) -> str:
+    """Return a sentence on what is left after an interrupted command: the lab, if it was already up, or nothing."""
     if not lab.layout.state.exists():
-        return "nothing of what was begun stays."
+        return "nothing is left."
     other = _other(lab)
-    return f"lab {lab.name} is still there; `make lab{other}` goes on with it, `make lab-down{other}` ends it."
+    return f"lab {lab.name} is still there; `make lab{other}` continues with it, `make lab-down{other}` removes it."
 
 
 def _other(lab: Lab) -> str:
-    """Return what to add to a command of make that is to mean this lab."""
+    """Return the argument that selects this lab in a command of make."""
     return "" if lab.name == layout.DEFAULT_NAME else f" EXALB_LAB={lab.name}"
 
 
@@ -170,22 +172,22 @@ def _is_down(lab: Lab) -> bool:
 
 
 def _guide(lab: Lab) -> None:
-    """Say how to look around and how to end it."""
+    """Show commands to look around, and to remove the lab."""
     narration, other = lab.narration, _other(lab)
     narration.title(f"Lab {lab.name} is up. Look around:")
     commands = {
-        "kubectl get nodes,services,ipaddresspools,bgppeers,bgpspeakers": "the cluster",
+        "kubectl get nodes,services,exalb": "the cluster",
         'vtysh -c "show ip route bgp"': "the router in front of it",
         f"kubectl create deployment web --image={ECHO_HNAME}": "a server of your own",
         "kubectl expose deployment web --type=LoadBalancer --port=80": "its address and its routes",
-        f"curl http://{layout.first(layout.POOL4)}/": "asked by a host outside, behind the router",
+        f"curl http://{layout.first(layout.POOL4)}/": "a request from a host behind the router",
     }
     for command, meaning in commands.items():
         narration.hint(f"{lab.layout.bin}/{command}", meaning)
     targets = {
-        f"make lab-shell{other}": "a shell where these are in the PATH",
+        f"make lab-shell{other}": "a shell with these commands in its PATH",
         f"make lab-reload{other}": "after a change of the code",
-        f"make lab-down{other}": "end it, without a trace",
+        f"make lab-down{other}": "remove the lab",
     }
     for command, meaning in targets.items():
         narration.hint(command, meaning)

@@ -115,7 +115,7 @@ class Client:
         return found
 
     def is_ready(self) -> bool:
-        """Tell whether the server answers and calls itself ready."""
+        """Return whether the server answers that it is ready."""
         with contextlib.suppress(OSError, http.client.HTTPException, ApiError):
             return bool(self.get("/readyz")["message"] == "ok")
         return False

@@ -8,10 +8,15 @@ import hashlib
 import os
 import platform
 import shutil
+import signal
 import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from tests.lab import cache, gobuild
+from tests.lab import cache, gobuild, progress
 from tests.lab.cache import Say
 
 PROGRAMS = (
@@ -29,14 +34,14 @@ FILE = "kube"
 
 
 class BinariesError(RuntimeError):
-    """What EXALB_LAB_KUBE names cannot be used; the message says why and what to do."""
+    """The value of EXALB_LAB_KUBE cannot be used; the message has the cause and the remedy."""
 
 
 def kube(say: Say, given: str | None = None, store: Path | None = None) -> Path:
     """Return a directory that holds every program of PROGRAMS under its name.
 
-    `given` (default: EXALB_LAB_KUBE) names a directory with the programs, or a ready build `*.zst` that has its
-    `*.zst.sha256` beside it, or a directory with such a build. `store` is where builds are kept.
+    `given` (default: EXALB_LAB_KUBE) names a directory with the programs, or a ready build `*.zst` with its
+    `*.zst.sha256` in the same directory, or a directory with such a build. `store` is the directory of all builds.
     Raises BinariesError, or progress.CommandError when a build fails.
     """
     named = given or os.environ.get("EXALB_LAB_KUBE")
@@ -60,8 +65,42 @@ def kube(say: Say, given: str | None = None, store: Path | None = None) -> Path:
     )
 
 
+@contextmanager
+def meanwhile(say: Say) -> Iterator[None]:
+    """Build the programs in a process of its own while the block runs, if they must be built; wait for it at the end.
+
+    The process ends early when the block raises. `kube` returns what it built, or reports why it could not.
+    """
+    if os.environ.get("EXALB_LAB_KUBE") or (cache.root() / "kube" / gobuild.key(machine()) / "SHA256").exists():
+        yield
+        return
+    argv = ["setpriv", "--pdeathsig=TERM", sys.executable, "-u", "-m", "tests.lab.binaries"]
+    with subprocess.Popen(
+        argv,
+        cwd=Path(__file__).parents[2],
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        reader = threading.Thread(target=_repeat, args=(process.stdout, say), daemon=True)
+        reader.start()
+        try:
+            yield
+            process.wait()
+        finally:
+            process.terminate()
+            reader.join()
+
+
+def _repeat(lines: Iterable[str] | None, say: Say) -> None:
+    for line in lines or ():
+        say(line.rstrip())
+
+
 def machine() -> str:
-    """Return what builds for this machine are called, such as `linux-amd64`."""
+    """Return the name of builds for this machine, such as `linux-amd64`."""
     name = platform.machine()
     return "linux-" + {"x86_64": "amd64", "aarch64": "arm64"}.get(name, name)
 
@@ -96,7 +135,7 @@ def _unpacked(archive: Path, builds: Path, say: Say) -> Path:
 def _published_digest(archive: Path) -> str:
     sums = archive.with_name(f"{archive.name}.sha256")
     if not sums.is_file():
-        raise BinariesError(f"{archive} has no {sums.name} beside it, so that it cannot be checked: put it there.")
+        raise BinariesError(f"{archive} has no {sums.name} next to it, so it cannot be checked: put the file there.")
     words = sums.read_text().split()
     if not words or len(words[0]) != hashlib.sha256().digest_size * 2:
         raise BinariesError(f"{sums} does not begin with a SHA-256: write it with sha256sum.")
@@ -132,3 +171,17 @@ def _sound(directory: Path) -> bool:
         return (directory / "SHA256").read_text() == cache.digest(directory / FILE)
     except FileNotFoundError:
         return False
+
+
+def main() -> int:
+    """Build the programs, and print how far it is."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        kube(print)
+    except (BinariesError, progress.CommandError):
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -11,6 +11,7 @@ from tests.lab.cache import Say
 
 BASE = "docker.io/library/debian:12-slim"
 RELEASE = "bookworm"
+ARCHIVE = "Debian's archive"
 _LEFT_OUT = ("doc", "man", "info", "locale", "lintian")
 """Folders of /usr/share that Debian's slim images leave out too; copyright files stay."""
 
@@ -91,7 +92,7 @@ class Storage:
             argv: list[str | Path] = ["mmdebstrap", "--variant=apt", *_SLIM, *excludes, f"--aptopt={settings}"]
             argv += [RELEASE, tar, sources]
             log = self._directory / "base.log"
-            progress.run(argv, say=self._say, what="making a small Debian 12", log=log)
+            progress.run(argv, say=self._say, what="making a small Debian 12", log=log, source=ARCHIVE)
             container = self._answer(["from", "scratch"])
             self._run(["add", "--quiet", container, tar, "/"], "adding it to the images")
             path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -104,7 +105,8 @@ class Storage:
     def _run(self, argv: Sequence[str | Path], what: str) -> None:
         env = {"BUILDAH_ISOLATION": "chroot"}
         log = self._directory / f"{argv[0]}.log"
-        progress.run(self._argv(argv), say=self._say, what=what, log=log, env=env)
+        source = f"{ARCHIVE} and the package index of pip" if argv[0] == "bud" else ""
+        progress.run(self._argv(argv), say=self._say, what=what, log=log, env=env, source=source)
 
     def _argv(self, argv: Sequence[str | Path]) -> list[str | Path]:
         """Return the command in a mount namespace of its own: whatever ends it, no mount stays on the machine."""

@@ -1,4 +1,4 @@
-"""Where the lab keeps what is dear to make (Kubernetes' programs, images), and how two runs share it.
+"""The cache of the lab's programs and images, which take long to build, shared by all runs.
 
 The cache lies outside the checkout: a fresh clone finds what an older one built. A thing in it is complete or absent,
 because it is made elsewhere and moved in.
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 Say = Callable[[str], None]
-"""Tells the person in front of the terminal one line."""
+"""Prints one line for the person at the terminal."""
 
 
 def root() -> Path:
@@ -31,12 +31,12 @@ def lock(path: Path, say: Say) -> Iterator[None]:
     """Hold the lock of `path`, waiting for another run that has it; the kernel frees it if we die."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(f"{path.name}.lock").open("a") as file:
-        begun, told = time.monotonic(), -5.0
+        begun, last_said = time.monotonic(), -5.0
         while not _taken(file.fileno()):
             waited = time.monotonic() - begun
-            if waited - told >= 5:
-                say(f"another run is at work on {path}; waiting for it ({waited:.0f} s)")
-                told = waited
+            if waited - last_said >= 5:
+                say(f"another run holds the lock of {path}; waiting for it ({waited:.0f} s)")
+                last_said = waited
             time.sleep(0.1)
         yield
 

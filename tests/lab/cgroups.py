@@ -85,7 +85,7 @@ def group(lab: str, node: str) -> Group:
 
 
 def leftovers(lab: str, node: str = "") -> list[Group]:
-    """Find the groups of a lab, or of one node of it, by their names alone: whoever made them, and from wherever."""
+    """Find the groups of a lab, or of one node of it, by their names only, also groups of other processes."""
     wanted, found = f"{_PREFIX}-{lab}-{node}", []
     for path, names, _ in os.walk(MOUNT):
         ours = [name for name in names if (name.removesuffix(".scope") == wanted if node else name.startswith(wanted))]
@@ -119,11 +119,11 @@ def _root_for_children(root: Path) -> Path:
     if set((root / "cgroup.subtree_control").read_text().split()) >= NEEDED:
         return root
     if (root / "cgroup.type").exists():  # which the machine's own root has not
-        aside = root / "init"
-        aside.mkdir(exist_ok=True)
+        child = root / "init"
+        child.mkdir(exist_ok=True)
         for pid in (root / "cgroup.procs").read_text().split():
             with contextlib.suppress(ProcessLookupError):
-                (aside / "cgroup.procs").write_text(pid)
+                (child / "cgroup.procs").write_text(pid)
     (root / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in offered))
     return root
 

@@ -29,7 +29,7 @@ from tests.lab.routers.router import Neighbor
 
 Manifest = str | Json | Sequence[Json]
 """YAML of one or several objects, or the objects themselves."""
-ESTIMATE = "about a minute with the demo; the first time about fifteen, for Kubernetes' programs and images are made"
+ESTIMATE = "about a minute with the demo; the first time about ten, to build Kubernetes' programs and images"
 
 
 class CommandError(RuntimeError):
@@ -103,7 +103,7 @@ class Lab:
     def up(self, nodes: int = 2, *, owner: int | None = None) -> None:
         """Bring the lab up, in place of what a dead run left of it. It ends with the process `owner`, else with ours.
 
-        Raises LabBusyError when the lab belongs to somebody else who lives. Whatever fails, nothing stays behind.
+        Raises LabBusyError when the lab belongs to another running process. After a failure nothing is left.
         """
         programs, archives = self.prepare(images_too=nodes > 0)
         with sweep.alone(self.layout):
@@ -127,11 +127,12 @@ class Lab:
         """
         say = self.narration.say
         with self.narration.step("system packages, Kubernetes' programs, images"):
-            packages.ensure(say)
+            with binaries.meanwhile(say):
+                packages.ensure(say)
+                archives = images.archives(say) if images_too else []
+                if archives:
+                    seeds.seed(archives[0], say)
             programs = binaries.kube(say)
-            archives = images.archives(say) if images_too else []
-            if archives:
-                seeds.seed(archives[0], say)
         return programs, archives
 
     def stay(self) -> None:
@@ -240,9 +241,9 @@ class Lab:
 
 
 def is_true(thing: Json | None, condition: str) -> bool:
-    """Tell whether an object is there and has a condition of that type with status True."""
+    """Return whether an object exists and has a condition of that type with status True."""
     conditions = (thing or {}).get("status", {}).get("conditions", [])
-    return any(found["type"] == condition and found["status"] == "True" for found in conditions)
+    return any(entry["type"] == condition and entry["status"] == "True" for entry in conditions)
 
 
 def _load(node: Node, archives: Sequence[Archive]) -> None:

@@ -38,7 +38,7 @@ class ControlPlane:
 
     @property
     def audit(self) -> AuditLog:
-        """What was written to the API server, and by whom."""
+        """The log of the writes to the API server, with their users."""
         return AuditLog(self.layout.state)
 
     @property

@@ -1,4 +1,4 @@
-"""Processes that run on when whoever started them ends, and that are known again by their pid files."""
+"""Processes that outlive the process that started them, and are found again by their pid files."""
 
 import os
 import subprocess

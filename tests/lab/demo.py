@@ -1,6 +1,6 @@
 """The demo: two deployments, two Services of type LoadBalancer, their routes on the router, answers to a host outside.
 
-Told step by step: what is typed, what comes back, what the router shows. Each step is checked, so it is a test as well.
+It shows the commands, their output and the routes on the router. Each step is checked, so the demo is a test too.
 """
 
 import shlex
@@ -18,7 +18,7 @@ from tests.lab.images import ECHO_HNAME, ECHO_IP
 SERVICES = {"echo-hname": ECHO_HNAME, "echo-ip": ECHO_IP}
 REPLICAS = 2
 CURLS = 8
-"""How often each address is asked at once to see both pods answer."""
+"""Requests to each address, before the wait for the answers of both pods."""
 POOL_NAME = "demo"
 FIRST_ADDRESS = "{.status.loadBalancer.ingress[0].ip}"
 POOL: dict[str, Any] = {
@@ -44,7 +44,7 @@ PEERS = [
 
 
 def run(lab: Lab, pool: dict[str, Any] = POOL) -> None:
-    """Play the whole demo with Services from `pool`; TooLateError says which step did not come about."""
+    """Run the whole demo with Services from `pool`; TooLateError names the step that failed."""
     demo = Demo(lab)
     demo.tidy()
     demo.prepare(pool)
@@ -56,38 +56,40 @@ def run(lab: Lab, pool: dict[str, Any] = POOL) -> None:
 
 
 class Demo:
-    """The steps; each types what a person would type, tells what came back and checks it."""
+    """The steps; each runs a command as a person would, shows its output and checks it."""
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
         self._say = lab.narration
 
     def tidy(self) -> None:
-        """Delete what a demo that was interrupted left; everything else in the lab is a person's own."""
+        """Delete the rest of an interrupted demo; everything else in the lab belongs to people."""
         found = self._lab.kubectl("get", "deployment,service", *SERVICES, "--ignore-not-found", "--output=name")
         pods = [pod for name in SERVICES for pod in self._pods(name)]
         if not found and not pods:
             return
-        with self._say.step("what an interrupted demo left goes"):
+        with self._say.step("deleting the rest of an interrupted demo"):
             self._lab.kubectl("delete", "deployment,service", *SERVICES, "--ignore-not-found")
             gone = "no pod of the demo's deployments is left"
             wait.until(gone, lambda: not any(self._pods(name) for name in SERVICES), seconds=60)
 
     def prepare(self, pool: dict[str, Any]) -> None:
-        """Apply a pool and peers, and see every node's session come up."""
-        self._say.title("1. Which addresses there are, and which router is to know of them")
+        """Apply a pool and peers, and wait for the sessions of every node."""
+        self._say.title("1. A pool of addresses, and the router as BGP peer")
         manifest = yaml.safe_dump_all([pool, *PEERS], sort_keys=False)
         self._say.typed("kubectl apply -f - <<END")
         self._say.answered(manifest)
         self._say.answered(self._lab.apply(manifest))
         wanted = {address for node in self._lab.nodes for address in node.addresses}
-        with self._say.step("every node's BGP sessions come up"):
+        with self._say.step("BGP sessions of every node: Established"):
             wait.until(f"FRR has sessions with {wanted}", lambda: wanted <= self._established(), seconds=60)
         self._router("show bgp summary")
 
     def deploy(self) -> None:
         """Create the deployments and scale them."""
-        self._say.title("2. Two deployments of two pods: one tells its host name, one the address that it sees")
+        self._say.title(
+            "2. Two deployments of two pods: one answers with its host name, one with the address of the client"
+        )
         for name, image in SERVICES.items():
             self._kubectl(f"create deployment {name} --image={image}")
         for name in SERVICES:
@@ -100,22 +102,22 @@ class Demo:
         self._say.title("3. Two Services of type LoadBalancer: each gets an address from the pool")
         for name in SERVICES:
             self._kubectl(f"expose deployment {name} --type=LoadBalancer --port=80")
-        with self._say.step("the addresses are given"):
+        with self._say.step("Services: addresses assigned"):
             for name in SERVICES:
                 wait.until(f"Service {name} has an address", partial(self._address, name))
         addresses = {
             name: IPv4Address(self._kubectl(f"get service {name} --output=jsonpath='{FIRST_ADDRESS}'"))
             for name in SERVICES
         }
-        assert len(set(addresses.values())) == len(SERVICES), f"an address was given twice: {addresses}"
+        assert len(set(addresses.values())) == len(SERVICES), f"an address was assigned twice: {addresses}"
         return addresses
 
     def show_routes(self, addresses: dict[str, IPv4Address]) -> None:
-        """See the route of each address on the router, by way of every node."""
+        """Show the route of each address on the router, through every node."""
         self._say.title("4. The router has learned a route to each address from every node")
         nodes = frozenset(node.addresses[0] for node in self._lab.nodes)
         prefixes = [ip_network(address) for address in addresses.values()]
-        with self._say.step("the routes are in the router's kernel"):
+        with self._say.step("router: routes in the kernel"):
             wait.until(
                 f"the router reaches {prefixes} by {sorted(nodes)}",
                 lambda: all(self._lab.router.kernel_routes().get(prefix) == nodes for prefix in prefixes),
@@ -124,35 +126,35 @@ class Demo:
         self._router("show ip route bgp")
 
     def ask(self, addresses: dict[str, IPv4Address]) -> None:
-        """Ask each address from outside until both pods of each have answered."""
-        self._say.title("5. A host outside, behind the router, asks each address several times")
-        with self._say.step("a first answer from each"):
+        """Send requests to each address from outside until both pods of each have answered."""
+        self._say.title("5. A host behind the router sends several requests to each address")
+        with self._say.step("every address: first answer"):
             for address in addresses.values():
                 wait.until(f"{address} answers", partial(self._curl, address), seconds=45)
         for name, address in addresses.items():
             for _ in range(CURLS):
-                self._say.answered(self._told_curl(address))
+                self._say.answered(self._shown_curl(address))
             pods = {item["metadata"]["name"] for item in self._pods(name)}
             wait.until(f"the pods {sorted(pods)} answered", partial(self._all_answered, pods, address), every=0.2)
         self._kubectl("logs --selector=app=echo-ip --prefix --tail=2")
 
     def delete(self, addresses: dict[str, IPv4Address]) -> None:
-        """Delete everything that was created, and see addresses and routes go."""
-        self._say.title("6. The Services go: their addresses are free again, their routes are gone")
+        """Delete everything that was created, and wait until its addresses and routes are gone."""
+        self._say.title("6. The Services are deleted: their addresses are released, their routes are withdrawn")
         self._kubectl(f"delete service {' '.join(SERVICES)}")
         self._kubectl(f"delete deployment {' '.join(SERVICES)}")
         prefixes = {ip_network(address) for address in addresses.values()}
-        with self._say.step("the router has forgotten the routes"):
+        with self._say.step("router: routes withdrawn"):
             wait.until(
                 f"the router has no route to {prefixes}",
                 lambda: not prefixes & (self._lab.router.kernel_routes().keys() | self._lab.router.prefixes().keys()),
             )
         self._router("show ip route bgp")
-        with self._say.step("the addresses are free"):
-            wait.until("the pool counts what other Services have, and no more", self._is_told_free)
-        self._kubectl("get ipaddresspools")
+        with self._say.step("pool: addresses released"):
+            wait.until("the pool counts only the addresses of other Services", self._is_released)
+        self._kubectl("get ipaddresspools.exalb.io")
 
-    def _is_told_free(self) -> bool:
+    def _is_released(self) -> bool:
         pool = self._lab.api.get(f"/apis/exalb.io/v1beta1/ipaddresspools/{POOL_NAME}")
         status = pool.get("status", {}).get("ipv4", {})
         held = self._held()
@@ -160,11 +162,11 @@ class Demo:
         return True
 
     def _held(self) -> set[IPv4Address]:
-        """Return the pool's IPv4 addresses that Services have: those that people exposed beside the demo."""
+        """Return the pool's IPv4 addresses of other Services: those that people exposed in addition to the demo's."""
         services = self._lab.api.items("/api/v1/services")
-        entries = [entry for one in services for entry in one["status"]["loadBalancer"].get("ingress", [])]
+        entries = [entry for service in services for entry in service["status"]["loadBalancer"].get("ingress", [])]
         addresses = {ip_address(entry["ip"]) for entry in entries if "ip" in entry}
-        return {one for one in addresses if isinstance(one, IPv4Address) and one in layout.POOL4}
+        return {address for address in addresses if isinstance(address, IPv4Address) and address in layout.POOL4}
 
     def _established(self) -> set[IPv4Address | IPv6Address]:
         return {address for address, peering in self._lab.router.peerings().items() if peering.established}
@@ -187,7 +189,7 @@ class Demo:
         )
         return done.stdout.strip()
 
-    def _told_curl(self, address: IPv4Address) -> str:
+    def _shown_curl(self, address: IPv4Address) -> str:
         self._say.typed(f"curl http://{address}/")
         return wait.until(f"{address} answers", partial(self._curl, address), seconds=45)
 

@@ -15,7 +15,7 @@ from http import HTTPStatus
 Answer = Callable[[str], str]
 
 LONGEST_HEAD = 16 * 1024
-"""Bytes of a request's head beyond which the client is told off (asyncio's own limit is 64 KiB)."""
+"""Bytes of a request's head beyond which the answer is an error (asyncio's own limit is 64 KiB)."""
 IDLE = 30.0
 """Seconds for which a client may keep its connection without asking anything."""
 
@@ -63,8 +63,8 @@ def _judge(head: str) -> tuple[HTTPStatus, bool]:
     }
     if fields.get("content-length", "0") != "0" or "transfer-encoding" in fields:
         return HTTPStatus.OK, False
-    wish = fields.get("connection", "")
-    return HTTPStatus.OK, "keep-alive" in wish if words[2] == "HTTP/1.0" else "close" not in wish
+    connection = fields.get("connection", "")
+    return HTTPStatus.OK, "keep-alive" in connection if words[2] == "HTTP/1.0" else "close" not in connection
 
 
 def _response(status: HTTPStatus, body: str, *, keep: bool, head_only: bool) -> bytes:

@@ -20,25 +20,25 @@ SECONDS = "120s"
 def install(lab: Lab, values: Mapping[str, Any] | None = None) -> None:
     """Install ExaLB with the image of the checkout as it is now; returns when all of it is ready.
 
-    `values` are the chart's. CommandError has Helm's words and what the pods say when it does not become ready.
+    `values` are the chart's. CommandError has the output of Helm and the logs of pods that do not become ready.
     """
     image = ready_image(lab)
     with lab.narration.step("ExaLB: helm install"):
         try:
             _helm(lab, ["install", "--create-namespace", "--wait", f"--timeout={SECONDS}"], image, values or {})
         except CommandError as error:
-            raise CommandError(f"{error}\n{_what_pods_say(lab)}") from None
+            raise CommandError(f"{error}\n{_pod_logs(lab)}") from None
 
 
 def reload(lab: Lab) -> Archive:
     """Bring the checkout's code as it is now into a lab where ExaLB is installed; returns when it runs.
 
-    All pods go at once: whoever changes the code waits for it, and not for a rollout that spares the traffic.
+    All pods are deleted at once, because this is faster than a rollout that preserves traffic.
     """
     image = ready_image(lab)
     with lab.narration.step("ExaLB: helm upgrade, all pods at once"):
         _helm(lab, ["upgrade", "--reset-then-reuse-values"], image, {})
-        wait.until("the new image is in force", partial(_is_observed, lab), seconds=30)
+        wait.until("Kubernetes has observed the new image", partial(_is_observed, lab), seconds=30)
         here = f"--namespace={NAMESPACE}"
         if old := _of_other_images(lab, image):
             lab.kubectl("delete", *old, here, "--wait=false", "--ignore-not-found")
@@ -48,7 +48,7 @@ def reload(lab: Lab) -> Archive:
 
 
 def is_installed(lab: Lab) -> bool:
-    """Tell whether there is a release of ExaLB."""
+    """Return whether there is a release of ExaLB."""
     return bool(json.loads(lab.helm("list", "--namespace", NAMESPACE, "--output=json", "--filter", f"^{RELEASE}$")))
 
 
@@ -57,7 +57,7 @@ def uninstall(lab: Lab) -> None:
     lab.helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--wait")
 
 
-def _what_pods_say(lab: Lab) -> str:
+def _pod_logs(lab: Lab) -> str:
     here = f"--namespace={NAMESPACE}"
     pods = lab.kubectl("get", "pods", here, check=False)
     every = ["--selector=app.kubernetes.io/name=exalb", "--all-containers", "--prefix", "--tail=3"]
@@ -65,7 +65,7 @@ def _what_pods_say(lab: Lab) -> str:
 
 
 def _is_observed(lab: Lab) -> bool:
-    """Tell whether Kubernetes' controllers have seen the newest change of ours; pods are made by it from then on."""
+    """Return whether Kubernetes' controllers have observed our last change; new pods follow it from then on."""
     found = [lab.api.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/{workload}") for workload in WORKLOADS]
     return all(item["status"].get("observedGeneration") == item["metadata"]["generation"] for item in found)
 
@@ -75,7 +75,9 @@ def _of_other_images(lab: Lab, image: Archive) -> list[str]:
     pods = lab.api.items(f"/api/v1/namespaces/{NAMESPACE}/pods", labelSelector=SPEAKER)
     sets = lab.api.items(f"/apis/apps/v1/namespaces/{NAMESPACE}/replicasets")
     specs = {f"pod/{pod['metadata']['name']}": pod["spec"] for pod in pods}
-    specs |= {f"replicaset/{found['metadata']['name']}": found["spec"]["template"]["spec"] for found in sets}
+    specs |= {
+        f"replicaset/{replica_set['metadata']['name']}": replica_set["spec"]["template"]["spec"] for replica_set in sets
+    }
     return [name for name, spec in specs.items() if any(c["image"] != image.reference for c in spec["containers"])]
 
 
@@ -89,7 +91,7 @@ def _helm(lab: Lab, action: Sequence[str], image: Archive, values: Mapping[str, 
 def ready_image(lab: Lab) -> Archive:
     """Put the image of the checkout as it is now on every node that lacks it."""
     say = lab.narration.say
-    with lab.narration.step("ExaLB: image of the code as it is now"):
+    with lab.narration.step("ExaLB: image of the checkout"):
         archives = [images.runtime_image(say), images.exalb_image(say)]
         for node in lab.nodes:
             _load_missing(node, archives)

@@ -1,6 +1,6 @@
 """Labs for tests: one of each kind for a whole run of pytest, shared by all its processes and gone when it ends.
 
-A lab's name tells the run's main process, which owns it: were that killed, the lab's reaper clears it away.
+A lab's name has the pid of the run's main process, which owns it. If that is killed, the lab's reaper removes the lab.
 """
 
 import contextlib
@@ -66,10 +66,19 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Clear away labs whose owners are dead, such as those of runs before the machine's last start."""
     if not _is_worker(session.config) and os.geteuid() == 0:
         for name in sweep.names():
-            left = Layout(name)
-            if left.owner.exists() and reaper.owner(left) is None:
-                with sweep.alone(left):
-                    sweep.clear(left)
+            clear_abandoned(Layout(name))
+
+
+def clear_abandoned(lab: Layout) -> None:
+    """Clear a lab away if its owner is dead; look again under the lock, for the lab may just come up."""
+    if _is_abandoned(lab):
+        with sweep.alone(lab):
+            if _is_abandoned(lab) or not any(lab.state.iterdir()):
+                sweep.clear(lab)
+
+
+def _is_abandoned(lab: Layout) -> bool:
+    return lab.owner.exists() and reaper.owner(lab) is None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -139,7 +139,7 @@ def _write(archive: Archive, image: oci.Image, layers: list[Path] | list[bytes])
 
 
 def _forget_old() -> None:
-    """Remove what nobody used for long, and the scratch directories of runs that were killed."""
+    """Remove archives that nobody used for long, and the scratch directories of killed runs."""
     for path in _directory().iterdir():
         unused = time.time() - path.stat().st_mtime
         if path.is_dir() and unused > SCRATCH_KEPT:

@@ -83,13 +83,13 @@ class Layout:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What kubectl and Helm need; what they keep on disk goes with the lab, for labs have equal addresses."""
+        """Variables for kubectl and Helm; their files are removed with the lab, because labs have equal addresses."""
         caches = ("KUBECACHEDIR", "HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME")
         kept = {name: str(self.state / "kubectl") for name in caches}
         return {"KUBECONFIG": str(self.kubeconfig), "EXALB_LAB": self.name, **kept}
 
     def log(self, name: str) -> Path:
-        """Return where a process writes what it has to say."""
+        """Return the log file of a process."""
         return self.state / "logs" / f"{name}.log"
 
     def namespace(self, role: str) -> Namespace:

@@ -1,4 +1,4 @@
-"""What a person sees while a lab comes up or a demo runs: every step, and a sign of life every few seconds."""
+"""The output while a lab comes up or a demo runs: every step, and a line of progress every few seconds."""
 
 import contextlib
 import threading
@@ -9,22 +9,22 @@ from rich.console import Console
 from rich.markup import escape
 
 SIGN_OF_LIFE = 4.0
-"""Seconds between two lines where no spinner can turn."""
+"""Seconds between two lines of progress where the output is no terminal."""
 
 
 class Narration:
-    """Tells what is done, as it is done."""
+    """Prints each step as it is done."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
 
     @classmethod
     def quiet(cls) -> "Narration":
-        """Return one that says nothing."""
+        """Return a narration without output."""
         return cls(Console(quiet=True))
 
     def say(self, text: str) -> None:
-        """Tell a detail of the step at hand."""
+        """Print a detail of the present step."""
         self.console.print(f"   [dim]{escape(text)}[/dim]", highlight=False, soft_wrap=True)
 
     def title(self, text: str) -> None:
@@ -38,7 +38,7 @@ class Narration:
         )
 
     def answered(self, text: str) -> None:
-        """Show what came back."""
+        """Show the output of a command."""
         for line in text.rstrip().splitlines() or ["(nothing)"]:
             self.console.print(f"  {escape(line)}", highlight=False, soft_wrap=True)
 
@@ -49,7 +49,7 @@ class Narration:
 
     @contextlib.contextmanager
     def step(self, text: str) -> Iterator[None]:
-        """Tell that something goes on, and how long it took; a failure is left to whoever catches it."""
+        """Show a step while it runs, and its duration at the end; a failure is left to the caller."""
         begun = time.monotonic()
         if self.console.is_terminal:
             with self.console.status(escape(text)):
@@ -65,14 +65,14 @@ class Narration:
     def _signs_of_life(self, text: str, begun: float) -> Iterator[None]:
         done = threading.Event()
 
-        def tell() -> None:
+        def report() -> None:
             while not done.wait(SIGN_OF_LIFE):
                 self.say(f"… {text}: {time.monotonic() - begun:.0f} s")
 
-        teller = threading.Thread(target=tell, daemon=True)
-        teller.start()
+        reporter = threading.Thread(target=report, daemon=True)
+        reporter.start()
         try:
             yield
         finally:
             done.set()
-            teller.join()
+            reporter.join()

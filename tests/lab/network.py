@@ -39,7 +39,7 @@ FORWARDING = {
     "net.ipv4.fib_multipath_hash_policy": 1,
     "net.ipv6.fib_multipath_hash_policy": 1,
 }
-"""What a router needs: forwarding, and equal paths chosen by the five-tuple, so that each connection keeps its path."""
+"""The settings of a router: forwarding, and equal paths by the five-tuple, so that each connection keeps its path."""
 
 
 class NetworkError(RuntimeError):
@@ -82,7 +82,7 @@ class Namespace:
 
     @classmethod
     def create(cls, lab: str, role: str, *, forwarding: bool = False) -> "Namespace":
-        """Make the namespace anew, with its loopback up; NetworkError if it is there already or if we are not root."""
+        """Create the namespace, with its loopback up; NetworkError if it exists or if we are not root."""
         namespace = cls(lab, role)
         _ip(["netns add " + namespace.name])
         namespace.sysctl(ADDRESSES_AT_ONCE | (FORWARDING if forwarding else {}))
@@ -143,9 +143,9 @@ class Namespace:
     def link_local(self, interface: str) -> IPv6Address:
         """Return the link-local address that the kernel gave the interface."""
         show = ["ip", "-6", "-json", "address", "show", "dev", interface, "scope", "link"]
-        told = json.loads(self.run(show).stdout)
+        entries = json.loads(self.run(show).stdout)
         # Entries that the filter left out are there, and empty.
-        return next(IPv6Address(one["local"]) for entry in told for one in entry.get("addr_info", ()) if one)
+        return next(IPv6Address(info["local"]) for entry in entries for info in entry.get("addr_info", ()) if info)
 
     def route(self, destination: Network, *via: Address) -> None:
         """Send `destination` through a gateway, or through several in equal parts, in place of any route before."""

@@ -1,6 +1,6 @@
 """A node of the lab's cluster: the real containerd, kubelet and kube-proxy, in namespaces of its own.
 
-A node is a name in a lab; what it knows stands in the lab's state directory, so any process can make the value again.
+A node is a name in a lab; its state is in the lab's state directory, so any process can create the object again.
 """
 
 import json
@@ -76,7 +76,7 @@ class Node:
         )
 
     def start(self) -> None:
-        """Switch the node on and return when its init runs; kubelet starts anew what ran in an earlier life."""
+        """Switch the node on and return when its init runs; kubelet starts the pods of before again."""
         self._pidfile.unlink(missing_ok=True)
         group = cgroups.group(self.layout.name, self.name)
         group.create()

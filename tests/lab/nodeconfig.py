@@ -31,7 +31,7 @@ def write(
     (etc / "cni/net.d").mkdir(parents=True)
     (etc / "cni/net.d/10-lab.conflist").write_text(json.dumps(_cni(number)))
     (etc / "hosts").write_text("127.0.0.1 localhost\n::1 localhost\n" + "".join(f"{a} {name}\n" for a in addresses))
-    (etc / "resolv.conf").write_text("# There is no DNS in a lab: without a server, programs are told so at once.\n")
+    (etc / "resolv.conf").write_text("# There is no DNS in a lab: without a server, lookups fail at once.\n")
     (etc / "containerd").mkdir()
     (etc / "containerd/config.toml").write_text(_containerd_configuration())
 
@@ -85,7 +85,7 @@ def _kubelet_configuration() -> dict[str, Any]:
 
 
 def _cni(number: int) -> dict[str, Any]:
-    """Connect pods by routed links: without a bridge, a Service's answer cannot pass beside kube-proxy's rules."""
+    """Connect pods by routed links: without a bridge, a Service's answer cannot bypass kube-proxy's rules."""
     ranges = [[{"subnet": str(network)}] for network in layout.pods(number)]
     everywhere = [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]
     ipam = {"type": "host-local", "ranges": ranges, "routes": everywhere}

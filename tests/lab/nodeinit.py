@@ -2,7 +2,7 @@
 
 Runs as a script with the standard library alone, in mount, uts, ipc, pid, cgroup and network namespaces of its own, and
 takes one argument: a JSON file with the fields of `Spec`. Every default path (/var/lib/kubelet, /run/containerd,
-/etc/kubernetes…) is the node's own; /proc/sys is read-only but for net, which belongs to the network namespace.
+/etc/kubernetes…) is the node's own; /proc/sys is read-only except net, which belongs to the network namespace.
 """
 
 import ctypes
@@ -39,7 +39,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What makes one node differ from another; all paths are the machine's."""
+    """The settings of one node; all paths are the machine's."""
 
     name: str
     store: str

@@ -5,9 +5,10 @@ enabled: the lab runs these programs itself, in its own namespaces.
 """
 
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 class PackagesError(RuntimeError):
-    """Programs are missing and cannot be installed from here; the message names all of them and what to type."""
+    """Programs are missing and cannot be installed; the message names all of them and the command to install them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Package:
     name: str
     programs: tuple[str, ...]
     services: tuple[str, ...] = ()
+    tested: str = ""
+    """The version of Debian 12 that the lab is known to work with, as far as it matters."""
 
     @property
     def absent(self) -> tuple[str, ...]:
@@ -38,38 +41,44 @@ class Package:
 
 
 NODES = (
-    Package("iproute2", ("ip", "bridge", "tc")),
-    Package("util-linux", ("unshare", "nsenter", "setpriv")),
+    Package("iproute2", ("ip", "bridge", "tc"), tested="6.1"),
+    Package("util-linux", ("unshare", "nsenter", "setpriv"), tested="2.38"),
     Package("procps", ("sysctl",)),
-    Package("nftables", ("nft",)),
-    Package("conntrack", ("conntrack",)),
+    Package("nftables", ("nft",), tested="1.0"),
+    Package("conntrack", ("conntrack",), tested="1:1.4"),
     Package("openssl", ("openssl",)),
     Package("curl", ("curl",)),
     Package("zstd", ("zstd",)),
-    Package("containerd", ("containerd", "containerd-shim-runc-v2", "ctr"), ("containerd",)),
-    Package("runc", ("runc",)),
-    Package("containernetworking-plugins", ("ptp@cni", "host-local@cni", "loopback@cni")),
+    Package("containerd", ("containerd", "containerd-shim-runc-v2", "ctr"), ("containerd",), tested="1.6"),
+    Package("runc", ("runc",), tested="1.1"),
+    Package("containernetworking-plugins", ("ptp@cni", "host-local@cni", "loopback@cni"), tested="1.1"),
 )
-"""What nodes and the control plane need beside Kubernetes itself."""
+"""Packages that nodes and the control plane need, in addition to Kubernetes itself."""
 
 ROUTERS = (
-    Package("iproute2", ("ip", "bridge", "tc")),
+    Package("iproute2", ("ip", "bridge", "tc"), tested="6.1"),
     Package("iputils-ping", ("ping",)),
     Package("tcpdump", ("tcpdump",)),
-    Package("frr", ("zebra", "bgpd", "vtysh"), ("frr",)),
-    Package("bird2", ("bird", "birdc"), ("bird",)),
-    Package("gobgpd", ("gobgp", "gobgpd"), ("gobgpd",)),
+    Package("frr", ("zebra", "bgpd", "vtysh"), ("frr",), tested="8.4"),
+    Package("bird2", ("bird", "birdc"), ("bird",), tested="2.0"),
+    Package("gobgpd", ("gobgp", "gobgpd"), ("gobgpd",), tested="3.10"),
 )
-"""The routers and what looks at them."""
+"""The routers, and the tools to look at them."""
 
 IMAGES = (
-    Package("buildah", ("buildah",)),
-    Package("mmdebstrap", ("mmdebstrap",)),
+    Package("buildah", ("buildah",), tested="1.28"),
+    Package("mmdebstrap", ("mmdebstrap",), tested="1.3"),
 )
-"""What builds container images."""
+"""The tools that build container images."""
 
 CLOCKS = (Package("faketime", ("faketime",)),)
-"""What sets one program's clock and leaves the machine's alone; some tests need it, the lab does not."""
+"""A tool that sets the clock of one program only; some tests need it, the lab does not."""
+
+LUA = (Package("lua5.4", ("lua5.4",), tested="5.4"),)
+"""Runs the health script for Argo CD in a test; the lab does not need it."""
+
+MONITORING = (Package("prometheus", ("prometheus", "promtool"), ("prometheus",), tested="2.42"),)
+"""Prometheus, which tests use to check rules and dashboards; the lab does not."""
 
 EVERYTHING = tuple(dict.fromkeys((*NODES, *ROUTERS, *IMAGES)))
 
@@ -86,9 +95,9 @@ def find(program: str) -> Path | None:
 
 
 def ensure(say: Say, packages: Sequence[Package] = EVERYTHING) -> None:
-    """Install what is missing of `packages`; costs a few milliseconds when nothing is.
+    """Install the missing ones of `packages`; takes a few milliseconds when none is missing.
 
-    Raises PackagesError when that takes another person (not root) or another way (not Debian or its kin), and
+    Raises PackagesError without root's rights or without apt-get, and
     progress.CommandError when apt-get fails.
     """
     if not any(package.absent for package in packages):
@@ -118,15 +127,42 @@ def _message(missing: Sequence[Package], sentence: str) -> str:
     return "\n".join((f"{sentence}:", *lines, "On Debian, type as root:", f"  {command}"))
 
 
+def differing(packages: Sequence[Package] = EVERYTHING) -> list[str]:
+    """Name the packages whose version is not the tested one: the first suspects when a part of the lab fails.
+
+    Debian offers one version at a time, so packages are not pinned.
+    """
+    if shutil.which("dpkg-query") is None:
+        return []
+    names = [package.name for package in packages]
+    query = ["dpkg-query", "--show", "--showformat", "${Package} ${Version}\\n", *names]
+    listed = subprocess.run(query, check=False, capture_output=True, text=True).stdout
+    return differences(packages, dict(line.split(maxsplit=1) for line in listed.splitlines() if " " in line.strip()))
+
+
+def differences(packages: Sequence[Package], installed: Mapping[str, str]) -> list[str]:
+    """Compare installed versions with the tested ones; a sentence for each package that differs."""
+    return [
+        f"{package.name} is {version}; the lab is tested with {package.tested}"
+        for package in dict.fromkeys(packages)
+        if package.tested and (version := installed.get(package.name)) and not _same(version, package.tested)
+    ]
+
+
+def _same(version: str, tested: str) -> bool:
+    return re.match(rf"{re.escape(tested)}(?!\d)", version) is not None
+
+
 def _install(missing: Sequence[Package], say: Say) -> None:
     names = [package.name for package in missing]
     say(f"installing from Debian, about a minute: {' '.join(names)}")
     log, env = cache.root() / "apt.log", {"DEBIAN_FRONTEND": "noninteractive"}
     apt = ("apt-get", "--quiet", "--yes", "-o", "DPkg::Lock::Timeout=600")
     with no_service_starts():
-        progress.run([*apt, "update"], say=say, what="apt-get update", log=log, env=env)
+        source = "Debian's archive (/etc/apt/sources.list and sources.list.d)"
+        progress.run([*apt, "update"], say=say, what="apt-get update", log=log, env=env, source=source)
         argv = [*apt, "install", "--no-install-recommends", *names]
-        progress.run(argv, say=say, what="apt-get install", log=log, env=env, whole=True)
+        progress.run(argv, say=say, what="apt-get install", log=log, env=env, source=source, whole=True)
     services = [service for package in missing for service in package.services]
     if services and shutil.which("systemctl"):
         subprocess.run(["systemctl", "--quiet", "disable", *services], check=False, capture_output=True)
@@ -134,9 +170,9 @@ def _install(missing: Sequence[Package], say: Say) -> None:
 
 @contextmanager
 def no_service_starts(policy: Path = POLICY) -> Iterator[None]:
-    """Forbid packages to start services, as long as this process lives: a leftover of a killed run takes itself away.
+    """Forbid packages to start services, as long as this process lives; the policy of a killed run removes itself.
 
-    A policy that the machine already has stays in force as it is.
+    A policy that the machine already has stays as it is.
     """
     stat = f"/proc/{os.getpid()}/stat"
     started = Path(stat).read_text().rpartition(")")[2].split()[19]

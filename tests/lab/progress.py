@@ -1,4 +1,4 @@
-"""Long commands, run so that nobody wonders whether they still live."""
+"""Long commands, with lines of progress while they run."""
 
 import contextlib
 import os
@@ -13,9 +13,11 @@ from tests.lab.cache import Say
 EVERY = 4.0
 """Seconds between two lines of progress."""
 
+AGAIN = "If that is out of reach, run the same command again later: it continues where this one ended."
+
 
 class CommandError(RuntimeError):
-    """A command ended badly; the message names it, its log and the log's last lines."""
+    """A command failed; the message has the command, its log file and the log's last lines."""
 
 
 def run(
@@ -27,14 +29,16 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     measure: Callable[[int], str] = lambda lines: "",  # noqa: ARG005
+    source: str = "",
     whole: bool = False,
     every: float = EVERY,
 ) -> None:
-    """Run a command with all its output in `log`, telling `every` so many seconds how long `what` has been at work.
+    """Run a command with all its output in `log`; report every `every` seconds how long `what` has run.
 
     `measure` turns the number of lines that the command has printed into a few words on how far it is.
-    `env` is added to our own environment. The command ends with us, whatever ends us, unless it must be run `whole`,
-    because half of it is worse than none. Raises CommandError when the command ends with anything but 0.
+    `env` is added to our own environment. The command ends with us, also when we are killed, except if it is `whole`:
+    such a command must not be interrupted. `source` names where the command fetches from. Raises CommandError when the
+    command ends with anything but 0.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
@@ -48,7 +52,7 @@ def run(
             cwd=cwd,
         )
         try:
-            with _telling(say, what, log, measure, every):
+            with _reporting(say, what, log, measure, every):
                 status = process.wait()
         finally:
             if not whole:
@@ -56,25 +60,26 @@ def run(
             process.wait()
     if status != 0:
         command = " ".join(str(argument) for argument in argv)
-        raise CommandError(f"{what} failed (status {status}): {command}\nThe end of {log}:\n{_tail(log)}")
+        remedy = f"\nIt fetches from {source}. {AGAIN}" if source else ""
+        raise CommandError(f"{what} failed (status {status}): {command}\nThe end of {log}:\n{_tail(log)}{remedy}")
 
 
 @contextlib.contextmanager
-def _telling(say: Say, what: str, log: Path, measure: Callable[[int], str], every: float) -> Iterator[None]:
+def _reporting(say: Say, what: str, log: Path, measure: Callable[[int], str], every: float) -> Iterator[None]:
     done, begun = threading.Event(), time.monotonic()
 
-    def tell() -> None:
+    def report() -> None:
         while not done.wait(every):
             lines = log.read_bytes().count(b"\n")
             say(" ".join(f"{what}: {time.monotonic() - begun:.0f} s {measure(lines)}".split()))
 
-    teller = threading.Thread(target=tell, daemon=True)
-    teller.start()
+    reporter = threading.Thread(target=report, daemon=True)
+    reporter.start()
     try:
         yield
     finally:
         done.set()
-        teller.join()
+        reporter.join()
 
 
 def _tail(log: Path) -> str:

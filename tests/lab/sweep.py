@@ -16,9 +16,9 @@ from tests.lab.layout import PART_OF, Layout
 
 @contextlib.contextmanager
 def alone(lab: Layout) -> Iterator[None]:
-    """Hold the lab for ourselves, waiting for whoever builds it or clears it away; makes its state directory.
+    """Hold the lab for this process; wait while another process builds or removes it; make its state directory.
 
-    The lock is on the directory, so it goes with the lab; whoever waited for it then meets a new directory.
+    The lock is on the directory, so it is removed with the lab; a process that waited for it finds a new directory.
     """
     while True:
         lab.state.mkdir(parents=True, exist_ok=True)
@@ -35,7 +35,7 @@ def alone(lab: Layout) -> Iterator[None]:
 
 
 def clear(lab: Layout, *, keep: tuple[Path, ...] = ()) -> None:
-    """Remove the lab but for the files `keep` of its state directory. Safe to repeat; call it inside `alone`."""
+    """Remove the lab, except the files `keep` of its state directory. Safe to repeat; call it inside `alone`."""
     for group in cgroups.leftovers(lab.name):
         group.remove()
     network.delete_all(lab.name)
@@ -51,7 +51,7 @@ def clear(lab: Layout, *, keep: tuple[Path, ...] = ()) -> None:
 def traces(lab: Layout) -> list[str]:
     """List what there is of a lab, in words for people; empty when it is gone."""
     groups = [f"control group {path}" for group in cgroups.leftovers(lab.name) for path in group.directories]
-    namespaces = [f"network namespace {found.name}" for found in network.namespaces(lab.name)]
+    namespaces = [f"network namespace {namespace.name}" for namespace in network.namespaces(lab.name)]
     files = [f"directory {path}" for path in (lab.state, lab.store) if path.exists()]
     return groups + namespaces + files + [f"process {pid} {command}" for pid, command in _processes(lab)]
 
@@ -59,7 +59,7 @@ def traces(lab: Layout) -> list[str]:
 def _processes(lab: Layout) -> Iterator[tuple[int, str]]:
     """Find the processes that were started as parts of the lab.
 
-    EXALB_LAB does not tell them: a person exports it, and has it in every shell.
+    EXALB_LAB does not identify them: people export it, and then every shell has it.
     """
     mark = f"{PART_OF}={lab.name}".encode()
     for directory in Path("/proc").glob("[0-9]*"):

@@ -1,4 +1,4 @@
-"""Kubernetes' programs are taken from where the person says, and only when they are what they claim to be."""
+"""Kubernetes' programs come from the place that EXALB_LAB_KUBE names, and only with the right checksum."""
 
 import shutil
 import subprocess
@@ -14,7 +14,7 @@ needs_zstd = pytest.mark.skipif(shutil.which("zstd") is None, reason="a ready bu
 
 
 @pytest.fixture
-def told() -> list[str]:
+def lines() -> list[str]:
     return []
 
 
@@ -30,83 +30,83 @@ def ready(tmp_path: Path) -> Path:
     return archive
 
 
-def test_a_directory_with_all_programs_is_taken_as_it_is(tmp_path: Path, told: list[str]) -> None:
+def test_directory_with_all_programs_is_used(tmp_path: Path, lines: list[str]) -> None:
     for program in binaries.PROGRAMS:
         (tmp_path / program).write_text(STAND_IN)
-    assert binaries.kube(told.append, str(tmp_path), tmp_path / "store") == tmp_path
-    assert told == []
+    assert binaries.kube(lines.append, str(tmp_path), tmp_path / "store") == tmp_path
+    assert lines == []
 
 
-def test_a_directory_that_lacks_programs_is_refused_by_their_names(tmp_path: Path, told: list[str]) -> None:
+def test_directory_without_some_programs_is_refused(tmp_path: Path, lines: list[str]) -> None:
     for program in binaries.PROGRAMS[2:]:
         (tmp_path / program).write_text(STAND_IN)
     with pytest.raises(binaries.BinariesError, match="lacks etcd, kube-apiserver and holds no ready build"):
-        binaries.kube(told.append, str(tmp_path), tmp_path / "store")
+        binaries.kube(lines.append, str(tmp_path), tmp_path / "store")
 
 
-def test_a_place_that_does_not_exist_is_refused(tmp_path: Path, told: list[str]) -> None:
+def test_missing_directory_is_refused(tmp_path: Path, lines: list[str]) -> None:
     with pytest.raises(binaries.BinariesError, match="does not exist"):
-        binaries.kube(told.append, str(tmp_path / "nowhere"), tmp_path / "store")
+        binaries.kube(lines.append, str(tmp_path / "nowhere"), tmp_path / "store")
 
 
 @needs_zstd
 @pytest.mark.parametrize("named", ["the file", "its directory"])
-def test_a_ready_build_is_unpacked_under_every_name(ready: Path, tmp_path: Path, told: list[str], named: str) -> None:
+def test_ready_build_is_unpacked_under_every_name(ready: Path, tmp_path: Path, lines: list[str], named: str) -> None:
     source = ready if named == "the file" else ready.parent
-    directory = binaries.kube(told.append, str(source), tmp_path / "store")
+    directory = binaries.kube(lines.append, str(source), tmp_path / "store")
     assert directory.parent == tmp_path / "store"
     for program in binaries.PROGRAMS:
         assert subprocess.run([directory / program], check=False).returncode == 0
 
 
 @needs_zstd
-def test_a_second_run_unpacks_nothing(ready: Path, tmp_path: Path, told: list[str]) -> None:
-    first = binaries.kube(told.append, str(ready), tmp_path / "store")
+def test_second_run_unpacks_nothing(ready: Path, tmp_path: Path, lines: list[str]) -> None:
+    first = binaries.kube(lines.append, str(ready), tmp_path / "store")
     made = (first / "kube").stat()
-    told.clear()
-    assert binaries.kube(told.append, str(ready), tmp_path / "store") == first
-    assert told == []
+    lines.clear()
+    assert binaries.kube(lines.append, str(ready), tmp_path / "store") == first
+    assert lines == []
     assert (first / "kube").stat().st_ino == made.st_ino
 
 
 @needs_zstd
-def test_a_build_that_was_spoiled_in_the_cache_is_unpacked_again(ready: Path, tmp_path: Path, told: list[str]) -> None:
-    directory = binaries.kube(told.append, str(ready), tmp_path / "store")
+def test_spoiled_build_in_the_cache_is_unpacked_again(ready: Path, tmp_path: Path, lines: list[str]) -> None:
+    directory = binaries.kube(lines.append, str(ready), tmp_path / "store")
     (directory / "kube").write_text("spoiled")
-    assert binaries.kube(told.append, str(ready), tmp_path / "store") == directory
+    assert binaries.kube(lines.append, str(ready), tmp_path / "store") == directory
     assert (directory / "kube").read_text() == STAND_IN
 
 
 @needs_zstd
-def test_a_build_that_does_not_match_its_checksum_is_refused(ready: Path, tmp_path: Path, told: list[str]) -> None:
+def test_build_with_a_wrong_checksum_is_refused(ready: Path, tmp_path: Path, lines: list[str]) -> None:
     with ready.open("ab") as file:
         file.write(b"more")
     with pytest.raises(binaries.BinariesError, match=r"is not what .* describes"):
-        binaries.kube(told.append, str(ready), tmp_path / "store")
+        binaries.kube(lines.append, str(ready), tmp_path / "store")
     assert not list((tmp_path / "store").glob("*/kube"))
 
 
 @needs_zstd
 @pytest.mark.parametrize(("content", "message"), [(None, "cannot be checked"), ("what?", "does not begin with")])
-def test_a_build_without_a_checksum_is_refused(
-    ready: Path, tmp_path: Path, told: list[str], content: str | None, message: str
+def test_build_without_a_checksum_is_refused(
+    ready: Path, tmp_path: Path, lines: list[str], content: str | None, message: str
 ) -> None:
     sums = ready.with_name(f"{ready.name}.sha256")
     sums.unlink()
     if content is not None:
         sums.write_text(content)
     with pytest.raises(binaries.BinariesError, match=message):
-        binaries.kube(told.append, str(ready), tmp_path / "store")
+        binaries.kube(lines.append, str(ready), tmp_path / "store")
 
 
 @needs_zstd
-def test_a_build_that_does_not_run_here_is_refused_and_not_kept(tmp_path: Path, told: list[str]) -> None:
+def test_build_that_does_not_run_is_refused_and_not_kept(tmp_path: Path, lines: list[str]) -> None:
     program, archive = tmp_path / "program", tmp_path / f"kube-v1.0.0-{binaries.machine()}.zst"
     program.write_text("#!/bin/sh\nexit 1\n")
     subprocess.run(["zstd", "--quiet", program, "-o", archive], check=True)
     archive.with_name(f"{archive.name}.sha256").write_text(cache.digest(archive))
     with pytest.raises(binaries.BinariesError, match="does not run on this machine"):
-        binaries.kube(told.append, str(archive), tmp_path / "store")
+        binaries.kube(lines.append, str(archive), tmp_path / "store")
     assert not list((tmp_path / "store").glob("*/kube"))
 
 

@@ -1,4 +1,4 @@
-"""The demo's server answers in both families, keeps or closes connections as asked, and ends at once when told to."""
+"""The demo's server answers in both families, keeps or closes connections as asked, and ends at once after SIGTERM."""
 
 import http.client
 import signal
@@ -39,23 +39,23 @@ def ask(host: str, port: int, method: str = "GET") -> tuple[int, str]:
         connection.close()
 
 
-def test_it_tells_its_host_name() -> None:
+def test_server_answers_with_its_host_name() -> None:
     with serving("name") as (_, port):
         assert ask("127.0.0.1", port) == (200, f"{socket.gethostname()}\n")
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
-def test_it_tells_the_address_it_was_asked_from(address: str) -> None:
+def test_server_answers_with_the_client_address(address: str) -> None:
     with serving("address") as (_, port):
         assert ask(address, port) == (200, f"{address}\n")
 
 
-def test_it_refuses_what_it_does_not_know() -> None:
+def test_server_refuses_unknown_methods() -> None:
     with serving("name") as (_, port):
         assert ask("127.0.0.1", port, "DELETE")[0] == 405
 
 
-def test_one_connection_may_ask_again() -> None:
+def test_server_keeps_connections_open() -> None:
     with serving("address") as (_, port):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         for _ in range(3):
@@ -64,13 +64,13 @@ def test_one_connection_may_ask_again() -> None:
         connection.close()
 
 
-def test_it_ends_at_once_though_a_client_is_still_connected() -> None:
+def test_server_ends_at_once_with_a_connected_client() -> None:
     with serving("name") as (process, port), socket.create_connection(("127.0.0.1", port)):
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=5) == 0
 
 
-def test_it_answers_far_more_than_two_hundred_requests_a_second() -> None:
+def test_server_answers_two_hundred_requests_a_second() -> None:
     with serving("name") as (_, port):
         begun = time.monotonic()
         for _ in range(200):

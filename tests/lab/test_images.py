@@ -13,13 +13,13 @@ from tests.lab import buildah, cache, images, oci, packages
 PROGRAMS = ("opt/exalb/bin/exalb", "opt/exalb/bin/kubectl-exalb")
 
 
-def test_a_layer_is_named_by_its_content() -> None:
+def test_layer_is_named_by_its_content() -> None:
     first, data = oci.layer_of({"b": b"2", "a": b"1"})
     assert (first, data) == oci.layer_of({"a": b"1", "b": b"2"})
     assert first != oci.layer_of({"a": b"1", "b": b"3"})[0]
 
 
-def test_an_archive_gives_back_the_image(tmp_path: Path) -> None:
+def test_archive_restores_the_image(tmp_path: Path) -> None:
     layer, data = oci.layer_of({"file": b"content"})
     image = oci.Image({"architecture": "amd64", "os": "linux", "config": {"User": "1"}}, (layer,))
     oci.write_archive(tmp_path / "image.tar", image, "lab.exalb.io/image:1", [data])
@@ -47,10 +47,10 @@ def built(checkout: Path) -> list[images.Archive]:
     return images.archives(print, checkout)
 
 
-def test_a_second_run_builds_nothing(built: list[images.Archive], checkout: Path) -> None:
-    told: list[str] = []
-    assert images.archives(told.append, checkout) == built
-    assert told == []
+def test_second_run_builds_nothing(built: list[images.Archive], checkout: Path) -> None:
+    lines: list[str] = []
+    assert images.archives(lines.append, checkout) == built
+    assert lines == []
 
 
 def test_only_the_first_archive_is_large(built: list[images.Archive]) -> None:
@@ -59,7 +59,7 @@ def test_only_the_first_archive_is_large(built: list[images.Archive]) -> None:
     assert all(size < 5e6 for size in sizes[1:])
 
 
-def test_a_change_of_the_code_makes_one_new_archive(built: list[images.Archive], checkout: Path) -> None:
+def test_changed_code_needs_one_new_archive(built: list[images.Archive], checkout: Path) -> None:
     code = checkout / "bgp" / "exalb_bgp" / "__init__.py"
     before = code.read_bytes()
     code.write_bytes(before + f"# {os.urandom(8).hex()}\n".encode())
@@ -72,7 +72,7 @@ def test_a_change_of_the_code_makes_one_new_archive(built: list[images.Archive],
     changed[1].path.unlink()
 
 
-def test_the_image_is_what_the_dockerfile_describes(built: list[images.Archive], checkout: Path) -> None:
+def test_image_matches_the_dockerfile(built: list[images.Archive], checkout: Path) -> None:
     with buildah.storage(cache.root() / "buildah", print) as storage, tempfile.TemporaryDirectory() as scratch:
         storage.build(checkout, "exalb", "building the whole image")
         whole, files = storage.image("exalb", Path(scratch))
@@ -93,7 +93,7 @@ def _names(layer: Path) -> set[str]:
         return set(tar.getnames())
 
 
-def test_the_image_runs_as_nobody_in_particular(built: list[images.Archive]) -> None:
+def test_image_runs_as_an_unprivileged_user(built: list[images.Archive]) -> None:
     config = oci.read_archive(built[1].path).config["config"]
     assert config["User"] == "65532:65532"
     assert config["Entrypoint"] == ["exalb"]

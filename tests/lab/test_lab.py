@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from functools import partial
 from pathlib import Path
 
-from tests.lab import network, sweep, wait
-from tests.lab.__main__ import what_stays
+from tests.lab import fixtures, network, sweep, wait
+from tests.lab.__main__ import left_behind
 from tests.lab.cluster import Lab
+from tests.lab.daemon import Identity
 from tests.lab.images import CHECKOUT, ECHO_HNAME
 from tests.lab.layout import PART_OF, Layout
 from tests.lab.node import Node
@@ -38,21 +40,21 @@ def _curl(lab: Lab, host: str) -> str:
     return lab.client.run(argv, check=False).stdout.strip()
 
 
-def test_pods_answer_a_client_behind_the_router_and_two_labs_do_not_meet(nodes: Lab) -> None:
+def test_pods_answer_a_client_and_two_labs_are_separate(nodes: Lab) -> None:
     """Equal addresses in two labs lead to the pods of the lab one is in."""
     before = _settings()
     other = Lab(f"{nodes.name}x")
     other.up(1)
     try:
-        for each in (nodes, other):
-            each.kubectl("create", "namespace", "side")
-            each.kubectl("--namespace=side", "create", "deployment", "echo", f"--image={ECHO_HNAME}")
-        for each in (nodes, other):
-            each.kubectl("--namespace=side", "rollout", "status", "deployment/echo", "--timeout=60s")
-            [pod] = each.api.items("/api/v1/namespaces/side/pods")
+        for lab in (nodes, other):
+            lab.kubectl("create", "namespace", "side")
+            lab.kubectl("--namespace=side", "create", "deployment", "echo", f"--image={ECHO_HNAME}")
+        for lab in (nodes, other):
+            lab.kubectl("--namespace=side", "rollout", "status", "deployment/echo", "--timeout=60s")
+            [pod] = lab.api.items("/api/v1/namespaces/side/pods")
             for address in pod["status"]["podIPs"]:
                 host = address["ip"] if "." in address["ip"] else f"[{address['ip']}]"
-                answer = wait.until(f"{host} answers", partial(_curl, each, host))
+                answer = wait.until(f"{host} answers", partial(_curl, lab, host))
                 assert answer == pod["metadata"]["name"]
     finally:
         other.down()
@@ -63,7 +65,7 @@ def test_pods_answer_a_client_behind_the_router_and_two_labs_do_not_meet(nodes: 
     assert nodes.is_up
 
 
-def test_a_killed_run_leaves_nothing(nodes: Lab) -> None:
+def test_killed_run_leaves_nothing(nodes: Lab) -> None:
     """A lab's owner gets kill -9: the reaper clears the lab away."""
     name = f"{nodes.name}k"
     with subprocess.Popen([sys.executable, "-c", HOLDER, name], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as run:
@@ -73,8 +75,8 @@ def test_a_killed_run_leaves_nothing(nodes: Lab) -> None:
     wait.until("nothing is left of the lab", lambda: not sweep.traces(Layout(name)), seconds=30, every=0.2)
 
 
-def test_a_half_made_lab_is_cleared_away(nodes: Lab) -> None:
-    """What is found by its name alone goes: a namespace with a process in it, files, and no record of either."""
+def test_incomplete_lab_is_removed(nodes: Lab) -> None:
+    """A namespace with a process in it is removed by its name alone, without a record of either."""
     name = f"{nodes.name}h"
     namespace = network.Namespace.create(name, "n1")
     environment = {**os.environ, PART_OF: name}
@@ -85,16 +87,16 @@ def test_a_half_made_lab_is_cleared_away(nodes: Lab) -> None:
     assert sweep.traces(Layout(name)) == []
 
 
-def test_whoever_works_with_a_lab_is_no_trace_of_it() -> None:
+def test_process_with_an_exported_name_is_no_trace() -> None:
     """A person exports EXALB_LAB, and then every shell, make and command of theirs has it."""
     environment = {**os.environ, "EXALB_LAB": "nosuchlab"}
     with subprocess.Popen(["cat"], env=environment, stdin=subprocess.PIPE) as process:
-        told = Path(f"/proc/{process.pid}/environ")
-        wait.until("its environment is told", lambda: b"EXALB_LAB=nosuchlab" in told.read_bytes())
+        environ = Path(f"/proc/{process.pid}/environ")
+        wait.until("its environment is readable", lambda: b"EXALB_LAB=nosuchlab" in environ.read_bytes())
         assert sweep.traces(Layout("nosuchlab")) == []
 
 
-def test_a_node_comes_back_after_a_loss_of_power(nodes: Lab) -> None:
+def test_node_restarts_after_a_loss_of_power(nodes: Lab) -> None:
     """A killed node keeps its disk: its kubelet reports again, and the images are there."""
     lab = Lab(f"{nodes.name}p")
     lab.up(1)
@@ -123,8 +125,8 @@ def _sign_of_life(lab: Lab) -> str:
     return str(lease["spec"]["renewTime"])
 
 
-def test_who_interrupts_is_told_what_stays(nodes: Lab) -> None:
-    """Ctrl-C in the shell of a lab that stands ends the shell alone."""
+def test_interrupt_reports_the_lab_that_is_left(nodes: Lab) -> None:
+    """Ctrl-C in the shell of a lab ends the shell only."""
     argv = ["env", "--default-signal=INT", sys.executable, "-m", "tests.lab", "--name", nodes.name, "shell"]
     pipe = subprocess.PIPE
     with subprocess.Popen(argv, cwd=CHECKOUT, stdin=pipe, stdout=pipe, text=True) as process:
@@ -137,11 +139,11 @@ def test_who_interrupts_is_told_what_stays(nodes: Lab) -> None:
         assert f"Interrupted: lab {nodes.name} is still there" in process.stdout.read()
         assert process.wait() == 130
     assert nodes.is_up
-    assert what_stays(Lab(f"{nodes.name}z")) == "nothing of what was begun stays."
+    assert left_behind(Lab(f"{nodes.name}z")) == "nothing is left."
 
 
-def test_commands_for_people_work_in_a_shell_where_they_come_first(nodes: Lab) -> None:
-    """A wrapper calls the program that it stands for, and not itself."""
+def test_wrappers_work_first_in_the_path(nodes: Lab) -> None:
+    """A wrapper calls the program of its name, and not itself."""
     path = f"{nodes.layout.bin}:{os.environ['PATH']}"
     script = "kubectl get nodes --output=name && vtysh -c 'show version' && curl --version && helm version"
     environment = {**os.environ, "PATH": path}
@@ -155,4 +157,27 @@ def test_commands_for_people_work_in_a_shell_where_they_come_first(nodes: Lab) -
         [nodes.layout.bin / "curl", "file:///etc/hostname"], capture_output=True, text=True, check=True
     )
     assert curl.stdout
-    assert not curl.stderr, "where no terminal is, its progress is nobody's"
+    assert not curl.stderr, "progress is not shown without a terminal"
+
+
+def test_starting_lab_is_not_removed() -> None:
+    """Another run sees the lab between its owner's and its reaper's note, and waits for the lock."""
+    lab, me = Layout(f"t{os.getpid():x}"), Identity.of(os.getpid())
+    assert me
+    with sweep.alone(lab):
+        me.write(lab.owner)
+        other = threading.Thread(target=fixtures.clear_abandoned, args=(lab,))
+        other.start()
+        wait.until("the other run waits for the lock", lambda: _is_awaited(lab.state.stat().st_ino))
+        me.write(lab.reaper)
+    other.join()
+    kept = lab.owner.exists()
+    lab.reaper.unlink(missing_ok=True)
+    fixtures.clear_abandoned(lab)
+    assert kept
+    assert not lab.state.exists()
+
+
+def _is_awaited(inode: int) -> bool:
+    lines = Path("/proc/locks").read_text().splitlines()
+    return any("-> FLOCK" in line and f":{inode} " in line for line in lines)

@@ -1,5 +1,6 @@
-"""What is missing is named, all of it, with what to type."""
+"""The error on missing programs names all of them, and the command to install them."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,18 +11,18 @@ from tests.lab import packages
 from tests.lab.packages import Package
 
 
-def test_a_program_counts_wherever_it_comes_from() -> None:
+def test_program_from_any_source_counts() -> None:
     assert Package("whatever", ("sh",)).absent == ()
     assert packages.find("no-such-program") is None
 
 
-def test_nothing_is_done_and_nothing_is_said_when_all_is_there() -> None:
-    told: list[str] = []
-    packages.ensure(told.append, [Package("whatever", ("sh",))])
-    assert told == []
+def test_present_packages_need_no_action() -> None:
+    lines: list[str] = []
+    packages.ensure(lines.append, [Package("whatever", ("sh",))])
+    assert lines == []
 
 
-def test_one_message_names_all_that_is_missing(tmp_path: Path) -> None:
+def test_message_names_all_missing_programs(tmp_path: Path) -> None:
     """The machine is one without apt-get: a PATH that leads nowhere, in a process of its own."""
     script = (
         "from tests.lab import packages\n"
@@ -36,7 +37,9 @@ def test_one_message_names_all_that_is_missing(tmp_path: Path) -> None:
     assert "apt-get install --no-install-recommends one two" in run.stderr
 
 
-@pytest.mark.parametrize("group", [packages.NODES, packages.ROUTERS, packages.IMAGES, packages.CLOCKS])
+@pytest.mark.parametrize(
+    "group", [packages.NODES, packages.ROUTERS, packages.IMAGES, packages.CLOCKS, packages.LUA, packages.MONITORING]
+)
 def test_every_package_is_named_once_in_its_group(group: tuple[Package, ...]) -> None:
     names = [package.name for package in group]
     assert len(names) == len(set(names))
@@ -49,7 +52,7 @@ def test_no_service_starts_while_packages_are_installed(tmp_path: Path) -> None:
     assert not policy.exists()
 
 
-def test_a_policy_that_a_killed_run_left_forbids_nothing_and_takes_itself_away(tmp_path: Path) -> None:
+def test_policy_of_a_killed_run_removes_itself(tmp_path: Path) -> None:
     policy = tmp_path / "policy-rc.d"
     script = (
         "import os, pathlib\n"
@@ -64,9 +67,23 @@ def test_a_policy_that_a_killed_run_left_forbids_nothing_and_takes_itself_away(t
     assert not policy.exists()
 
 
-def test_a_policy_of_the_machine_stays_as_it_is(tmp_path: Path) -> None:
+def test_policy_of_the_machine_is_kept(tmp_path: Path) -> None:
     policy = tmp_path / "policy-rc.d"
     policy.write_text("the owner's\n")
     with packages.no_service_starts(policy):
         assert policy.read_text() == "the owner's\n"
     assert policy.read_text() == "the owner's\n"
+
+
+def test_package_of_another_version_is_named_with_both_versions() -> None:
+    frr, bird = Package("frr", (), tested="8.4"), Package("bird2", (), tested="2.0")
+    installed = {"frr": "10.2-1", "bird2": "2.0.12-7"}
+    assert packages.differences([frr, bird], installed) == ["frr is 10.2-1; the lab is tested with 8.4"]
+    assert packages.differences([frr, bird], {"frr": "8.40-1"}) == ["frr is 8.40-1; the lab is tested with 8.4"]
+    assert packages.differences([frr, bird], {}) == []
+
+
+@pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="versions are Debian's: run the tests on Debian")
+def test_versions_are_read_from_this_machine() -> None:
+    (sentence,) = packages.differing([Package("dpkg", (), tested="0")])
+    assert sentence.endswith("; the lab is tested with 0")

@@ -1,4 +1,4 @@
-"""A long command shows that it lives, keeps what it said, and ends with the one who ran it."""
+"""A long command shows its progress, keeps its output, and ends with the process that started it."""
 
 import os
 import signal
@@ -11,34 +11,34 @@ import pytest
 from tests.lab import progress, wait
 
 
-def test_a_bad_end_is_told_with_the_last_words(tmp_path: Path) -> None:
+def test_error_has_the_end_of_the_log(tmp_path: Path) -> None:
     argv = ["sh", "-c", "echo out of flour; exit 3"]
     with pytest.raises(progress.CommandError, match=r"baking failed \(status 3\)(?s:.*)out of flour"):
         progress.run(argv, say=print, what="baking", log=tmp_path / "log")
 
 
-def test_it_tells_how_far_it_is(tmp_path: Path) -> None:
-    told: list[str] = []
+def test_progress_is_reported(tmp_path: Path) -> None:
+    lines: list[str] = []
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
 
     def say(line: str) -> None:
-        if not told:
+        if not lines:
             fifo.write_text("enough\n")
-        told.append(line)
+        lines.append(line)
 
     progress.run(
         ["sh", "-c", f"echo 1; echo 2; read line < {fifo}"],
         say=say,
         what="counting",
         log=tmp_path / "log",
-        measure=lambda lines: f"({lines} of 2)",
+        measure=lambda count: f"({count} of 2)",
         every=0.2,
     )
-    assert told[0] == "counting: 0 s (2 of 2)"
+    assert lines[0] == "counting: 0 s (2 of 2)"
 
 
-def test_the_command_ends_when_we_are_killed(tmp_path: Path) -> None:
+def test_command_ends_with_its_killed_parent(tmp_path: Path) -> None:
     pidfile = tmp_path / "pid"
     script = (
         "import pathlib\n"

@@ -1,4 +1,4 @@
-"""Waiting for a condition with a deadline: the lab's, and every story's, one way to wait."""
+"""Wait for a condition with a deadline, in the lab and in tests."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class TooLateError(AssertionError):
-    """What was waited for did not happen in time; the text says what, how long, and what was there instead."""
+    """A condition was not true in time; the text has the condition, the time and the last value."""
 
 
 def until(what: str, condition: Callable[[], T], *, seconds: float = 30, every: float = 0.05) -> T:

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from tests.unit.objects import (
+from tests.support.objects import (
+    UNNAMED,
     Object,
     advertisement,
+    assigned,
     community,
     endpoint,
     endpoints,
@@ -30,13 +32,22 @@ V4 = tuple(f"198.51.100.{n}" for n in range(8))
 V6 = tuple(f"2001:db8::{n:x}" for n in range(8))
 
 _BLOCKS = ("198.51.100.0/30", "198.51.100.4/31", "198.51.100.2-198.51.100.5", "198.51.100.6-198.51.100.7")
+_ROUTERS = ("2001:db8:113::1", "127.0.0.5", "::1")
+_NO_HOSTS = ("127.0.0.1", "0.0.0.0", "224.0.0.1", "169.254.0.1", "::1", "ff02::1", "fe80::1")
+"""Addresses that no route can have as next hop."""
 _BLOCKS_6 = ("2001:db8::/126", "2001:db8::4-2001:db8::6")
 _PAIRS = ("198.51.100.1, 2001:db8::1", "2001:db8::2,198.51.100.2")
 _ODD = ("203.0.113.1", "x")
+_MANY = tuple(
+    ",".join(form.format(number) for number in range(first, first + count))
+    for form in ("{}:1", "large:{}:1:1", "target:{}:1")
+    for first, count in ((1, 63), (40, 50), (1, 5000))
+)
+"""Communities of a Service: as many as are allowed, others, and too many."""
 
 
 def identity(raw: Object) -> tuple[str, str, str]:
-    """Return what tells an object from all others."""
+    """Return the identity of an object."""
     return raw["kind"], raw["metadata"].get("namespace", ""), raw["metadata"]["name"]
 
 
@@ -79,16 +90,19 @@ class Maker:
         allocation |= self.some(0.2, namespaceSelectors=(self.selectors("tier", "blue", "red"),))
         allocation |= self.some(0.2, serviceSelectors=(self.selectors("app", "x", "y"),))
         spec = self.some(0.15, autoAssign=(False, True), avoidBuggyIPs=(True,), disabled=(True, False))
+        spec |= self.some(0.3, allowCrossNamespaceSharing=(True,))
         spec |= self.some(0.3, quotaPerNamespace=(1, 2, 3), serviceAllocation=(allocation,), reservations=(held_back,))
         return pool(
             name, *(blocks or _BLOCKS[:1]), day=self.day(), **spec, **self.some(0.5, labels=({"tier": "front"},))
         )
 
     def service(self, name: str) -> Object:
-        """Make a Service; what its status has may be unlawful, or held by others too."""
-        wishes = self.some(0.2, addresses=(*V4 * 3, *V6, *_PAIRS * 2, *_ODD), pool=("a", "a", "b", "z"))
-        wishes |= self.some(0.5, sharing_key="kl")
-        wishes |= self.some(0.2, communities=("NO_EXPORT", "1:1", "blue", "oops!"), med=("5", "much"), adresses=V4[:1])
+        """Make a Service; the addresses in its status may be invalid, of another controller, or of others too."""
+        requests = self.some(0.2, addresses=(*V4 * 3, *V6, *_PAIRS * 2, *_ODD), pool=("a", "a", "b", "z"))
+        requests |= self.some(0.5, sharing_key="kl") | self.some(0.3, sharing_namespaces=("team", "default,team", "*"))
+        requests |= self.some(
+            0.2, communities=("NO_EXPORT", "1:1", "blue", "oops!", *_MANY), med=("5", "much"), adresses=V4[:1]
+        )
         spec = self.some(0.9, ports=([{"port": 80}], [{"port": 81}], [{"port": 80, "protocol": "UDP"}]))
         spec |= self.some(0.1, type=("ClusterIP",), loadBalancerClass=("exalb.io/bgp", "example.org/lb"))
         spec |= self.some(0.05, loadBalancerIP=V4)
@@ -101,8 +115,18 @@ class Maker:
         )
         spec |= self.some(0.1, clusterIPs=(["10.96.0.1"], ["fd00:96::1"], ["10.96.0.1", "fd00:96::1"]))
         held = self.one([], self.few(1, *V4) + self.few(1, *V6), self.few(2, *V4, *V6))
+        spec |= self.some(0.1, externalIPs=(V4[:1], V4[5:7]))
         labels = self.some(0.4, labels=({"app": "x"}, {"app": "y"}))
-        return service(name, *held, annotations=wants(**wishes), day=self.day(), **labels, **spec)
+        raw = service(name, *held, annotations=wants(**requests), day=self.day(), **labels, **spec)
+        raw["metadata"] |= self.some(0.05, deletionTimestamp=("2026-01-09T08:00:00Z",))
+        if not held or self._random.random() < 0.3:
+            return raw
+        return assigned(raw, **self.one({}, {"spec": {"ports": [{"port": 82}]}}))
+
+    def ports(self) -> list[Object]:
+        """Make the ports of an EndpointSlice: mostly those of Services that have one without a name."""
+        few = [[], [{"name": "other", "port": 1}], [{"name": "", "protocol": "TCP"}], list(UNNAMED[:1])]
+        return list(self.one(*[list(UNNAMED)] * 12, *few))
 
     def slice(self, of: str) -> Object:
         """Make one of the EndpointSlices of a Service: of IPv4, of IPv6, or a third that may repeat either."""
@@ -119,11 +143,13 @@ class Maker:
             for _ in range(self.one(1, 2))
         ]
         family = ("IPv4", "IPv6", self.one("IPv4", "IPv6", "FQDN"))[int(number)]
-        return endpoints(of, *found, family=family, name=f"{of.rpartition('/')[2]}-{number}")
+        name = f"{of.rpartition('/')[2]}-{number}"
+        return endpoints(of, *found, family=family, name=name, ports=self.ports())
 
     def node(self, name: str) -> Object:
         """Make a Node, which may have an address of a pool or of a peer."""
-        addresses = self.few(2, "10.77.0.11", "10.77.0.12", "fd00:77::11", "fd00:77::12", V4[3], "203.0.113.2")
+        addresses = self.few(2, *_NO_HOSTS) if self._random.random() < 0.1 else []
+        addresses += self.few(2, "10.77.0.11", "10.77.0.12", "fd00:77::11", "fd00:77::12", V4[3], "203.0.113.2")
         labels = self.some(0.6, rack="12")
         labels |= self.some(0.05, **{"node.kubernetes.io/exclude-from-external-load-balancers": ("",)})
         said = self.some(0.7, router=("203.0.113.1", "203.0.113.4", V4[0], "?"), asn=("64513", "0"))
@@ -132,10 +158,14 @@ class Maker:
 
     def peer(self, name: str) -> Object:
         """Make a BGPPeer, now and then one that is invalid or in another's way, or at an address of a pool."""
-        spec = self.some(0.2, families=(["IPv4"], ["IPv6"]), nextHop=("203.0.113.9", "2001:db8:113::9", V4[1]))
+        spec = self.some(0.2, families=(["IPv4"], ["IPv6"]), nextHop=("203.0.113.9", "2001:db8:113::9", V4[1], "::1"))
         spec |= self.some(0.3, nodeSelectors=(self.selectors("rack", "1", "2"),), labels=({"site": "x"},))
         spec |= self.some(0.03, passwordSecretRef=({"name": "nowhere"},), holdTime=(1,))
-        spec |= {"peerAddress": self.one("203.0.113.1", "203.0.113.2", "203.0.113.3", "2001:db8:113::1", V4[2])}
+        spec |= {
+            "peerAddress": self.one(
+                "203.0.113.1", "203.0.113.2", "203.0.113.3", "2001:db8:113::1", V4[2], "127.0.0.5", "::1"
+            )
+        }
         spec |= self.one({}, {}, {}, {"peerAddress": "fe80::1", "sourceInterface": "eth0"}, {"extendedNextHop": True})
         spec |= {"peerASN": self.one(64512, 64513)}
         # The third letter is nobody's.
@@ -159,9 +189,8 @@ class Maker:
         )
         spec |= self.some(0.3, aggregationLength=(24, 30, 31), aggregationLengthV6=(64, 126, 127))
         spec |= self.some(0.3, localPref=(100, 200), med=(0, 5), weight=("Endpoints",), allowServiceOverrides=(True,))
-        spec |= self.some(
-            0.4, communities=(["1:1"], ["NO_EXPORT", "large:1:2:3"], ["target:1:1", "1:1"], ["blue"], ["red"])
-        )
+        lists = (["1:1"], ["NO_EXPORT", "large:1:2:3"], ["target:1:1", "1:1"], ["blue"], ["red"])
+        spec |= self.some(0.4, communities=(*lists, *(text.split(",")[:63] for text in _MANY)))
         return advertisement(name, day=self.day(), **spec, **self.some(0.02, asPathPrepend=(-1,)))
 
     def community(self, name: str) -> Object:
@@ -190,7 +219,7 @@ _MAKE: tuple[tuple[Callable[[Maker, str], Object], str], ...] = (
 )
 EVERYTHING = (1 << len(_MAKE)) - 1
 ORDINARY = EVERYTHING >> 3
-"""All but the advertisements: then every pool is told to every peer."""
+"""Everything except the advertisements: then every pool is announced to every peer."""
 
 
 def make_one(which: int, seed: int) -> Object:

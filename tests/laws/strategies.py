@@ -1,4 +1,4 @@
-"""What laws are held against: clusters and single objects, by their seeds. Shrinking leaves objects out."""
+"""Inputs of the laws: clusters and single objects, by their seeds. Shrinking leaves objects out."""
 
 from hypothesis import strategies as st
 
@@ -7,7 +7,7 @@ from tests.laws.making import EVERYTHING, ORDINARY, SERVICES, Maker, make_cluste
 seeds = st.integers(0, 1 << 40)
 
 clusters = st.builds(make_cluster, seeds, st.one_of(st.integers(0, EVERYTHING), st.just(EVERYTHING), st.just(ORDINARY)))
-"""A cluster with pools, Services with endpoints, and somebody to tell of them."""
+"""A cluster with pools, Services with endpoints, and peers."""
 
 objects = st.builds(make_one, st.integers(0, 100), seeds)
 """Any one object."""

@@ -1,4 +1,4 @@
-"""No input breaks the plan: what is odd is told, and all the rest is planned."""
+"""No input breaks the plan: invalid objects are reported, and all others are planned."""
 
 import json
 from copy import deepcopy
@@ -11,11 +11,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exalb.manifests import UnreadableError, picture, read
-from exalb.planning import plan, to_json
+from exalb.analysis.plan import plan
+from exalb.analysis.plan_json import to_json
+from exalb.kube.manifests import UnreadableError, read, snapshot_of
 from tests.laws.making import identity
 from tests.laws.strategies import clusters, seeds
-from tests.unit.objects import Object, secret
+from tests.support.objects import Object, secret
 
 JUNK = (
     None,
@@ -43,13 +44,13 @@ MAPS: tuple[Any, ...] = ({}, {"": None}, {"x": "y"}, {7: "x"}, {"x": {"y": []}})
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Return the way to every value inside of an object."""
+    """Return the path of every value inside an object."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path, *(place for key, one in inner for place in places(one, (*path, key)))]
+    return [path, *(place for key, item in inner for place in places(item, (*path, key)))]
 
 
 def spoiled(raw: Object, random: Random) -> Object:
-    """Return an object in which one value is something else, or gone, or is there that was not."""
+    """Return an object in which one value is changed, removed or added."""
     raw = deepcopy(raw)
     untouched = (("apiVersion",), ("kind",), ("metadata",), ("metadata", "name"))
     ways = [place for place in places(raw) if place and place not in untouched]
@@ -65,22 +66,26 @@ def spoiled(raw: Object, random: Random) -> Object:
 
 
 @given(clusters, seeds)
-def test_junk_is_told_and_stops_nothing(objects: list[Object], seed: int) -> None:
+def test_junk_is_reported_and_stops_nothing(objects: list[Object], seed: int) -> None:
     random = Random(seed)
     objects = [*objects, secret()]
-    victims = {identity(one): spoiled(one, random) for one in random.sample(objects, min(3, len(objects)))}
-    cluster, malformed = picture([victims.get(identity(one), one) for one in objects], "exalb-system")
+    victims = {identity(raw): spoiled(raw, random) for raw in random.sample(objects, min(3, len(objects)))}
+    cluster, malformed = snapshot_of([victims.get(identity(raw), raw) for raw in objects], "exalb-system")
     shown = to_json(plan(cluster, malformed))
     json.dumps(shown)
-    there = {(one["namespace"], one["name"]) for one in shown["services"]}
+    there = {(row["namespace"], row["name"]) for row in shown["services"]}
+    there |= {tuple(row["name"].split("/")) for row in shown.get("notes", ()) if row["kind"] == "Service"}
     ours = {
-        (one["metadata"].get("namespace", "default"), one["metadata"]["name"])
-        for one in objects
-        if one["kind"] == "Service" and identity(one) not in victims
-        if one["spec"]["type"] == "LoadBalancer" and one["spec"].get("loadBalancerClass") != "example.org/lb"
+        (raw["metadata"].get("namespace", "default"), raw["metadata"]["name"])
+        for raw in objects
+        if raw["kind"] == "Service" and identity(raw) not in victims
+        if raw["spec"]["type"] == "LoadBalancer" and raw["spec"].get("loadBalancerClass") != "example.org/lb"
     }
     assert ours <= there
-    assert all(one["field"].split(".")[0] == "spec" and one["message"] for one in shown["invalid"])
+    assert all(
+        row["field"].split(".")[0] in ("spec", "metadata", "apiVersion", "kind") and row["message"]
+        for row in shown["invalid"]
+    )
 
 
 @given(st.text(alphabet=st.sampled_from("{}[]:,-&*!?|>'\"% \n#aA0.~<=@`\t\\é\0"), max_size=40) | st.text(max_size=40))
@@ -94,7 +99,7 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
 
 
 @given(clusters, seeds)
-def test_a_torn_manifest_is_read_or_refused(objects: list[Object], seed: int) -> None:
+def test_torn_manifest_is_read_or_refused(objects: list[Object], seed: int) -> None:
     random = Random(seed)
     in_list = {"apiVersion": "v1", "kind": "List", "items": objects}
     text = random.choice([yaml.safe_dump_all(objects), json.dumps(in_list)])
@@ -108,7 +113,7 @@ def check(data: bytes) -> None:
         path = Path(folder) / "x.yaml"
         path.write_bytes(data)
         try:
-            objects = read([str(path)])
+            objects = read([str(path)]).objects
         except UnreadableError:
             return
-    json.dumps(to_json(plan(*picture(objects, "exalb-system"))))
+    json.dumps(to_json(plan(*snapshot_of(objects, "exalb-system"))))

@@ -1,16 +1,21 @@
-"""What is remembered changes nothing: after any walk of changes, the answer is that of a fresh start."""
+"""Kept state changes no decision: after any sequence of changes, the decision is that of a new program."""
+
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exalb.allocation import Allocator, allocate
-from exalb.planning import Plan, to_json
-from exalb.report import ControllerReporter
-from exalb.routes import RoutePlanner
-from tests.laws.making import NODES
+from exalb.allocation.allocator import Allocator
+from exalb.analysis.plan import Plan
+from exalb.analysis.plan_json import to_json
+from exalb.announcement.planner import RoutePlanner
+from exalb.report.controller import ControllerReporter
+from exalb.validation.rules import Validator, validate
+from tests.laws.making import NODES, identity
 from tests.laws.strategies import clusters, objects
 from tests.laws.worlds import World, settled
-from tests.unit.objects import Object, made
+from tests.support.decisions import allocation_of
+from tests.support.objects import Object, made
 
 steps = st.lists(
     st.one_of(
@@ -24,12 +29,12 @@ steps = st.lists(
 
 
 def take(world: World, step: tuple[str, Object | None]) -> None:
-    """Make one change, or write down what was decided."""
+    """Make one change, or write the decisions into the objects."""
     what, raw = step
     if what == "settle":
-        for one in settled(world.raws.values()):
-            if one != world.raws[one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]]:
-                world.put(one)
+        for after in settled(world.raws.values()):
+            if after != world.raws[identity(after)]:
+                world.put(after)
     elif raw and what == "put":
         world.put(raw)
     elif raw:
@@ -37,59 +42,71 @@ def take(world: World, step: tuple[str, Object | None]) -> None:
 
 
 @given(clusters, steps)
-def test_an_allocator_that_remembers(start: list[Object], walk: list[tuple[str, Object | None]]) -> None:
+def test_validator_decides_as_a_new_one(start: list[Object], walk: list[tuple[str, Object | None]]) -> None:
+    world, validator = World(start), Validator()
+    for step in [("start", None), *walk]:
+        take(world, step)
+        remembered, fresh = validator.validate(world.cluster), validate(world.cluster)
+        assert (remembered, remembered.invalid) == (fresh, fresh.invalid)
+        assert validator.validate(replace(world.cluster)) is remembered
+
+
+@given(clusters, steps)
+def test_allocator_decides_as_a_new_one(start: list[Object], walk: list[tuple[str, Object | None]]) -> None:
     world, allocator, reporter = World(start), Allocator(), ControllerReporter()
     for step in [("start", None), *walk]:
         take(world, step)
-        remembered, fresh = allocator.allocate(world.cluster), allocate(world.cluster)
+        remembered, fresh = allocator.allocate(world.cluster, world.rules), allocation_of(world.cluster)
         assert remembered.outcomes == fresh.outcomes
         assert remembered.use == fresh.use
-        changes = reporter.changes(world.cluster, remembered, made(9))
-        again = ControllerReporter().changes(world.cluster, fresh, made(9))
+        changes = reporter.changes(world.cluster, world.rules, remembered, made(9))
+        again = ControllerReporter().changes(world.cluster, validate(world.cluster), fresh, made(9))
         assert set(map(str, changes.writes)) == set(map(str, again.writes))
         assert set(map(str, changes.events)) == set(map(str, again.events))
 
 
-def told(world: World, planner: RoutePlanner) -> object:
-    """Return what a node does, as values that can be compared."""
-    plan = planner.plan(world.cluster)
+def planned_by(world: World, planner: RoutePlanner) -> object:
+    """Return the plan of a node, as values that can be compared."""
+    plan = planner.plan(world.cluster, world.rules)
     parts = {
         name: (
-            one.session,
-            one.routes,
-            one.rib,
-            one.withheld,
+            session.session,
+            session.routes,
+            session.rib,
+            session.withheld,
             plan.speaker.sessions.get(name),
             plan.speaker.ribs.get(name),
         )
-        for name, one in plan.sessions.items()
+        for name, session in plan.sessions.items()
     }
-    shown = to_json(Plan(allocate(world.cluster), (plan,), (), {}))
+    shown = to_json(Plan(allocation_of(world.cluster), (plan,), (), {}))
     return plan.node, parts, shown
 
 
 @given(clusters, steps)
-def test_a_planner_that_remembers(start: list[Object], walk: list[tuple[str, Object | None]]) -> None:
+def test_planner_decides_as_a_new_one(start: list[Object], walk: list[tuple[str, Object | None]]) -> None:
     world = World(settled(start))
     planners = [RoutePlanner(name) for name in NODES]
     for step in [("start", None), *walk]:
         take(world, step)
         for name, planner in zip(NODES, planners, strict=True):
-            assert told(world, planner) == told(world, RoutePlanner(name))
-            assert planner.plan(world.cluster) is planner.plan(world.cluster)
+            assert planned_by(world, planner) == planned_by(world, RoutePlanner(name))
+            assert planner.plan(world.cluster, world.rules) is planner.plan(world.cluster, validate(world.cluster))
 
 
 @given(clusters, steps)
-def test_there_and_back_again(start: list[Object], walk: list[tuple[str, Object | None]]) -> None:
+def test_changes_and_their_reversal_restore_the_plan(
+    start: list[Object], walk: list[tuple[str, Object | None]]
+) -> None:
     world = World(settled(start))
     planner, before = RoutePlanner(NODES[0]), dict(world.raws)
-    first = told(world, planner)
+    first = planned_by(world, planner)
     for what, raw in walk:
         take(world, (what, raw))
-        planner.plan(world.cluster)
+        planner.plan(world.cluster, world.rules)
     for raw in list(world.raws.values()):
         if raw not in before.values():
             world.remove(raw)
     for raw in before.values():
         world.put(raw)
-    assert told(world, planner) == first
+    assert planned_by(world, planner) == first

@@ -5,11 +5,10 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exalb.allocation import allocate
-from exalb.report import ControllerReporter
 from tests.laws.strategies import clusters
 from tests.laws.worlds import World
-from tests.unit.objects import Object, made, planned
+from tests.support.decisions import changes_of
+from tests.support.objects import Object, made, planned
 
 
 @given(clusters, st.randoms(use_true_random=False))
@@ -20,6 +19,6 @@ def test_order_does_not_matter(objects: list[Object], random: Random) -> None:
     found = []
     for order in (objects, shuffled):
         cluster = World(order).cluster
-        changes = ControllerReporter().changes(cluster, allocate(cluster), made(9))
+        changes = changes_of(cluster, made(9))
         found.append((set(map(str, changes.writes)), set(map(str, changes.events))))
     assert found[0] == found[1]

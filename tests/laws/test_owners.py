@@ -1,62 +1,102 @@
-"""No address has two owners except lawful sharers, in no round and in no status on the way."""
+"""No address has two owners that may not share it, after a round and between the writes of a round."""
 
 from ipaddress import ip_address
 from itertools import combinations
 
 from hypothesis import given
 
-from exalb.allocation import allocate
-from exalb.cluster import Cluster, Key, Service
-from exalb.planning import plan
-from exalb.resources.common import any_matches
-from exalb.validity import in_force
+from exalb.analysis.plan import plan
+from exalb.api.schema import any_matches
+from exalb.model.address_record import read_record
+from exalb.model.cluster import Cluster, Key, Service
+from exalb.validation.rules import validate
 from exalb_bgp.rib import Address
 from tests.laws.strategies import clusters
 from tests.laws.worlds import World
-from tests.unit.objects import Object
+from tests.support.decisions import allocation_of
+from tests.support.objects import Object
 
 
-def may_share(one: Service, other: Service) -> bool:
-    """Tell in the words of the contract whether two Services may share an address."""
-    same_key = one.request.sharing_key is not None and one.request.sharing_key == other.request.sharing_key
-    both_cluster = not one.local_traffic and not other.local_traffic
-    both_local = one.local_traffic and other.local_traffic and one.selector == other.selector
-    return same_key and not one.ports & other.ports and (both_cluster or both_local)
+class SharingRules:
+    """The rules of the reference for Services that share an address."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._open = [pool for pool in validate(cluster).pools if pool.spec.allow_cross_namespace_sharing]
+
+    def allow(self, address: Address, first: Service, second: Service) -> bool:
+        """Whether two Services may share an address."""
+        same_key = first.request.sharing_key is not None and first.request.sharing_key == second.request.sharing_key
+        same_namespace = first.key.namespace == second.key.namespace
+        both_cluster = not first.local_traffic and not second.local_traffic
+        both_local = first.local_traffic and second.local_traffic and same_namespace
+        same_pods = first.selector == second.selector and first.selector != ()
+        consent = consents(first, second) and consents(second, first)
+        agreed = same_namespace or consent or any(pool.has(address) for pool in self._open)
+        return same_key and not first.ports & second.ports and (both_cluster or (both_local and same_pods)) and agreed
+
+
+def consents(service: Service, other: Service) -> bool:
+    """Whether a Service names the namespace of another."""
+    return bool({other.key.namespace, "*"} & service.request.sharing_namespaces)
 
 
 def owners(cluster: Cluster) -> dict[Address, list[Service]]:
-    """Return who has each address after one round of allocation."""
+    """Return the owners of each address after one round of allocation."""
     found: dict[Address, list[Service]] = {}
-    for key, outcome in allocate(cluster).outcomes.items():
+    for key, outcome in allocation_of(cluster).outcomes.items():
         for address in outcome.addresses:
             found.setdefault(address, []).append(cluster.services[key])
     return found
 
 
 @given(clusters)
-def test_one_owner_or_lawful_sharers(objects: list[Object]) -> None:
-    for services in owners(World(objects).cluster).values():
-        assert all(may_share(one, other) for one, other in combinations(services, 2))
-
-
-@given(clusters)
-def test_nobody_gets_what_stands_in_anothers_status(objects: list[Object]) -> None:
-    """So that, whichever writes of a round succeed and in whichever order, no two statuses come to clash."""
+def test_owners_of_one_address_may_share_it(objects: list[Object]) -> None:
     cluster = World(objects).cluster
+    rules = SharingRules(cluster)
     for address, services in owners(cluster).items():
-        came = [service for service in services if address not in service.held]
-        stay = [service for service in services if address in service.held]
-        has = [one for one in cluster.services.values() if address in one.held and one.is_load_balancer]
-        others = {other.key: other for other in (*stay, *has)}.values()
-        assert not [(one.key, other.key) for one in came for other in others if not may_share(one, other)]
+        assert all(rules.allow(address, first, second) for first, second in combinations(services, 2))
 
 
 @given(clusters)
-def test_what_is_given_is_lawful(objects: list[Object]) -> None:
+def test_new_owners_may_share_with_every_status(objects: list[Object]) -> None:
+    """Whichever writes of a round succeed, in whichever order, no two statuses contradict each other."""
     cluster = World(objects).cluster
-    pools = {pool.name: pool for pool in in_force(cluster).pools}
-    outcomes, taken = plan(cluster).allocation.outcomes, not_to_be_given(cluster)
-    assert set(outcomes) == {key for key, service in cluster.services.items() if cluster.is_ours(service)}
+    rules = SharingRules(cluster)
+    for address, services in owners(cluster).items():
+        new = [service for service in services if address not in service.held]
+        old = [service for service in services if address in service.held]
+        has = [service for service in cluster.services.values() if address in service.held and service.is_load_balancer]
+        others = {other.key: other for other in (*old, *has)}.values()
+        assert not [
+            (service.key, other.key) for service in new for other in others if not rules.allow(address, service, other)
+        ]
+
+
+@given(clusters)
+def test_addresses_that_another_controller_assigned_stay(objects: list[Object]) -> None:
+    """A Service without a class keeps an address that ExaLB did not assign, unless the address is in a pool."""
+    before = World(objects).cluster
+    allocation = allocation_of(before)
+    for key in allocation.foreign:
+        assert key not in allocation.outcomes
+        assert before.services[key].load_balancer_class is None
+    for key, outcome in allocation.outcomes.items():
+        service = before.services[key]
+        recorded = read_record(service).addresses
+        released = [address for address in service.held if address not in outcome.addresses]
+        pools = [pool for pool in validate(before).pools for address in released if pool.has(address)]
+        assert service.load_balancer_class or recorded.issuperset(released) or pools
+
+
+@given(clusters)
+def test_assigned_addresses_are_valid(objects: list[Object]) -> None:
+    cluster = World(objects).cluster
+    pools = {pool.name: pool for pool in validate(cluster).pools}
+    allocation, taken = plan(cluster).allocation, not_to_be_given(cluster)
+    outcomes = allocation.outcomes
+    assert {*outcomes, *allocation.foreign} == {
+        key for key, service in cluster.services.items() if cluster.is_ours(service)
+    }
     for key, outcome in outcomes.items():
         assert [address.version for address in outcome.addresses] == families(cluster.services[key], outcome.addresses)
         for address in outcome.addresses:
@@ -87,6 +127,6 @@ def families(service: Service, addresses: tuple[Address, ...]) -> list[int]:
 
 
 def is_for(key: Key, entry: object) -> bool:
-    """Tell whether a reservation is for this Service."""
+    """Return whether a reservation is for this Service."""
     namespace, service = getattr(entry, "namespace", None), getattr(entry, "service", None)
     return namespace == key.namespace and service in (None, key.name)

@@ -4,16 +4,17 @@ from typing import Any
 
 from hypothesis import given
 
-from exalb.allocation import allocate
-from exalb.cluster import Key
-from exalb.report import ControllerReporter, speaker_changes
-from exalb.routes import RoutePlanner
-from exalb.writes import StatusWrite
+from exalb.model.cluster import Key
+from exalb.model.patches import StatusWrite
+from exalb.report.controller import ControllerReporter
+from exalb.report.speaker import speaker_changes
+from exalb.validation.rules import validate
 from exalb_bgp.session import SessionStatus, State
 from exalb_bgp.speaker import SpeakerStatus
 from tests.laws.strategies import clusters
 from tests.laws.worlds import World
-from tests.unit.objects import Object, made
+from tests.support.decisions import allocation_of, changes_of, plan_of
+from tests.support.objects import Object, made
 
 
 def merged(current: dict[str, Any], patch: Any) -> dict[str, Any]:
@@ -30,38 +31,38 @@ def merged(current: dict[str, Any], patch: Any) -> dict[str, Any]:
 def merged_strategically(current: dict[str, Any], patch: Any) -> dict[str, Any]:
     """Apply a strategic merge patch to the status of a Service: lists of ingresses are replaced, conditions merged."""
     found = merged(current, {key: value for key, value in patch.items() if key != "conditions"})
-    conditions = {one["type"]: one for one in current.get("conditions", ())}
-    for one in patch.get("conditions", ()):
-        if one.get("$patch") == "delete":
-            conditions.pop(one["type"], None)
+    conditions = {condition["type"]: condition for condition in current.get("conditions", ())}
+    for condition in patch.get("conditions", ()):
+        if condition.get("$patch") == "delete":
+            conditions.pop(condition["type"], None)
         else:
-            conditions[one["type"]] = {**conditions.get(one["type"], {}), **one}
+            conditions[condition["type"]] = {**conditions.get(condition["type"], {}), **condition}
     return found | {"conditions": list(conditions.values())}
 
 
-def write(world: World, one: StatusWrite) -> None:
-    """Do what an API server does with a write."""
-    key = (one.kind, one.namespace or "", one.name)
-    raw = world.raws.get(key, one.create and {**one.create})
+def write(world: World, change: StatusWrite) -> None:
+    """Apply a write as an API server does."""
+    key = (change.kind, change.namespace or "", change.name)
+    raw = world.raws.get(key, change.create and {**change.create})
     assert raw
-    merge = merged if one.patch == "merge" else merged_strategically
-    world.put({**raw, "status": merge(raw.get("status", {}), one.body["status"])})
+    merge = merged if change.patch == "merge" else merged_strategically
+    world.put({**raw, "status": merge(raw.get("status", {}), change.body["status"])})
 
 
 @given(clusters)
-def test_what_is_written_is_not_written_again(objects: list[Object]) -> None:
+def test_reports_are_written_once(objects: list[Object]) -> None:
     world, reporter, rounds = World(objects), ControllerReporter(), 0
     while True:
-        changes = reporter.changes(world.cluster, allocate(world.cluster), made(9))
+        changes = reporter.changes(world.cluster, validate(world.cluster), allocation_of(world.cluster), made(9))
         if not changes.writes:
             break
         rounds += 1
         assert rounds < 8
-        for one in changes.writes:
-            write(world, one)
-    again = ControllerReporter().changes(world.cluster, allocate(world.cluster), made(10))
+        for change in changes.writes:
+            write(world, change)
+    again = changes_of(world.cluster, made(10))
     assert (again.writes, again.events) == ((), ())
-    for key, outcome in allocate(world.cluster).outcomes.items():
+    for key, outcome in allocation_of(world.cluster).outcomes.items():
         service = world.cluster.services[Key(*key)]
         assert service.held == outcome.addresses
         assert service.condition
@@ -71,21 +72,25 @@ def test_what_is_written_is_not_written_again(objects: list[Object]) -> None:
 @given(clusters)
 def test_one_write_and_at_most_one_event_for_each_object(objects: list[Object]) -> None:
     cluster = World(objects).cluster
-    changes = ControllerReporter().changes(cluster, allocate(cluster), made(9))
-    written = [(one.kind, one.namespace, one.name) for one in changes.writes]
-    noted = [(one.kind, one.namespace, one.name) for one in changes.events]
+    changes = changes_of(cluster, made(9))
+    written = [(change.kind, change.namespace, change.name) for change in changes.writes]
+    noted = [(change.kind, change.namespace, change.name) for change in changes.events]
     assert len(set(written)) == len(written)
     assert len(set(noted)) == len(noted)
     assert set(noted) <= set(written)
 
 
 @given(clusters)
-def test_a_speaker_writes_what_it_sees_once(objects: list[Object]) -> None:
+def test_speaker_writes_each_report_once(objects: list[Object]) -> None:
     world = World(objects)
     for name in world.cluster.nodes:
-        plan = RoutePlanner(name).plan(world.cluster)
-        seen = {peer: SessionStatus(State.ESTABLISHED, sent=len(one.rib)) for peer, one in plan.sessions.items()}
+        plan = plan_of(name, world.cluster)
+        seen = {
+            peer: SessionStatus(State.ESTABLISHED, sent=len(session.rib)) for peer, session in plan.sessions.items()
+        }
         for status in (SpeakerStatus(), SpeakerStatus(connected=True, sessions=seen)):
-            (one,) = speaker_changes(world.cluster, plan, status, made(9)).writes
-            write(world, one)
-            assert speaker_changes(world.cluster, plan, status, made(10)).writes == ()
+            (change,) = speaker_changes(world.cluster, plan, status, made(9)).writes
+            write(world, change)
+            assert speaker_changes(world.cluster, plan, status, made(9)).writes == ()
+            (heartbeat,) = speaker_changes(world.cluster, plan, status, made(10)).writes
+            assert heartbeat.body["status"] == {"heartbeat": made(10)}

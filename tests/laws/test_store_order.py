@@ -7,8 +7,8 @@ deleted stays away.
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exalb.kinds import NAMESPACE
-from exalb.store import Store
+from exalb.kube.store import Store
+from exalb.model.kinds import NAMESPACE
 
 NAMES = st.sampled_from(["a", "b"])
 STEPS = st.lists(
@@ -48,7 +48,7 @@ class Server:
 
 
 class Feed:
-    """What reaches the store: a watch that lags, lists, and news of the past."""
+    """The input of the store: a watch that lags, lists, and old events."""
 
     def __init__(self, server: Server) -> None:
         self.server, self.store = server, Store([NAMESPACE])
@@ -85,7 +85,7 @@ class Feed:
         """Hand over the answer to a write of any time: the object as that write left it."""
         written = [(name, version) for happened, name, version in self.server.events if happened == "set"]
         if index < len(written):
-            self.store.fold(NAMESPACE, raw(*written[index]))
+            self.store.update_if_present(NAMESPACE, raw(*written[index]))
 
     def late(self, index: int) -> None:
         """Hand over an event from before the last list, as from a queue in another thread."""
@@ -96,8 +96,8 @@ class Feed:
             take(NAMESPACE, raw(name, version))
 
     def shown(self) -> dict[str, int]:
-        """Return what the store shows: of each object the version."""
-        return {name: int(one.labels["version"]) for name, one in self.store.snapshot().namespaces.items()}
+        """Return the version of each object in the store."""
+        return {name: int(namespace.labels["version"]) for name, namespace in self.store.snapshot().namespaces.items()}
 
 
 def raw(name: str, version: int) -> dict[str, object]:
@@ -109,32 +109,32 @@ def raw(name: str, version: int) -> dict[str, object]:
 @example([("set", "a"), ("ask", None), ("delete", "a"), ("deliver", 2), ("take", None)])
 @example([("set", "a"), ("deliver", 1), ("delete", "a"), ("deliver", 1), ("answer", 0)])
 @example([("set", "a"), ("delete", "a"), ("ask", None), ("take", None), ("late", 0)])
-def test_a_store_ends_with_what_the_server_has(steps: list[tuple[str, object]]) -> None:
+def test_store_converges_to_the_server(steps: list[tuple[str, object]]) -> None:
     server = Server()
     feed = Feed(server)
-    for step, what in steps:
+    for step, argument in steps:
         before = feed.shown()
-        do(server, feed, step, what)
+        do(server, feed, step, argument)
         after = feed.shown()
         assert all(after[name] >= version for name, version in before.items() if name in after)
-        assert step in ("deliver", "take") or not after.keys() - before.keys(), "the dead rise"
+        assert step in ("deliver", "take") or not after.keys() - before.keys(), "a deleted object is back"
     feed.deliver(len(server.events))
     assert feed.shown() == server.objects
 
 
 @given(STEPS)
-def test_what_does_not_change_is_shared_by_pictures(steps: list[tuple[str, object]]) -> None:
+def test_snapshots_share_unchanged_objects(steps: list[tuple[str, object]]) -> None:
     server = Server()
     feed = Feed(server)
-    for step, what in steps:
+    for step, argument in steps:
         before, shown = feed.store.snapshot().namespaces, feed.shown()
-        do(server, feed, step, what)
+        do(server, feed, step, argument)
         after = feed.store.snapshot().namespaces
         assert after is not before or feed.shown() == shown
-        assert all(after[name] is one for name, one in before.items() if after.get(name) == one)
+        assert all(after[name] is old for name, old in before.items() if after.get(name) == old)
 
 
-def do(server: Server, feed: Feed, step: str, what: object) -> None:
+def do(server: Server, feed: Feed, step: str, argument: object) -> None:
     """Take one step."""
     method = getattr(server if step in ("set", "delete") else feed, step)
-    method() if what is None else method(what)
+    method() if argument is None else method(argument)

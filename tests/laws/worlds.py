@@ -1,85 +1,53 @@
-"""A cluster that changes object by object, so that two pictures share what did not change, as with a real store."""
+"""A cluster that changes object by object, in a real store."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable
 
-from exalb.cluster import Cluster, EndpointSlice, Key
-from exalb.kinds import (
-    ADVERTISEMENT,
-    BY_NAME,
-    COMMUNITY,
-    ENDPOINT_SLICE,
-    NAMESPACE,
-    NODE,
-    PEER,
-    POOL,
-    SERVICE,
-    SERVICE_CIDR,
-    SPEAKER,
-)
-from exalb.planning import Plan, plan
+from exalb.analysis.plan import Plan, plan
+from exalb.kube.store import Store
+from exalb.model.cluster import Cluster, Key
+from exalb.model.kinds import BY_NAME, SERVICE
+from exalb.validation.rules import Rules, Validator
 from tests.laws.making import identity
-from tests.unit.objects import Object
-
-FIELDS = {
-    SERVICE.name: "services",
-    NODE.name: "nodes",
-    NAMESPACE.name: "namespaces",
-    POOL.name: "pools",
-    PEER.name: "peers",
-    ADVERTISEMENT.name: "advertisements",
-    COMMUNITY.name: "communities",
-    SERVICE_CIDR.name: "service_ranges",
-    SPEAKER.name: "speakers",
-}
+from tests.support.objects import Object, assigned, at_version
 
 
 class World:
-    """Objects, and the picture that they make."""
+    """Objects, and the snapshots that a real store makes of them: each shares unchanged objects with the one before."""
 
     def __init__(self, objects: Iterable[Object] = ()) -> None:
         self.raws: dict[tuple[str, str, str], Object] = {}
-        self._slices: dict[Key, EndpointSlice] = {}
-        self._tables: dict[str, Mapping[Any, Any]] = {}
-        self.cluster = Cluster()
+        self._store, self._versions = Store(BY_NAME.values()), Counter[tuple[str, str, str]]()
+        self._validator = Validator()
         for raw in objects:
             self.put(raw)
 
+    @property
+    def cluster(self) -> Cluster:
+        """The present cluster."""
+        return self._store.snapshot()
+
+    @property
+    def rules(self) -> Rules:
+        """The rules of the present cluster, with the memory that programs have."""
+        return self._validator.validate(self.cluster)
+
     def put(self, raw: Object) -> None:
-        """Make or replace an object."""
+        """Create or replace an object."""
         kind = BY_NAME[raw["kind"]]
+        kind.parse(raw)  # raises an error, which a store would only log
         self.raws[identity(raw)] = raw
-        self._set(kind.name, kind.key(raw), kind.parse(raw))
+        self._store.put(kind, self._versioned(raw))
 
     def remove(self, raw: Object) -> None:
         """Delete an object, where it is there."""
         if self.raws.pop(identity(raw), None):
-            kind = BY_NAME[raw["kind"]]
-            self._set(kind.name, kind.key(raw), None)
+            self._store.remove(BY_NAME[raw["kind"]], self._versioned(raw))
 
-    def _set(self, kind: str, key: Any, value: Any) -> None:
-        if kind == ENDPOINT_SLICE.name:
-            self._set_slice(key, value)
-            return
-        table = {**getattr(self.cluster, FIELDS[kind])}
-        table.pop(key, None)
-        if value is not None:
-            table[key] = value
-        change: dict[str, Any] = {FIELDS[kind]: table}
-        self.cluster = replace(self.cluster, **change)
-
-    def _set_slice(self, key: Key, value: EndpointSlice | None) -> None:
-        old = self._slices.pop(key, None)
-        if value:
-            self._slices[key] = value
-        slices = dict(self.cluster.slices)
-        for service in {one.service for one in (old, value) if one}:
-            members = [one for _, one in sorted(self._slices.items()) if one.service == service]
-            slices.pop(service, None)
-            if members:
-                slices[service] = tuple(members)
-        self.cluster = replace(self.cluster, slices=slices)
+    def _versioned(self, raw: Object) -> Object:
+        """Count versions object by object, so that the order in which objects come is not seen in them."""
+        self._versions[identity(raw)] += 1
+        return at_version(self._versions[identity(raw)], raw)
 
 
 def with_held(objects: Iterable[Object], planned: Plan) -> list[Object]:
@@ -89,9 +57,10 @@ def with_held(objects: Iterable[Object], planned: Plan) -> list[Object]:
         if raw["kind"] != SERVICE.name:
             found.append(raw)
             continue
-        held = planned.held[Key(*SERVICE.key(raw))]  # type: ignore[misc]
-        ingress = [{"ip": str(address)} for address in held]
-        found.append({**raw, "status": {"loadBalancer": {"ingress": ingress}}})
+        key = Key(*SERVICE.key(raw))  # type: ignore[misc]
+        ingress = [{"ip": str(address)} for address in planned.held[key]]
+        after = {**raw, "status": {"loadBalancer": {"ingress": ingress}}}
+        found.append(assigned(after) if key in planned.allocation.outcomes else after)
     return found
 
 

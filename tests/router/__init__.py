@@ -1,1 +1,1 @@
-"""The engine, with a real ExaBGP, against real routers of other makers: what they say is what counts."""
+"""The engine, with a real ExaBGP, against real routers of other makers; the tests read the tables of the routers."""

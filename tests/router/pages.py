@@ -22,16 +22,16 @@ class ByPage(Protocol):
     """A router that runs what its page shows."""
 
     language: ClassVar[str]
-    """Of the code block with the configuration."""
+    """The language of the code block with the configuration."""
 
     def follow(self, configuration: str) -> None:
         """Start with this configuration, word for word."""
 
     def hops(self, prefix: Prefix) -> Hops:
-        """Tell where packets for the prefix go now; nothing without a route."""
+        """Return where packets for the prefix go now; empty without a route."""
 
     def prefixes(self) -> Collection[Prefix]:
-        """Tell which prefixes it has routes for."""
+        """Return the prefixes that it has routes for."""
 
     def stop(self) -> None:
         """End the router."""
@@ -48,7 +48,7 @@ class PageFrr(Frr):
         self.add(configuration)
 
     def add(self, configuration: str) -> None:
-        """Load some more, as a person does who pastes it into `vtysh`."""
+        """Load more configuration, as if it were pasted into `vtysh`."""
         file = self.directory / "more.conf"
         file.write_text(configuration)
         self.namespace.run([*self.look.split(), "-f", file])
@@ -86,7 +86,7 @@ class PageBird(Bird):
 
 
 class PageGoBgp(GoBgp):
-    """GoBGP with the page's gobgpd.toml. It has no kernel's table; what it would use is its best path."""
+    """GoBGP with the page's gobgpd.toml. It writes no kernel table; its best path counts."""
 
     language: ClassVar[str] = "toml"
     _configuration = ""

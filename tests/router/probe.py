@@ -1,4 +1,4 @@
-"""Packets sent at a steady rate on a way through routers, each with its number, and counted where they arrive."""
+"""Numbered packets, sent at a steady rate through routers and counted where they arrive."""
 
 import contextlib
 import socket
@@ -17,7 +17,7 @@ INTERVAL = 0.005
 BUFFER = 4 << 20
 NUMBER = struct.Struct("!Q")
 LOOK = 0.25
-"""Seconds between looks whether the probe shall end."""
+"""Seconds between checks whether the probe must end."""
 
 
 class Probe:
@@ -37,7 +37,7 @@ class Probe:
         self._threads = [threading.Thread(target=work, daemon=True) for work in (self._send, self._receive)]
 
     def __enter__(self) -> Self:
-        """Begin; return when the first packets arrived."""
+        """Start; return when the first packets arrived."""
         for thread in self._threads:
             thread.start()
         until("packets arrive", lambda: self.arrived)
@@ -46,11 +46,11 @@ class Probe:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Send no more, and give what is on its way the time to arrive."""
+        """Stop sending, and give packets in transit the time to arrive."""
         self._enough.set()
         self._threads[0].join()
         with contextlib.suppress(AssertionError):
-            until("all arrived", lambda: not self.lost, seconds=2)
+            until("all packets arrived", lambda: not self.lost, seconds=2)
         self._end.set()
         self._threads[1].join()
         self._client.close()
@@ -58,12 +58,12 @@ class Probe:
 
     @property
     def lost(self) -> list[int]:
-        """The numbers of those that did not arrive so far."""
+        """The numbers of the packets that have not arrived so far."""
         return [number for number in range(self.sent) if number not in self.arrived]
 
     def _send(self) -> None:
         while not self._enough.wait(INTERVAL):
-            with contextlib.suppress(OSError):  # what is not sent does not arrive
+            with contextlib.suppress(OSError):  # a packet that is not sent counts as lost
                 self._client.sendto(NUMBER.pack(self.sent), self._where)
             self.sent += 1
 

@@ -1,7 +1,7 @@
 """A rack as the pages on routers draw it: two nodes with an engine each, and a router set up by its page alone.
 
-The page's own BGPPeer, and the pool, Secret and advertisement of the pages' index, go through the very functions that a
-speaker runs; only nodes, Services and endpoints are made up here.
+The page's own BGPPeer, and the pool, Secret and advertisement of the pages' index, go through the functions that a
+speaker runs; only nodes, Services and endpoints are made here.
 """
 
 import re
@@ -15,14 +15,16 @@ from typing import Any
 
 import yaml
 
-from exalb.manifests import picture
-from exalb.routes import RoutePlanner
+from exalb.kube.manifests import snapshot_of
 from exalb_bgp.rib import Address
 from exalb_bgp.session import State
 from tests.lab.network import Namespace, attach, bridge, delete_all
 from tests.lab.wait import until
-from tests.router.engine import ROOT, Engine
 from tests.router.pages import ByPage, PageBird, PageFrr, PageGoBgp
+from tests.support import objects
+from tests.support.decisions import plan_of
+from tests.support.engine.rig import Engine
+from tests.support.tree import ROOT
 
 DOCS = ROOT / "docs" / "routers"
 ROUTERS: Mapping[str, type[PageFrr | PageBird | PageGoBgp]] = {"frr": PageFrr, "bird": PageBird, "gobgp": PageGoBgp}
@@ -56,10 +58,10 @@ class Rack:
     """The router's."""
     engines: dict[str, Engine] = field(default_factory=dict)
     page: list[Manifest] = field(default_factory=list)
-    """What the page and the index say, as manifests."""
+    """The manifests of the page and of the index."""
 
     def build(self) -> None:
-        """Lay the cables, start the router with its page's configuration, and the engines with nothing to do."""
+        """Connect the namespaces; start the router with its page's configuration, and the engines without a goal."""
         switch = bridge(Namespace.create(self.lab, "fabric"))
         kind = self.name.removesuffix(GTSM)
         page = DOCS / f"{kind}.md"
@@ -71,7 +73,7 @@ class Rack:
         router.follow(blocks(page, router.language)[0])
         if self.name.endswith(GTSM) and isinstance(router, PageFrr):
             router.add(blocks(page, router.language)[1])
-            self.page = [_with(one, ttlSecurity=True) for one in self.page]
+            self.page = [_with(manifest, ttlSecurity=True) for manifest in self.page]
         for name, addresses in NODES.items():
             node = Namespace.create(self.lab, name)
             attach(switch, node)
@@ -80,7 +82,7 @@ class Rack:
             self.engines[name].start()
 
     def destroy(self) -> None:
-        """End what runs, and remove all of it."""
+        """Stop all programs, and remove everything."""
         for engine in self.engines.values():
             engine.stop()
             shutil.rmtree(engine.directory)
@@ -90,28 +92,28 @@ class Rack:
     @property
     def peer(self) -> Manifest:
         """The spec of the page's BGPPeer."""
-        return next(one["spec"] for one in self.page if one["kind"] == PEER)
+        return next(manifest["spec"] for manifest in self.page if manifest["kind"] == PEER)
 
     def announce(self, services: Mapping[Address, Endpoints], *more: Manifest, **spec: Any) -> None:
         """Have every node announce these addresses as its speaker would; `spec` changes the page's BGPPeer."""
-        objects = [_with(one, **spec) for one in self.page] + [*_nodes(), *_services(services), *more]
-        cluster, malformed = picture(objects, "exalb-system")
+        objects = [_with(manifest, **spec) for manifest in self.page] + [*_nodes(), *_services(services), *more]
+        cluster, malformed = snapshot_of(objects, "exalb-system")
         assert not malformed
         for name, engine in self.engines.items():
-            plan = RoutePlanner(name).plan(cluster)
-            assert plan.sessions.keys() == {"tor"}, "the page's peer is not in force"
+            plan = plan_of(name, cluster)
+            assert plan.sessions.keys() == {"tor"}, "the page's BGPPeer is not active"
             engine.apply(plan.speaker)
         for engine in self.engines.values():
             engine.settle(seconds=90)  # the first of them waits for ExaBGP to start, on a machine that may be busy
 
-    def until_told(self) -> None:
-        """Wait until both sessions are Established and have told all."""
+    def until_announced(self) -> None:
+        """Wait until both sessions are Established and all routes are announced."""
         for name, engine in self.engines.items():
-            until(f"{name} told all", partial(_has_told, engine), seconds=60)
+            until(f"{name} announced all routes", partial(_has_announced, engine), seconds=60)
 
     def hops(self, address: Address) -> dict[str, int]:
-        """Tell to which nodes the router sends packets for an address, and with which weights."""
-        names = {ip_address(one): name for name, both in NODES.items() for one in both}
+        """Return the nodes to which the router sends packets for an address, and their weights."""
+        names = {ip_address(text): name for name, both in NODES.items() for text in both}
         return {names[hop]: weight for hop, weight in self.router.hops(ip_network(address)).items()}
 
 
@@ -124,14 +126,14 @@ def _manifests(page: Path) -> list[Manifest]:
 
 
 def _with(manifest: Manifest, **spec: Any) -> Manifest:
-    """Change a BGPPeer; None takes a field away."""
+    """Change a BGPPeer; None removes a field."""
     if manifest["kind"] != PEER:
         return manifest
     changed = {**manifest["spec"], **spec}
     return {**manifest, "spec": {name: value for name, value in changed.items() if value is not None}}
 
 
-def _has_told(engine: Engine) -> bool:
+def _has_announced(engine: Engine) -> bool:
     status = engine.session("tor")
     assert status.state is State.ESTABLISHED, status
     assert status.sent == status.wanted, status
@@ -139,32 +141,19 @@ def _has_told(engine: Engine) -> bool:
 
 
 def _nodes() -> Iterator[Manifest]:
-    for name, both in NODES.items():
-        addresses = [{"type": "InternalIP", "address": address} for address in both]
-        yield {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "status": {"addresses": addresses}}
+    return (objects.node(name, *addresses) for name, addresses in NODES.items())
 
 
 def _services(services: Mapping[Address, Endpoints]) -> Iterator[Manifest]:
     for number, (address, endpoints) in enumerate(services.items()):
-        kind = f"IPv{address.version}"
-        names = {"name": f"s{number}", "namespace": "default", "uid": f"{number}"}
-        spec = {"type": "LoadBalancer", "externalTrafficPolicy": "Local", "ipFamilies": [kind]}
-        held = {"loadBalancer": {"ingress": [{"ip": str(address)}]}}
-        yield {"apiVersion": "v1", "kind": "Service", "metadata": names, "spec": spec, "status": held}
-        label = {"kubernetes.io/service-name": names["name"]}
-        yield {
-            "apiVersion": "discovery.k8s.io/v1",
-            "kind": "EndpointSlice",
-            "metadata": {"name": names["name"], "namespace": "default", "labels": label},
-            "addressType": kind,
-            "endpoints": list(_endpoints(address.version, endpoints)),
-        }
+        name, family = f"default/s{number}", f"IPv{address.version}"
+        yield objects.assigned_service(name, str(address), externalTrafficPolicy="Local", ipFamilies=[family])
+        yield objects.endpoints(name, *_endpoints(address.version, endpoints), family=family)
 
 
 def _endpoints(version: int, endpoints: Endpoints) -> Iterator[Manifest]:
     for number, (node, (condition, count)) in enumerate(endpoints.items(), 1):
         ready = condition == "ready"
-        for each in range(1, count + 1):
-            address = f"10.88.{number}.{each}" if version == 4 else f"fd00:88:{number}::{each}"
-            conditions = {"ready": ready, "serving": True, "terminating": not ready}
-            yield {"addresses": [address], "nodeName": node, "conditions": conditions}
+        for host in range(1, count + 1):
+            address = f"10.88.{number}.{host}" if version == 4 else f"fd00:88:{number}::{host}"
+            yield objects.endpoint(address, node, ready=ready, serving=True, terminating=not ready)

@@ -14,7 +14,7 @@ from tests.lab.network import Namespace, connect
 
 
 class Watch:
-    """What a watcher inside a node said."""
+    """The output of a watcher inside a node."""
 
     def __init__(self, node: Namespace) -> None:
         command = [sys.executable, "-m", "tests.router.watching"]
@@ -52,7 +52,7 @@ def node(lab: str) -> Iterator[Namespace]:
     node.delete()
 
 
-def test_default_gateways_are_seen_as_they_change(node: Namespace) -> None:
+def test_default_gateways_follow_changes(node: Namespace) -> None:
     watch = Watch(node)
     try:
         watch.until()
@@ -72,7 +72,20 @@ def test_default_gateways_are_seen_as_they_change(node: Namespace) -> None:
         watch.end()
 
 
-def test_a_default_route_that_is_replaced_is_never_missing(node: Namespace) -> None:
+def test_default_gateways_by_ipv6_next_hop_and_of_equal_cost(node: Namespace) -> None:
+    node.ip("route add 0.0.0.0/0 via inet6 fe80::1 dev eth0")
+    watch = Watch(node)
+    try:
+        watch.until("fe80::1 eth0 fe80::11")
+        node.ip("route replace 0.0.0.0/0 nexthop via 203.0.113.2 dev eth0 nexthop via 203.0.113.1 dev eth0")
+        watch.until("203.0.113.1 eth0 None")
+        node.ip("route add ::/0 nexthop via fe80::3 dev eth0 nexthop via fe80::2 dev eth0")
+        watch.until("203.0.113.1 eth0 None", "fe80::2 eth0 fe80::11")
+    finally:
+        watch.end()
+
+
+def test_replaced_default_route_is_never_missing(node: Namespace) -> None:
     node.ip("route add default via 203.0.113.1")
     watch = Watch(node)
     try:

@@ -1,4 +1,4 @@
-"""A peer that means harm, or is broken: whatever it says, nobody else notices, and nobody takes it for the truth."""
+"""A hostile or broken peer: its messages affect no other session, and its routes are ignored."""
 
 import random
 import struct
@@ -12,27 +12,27 @@ import pytest
 
 from exalb_bgp.rib import Attributes
 from exalb_bgp.session import Family, Session, SessionStatus, State
-from tests.bench.messages import MARKER, Kind, framed
 from tests.lab.network import Bridge, Namespace, attach
 from tests.lab.wait import until
-from tests.router.raw import Meeting, RawPeer
-from tests.router.world import LOCAL_ASN, NODE, World, host, table
+from tests.support.bgp.messages import MARKER, Kind, framed
+from tests.support.bgp.raw_peer import Meeting, RawPeer
+from tests.support.routers.world import LOCAL_ASN, NODE, World, host, table
 
 ADDRESS, ASN = IPv4Address("10.77.0.120"), 64620
 SIZE = 6
-TOLD = {host(Family.IPV4, 200): Attributes(next_hop=NODE[Family.IPV4])}
-"""What the hostile peer is told: it can ask for it again, and so learn that everything before was read."""
+ANNOUNCED = {host(Family.IPV4, 200): Attributes(next_hop=NODE[Family.IPV4])}
+"""The table for the hostile peer. The peer asks for it again; the answer shows that all messages before were read."""
 
 COMPLAINTS = {
-    "drive": ("exabgp_link_broken", "exabgp_state_unreadable", "exabgp_hangs", "Traceback"),
-    "supervise": ("exabgp_died", "exabgp_does_not_work"),
+    "drive": ("exabgp_link_broken", "exabgp_state_unreadable", "exabgp_does_not_answer", "Traceback"),
+    "supervise": ("exabgp_exited", "exabgp_killed"),
 }
-"""What the log of a program must not say. ExaBGP itself may trip over a message; that ends the session it came by."""
+"""Events that must not be in the log of a program. ExaBGP itself may fail on a message; then that session ends."""
 
 
 @dataclass
 class Scene:
-    """The six sessions, and one more with whom one cannot work."""
+    """The six sessions, and one more with the hostile peer."""
 
     world: World
     peer: RawPeer
@@ -42,14 +42,14 @@ class Scene:
 
     @property
     def status(self) -> SessionStatus:
-        """What the driver says of the hostile peer."""
+        """The status that the driver reports for the hostile peer."""
         return self.world.engine.session("hostile")
 
-    def assert_nobody_noticed(self) -> None:
-        """Find the other sessions those of before, and all told of a change; no process died, no line was misread."""
+    def assert_others_unaffected(self) -> None:
+        """Check that the other sessions go on and receive a change, no process died, and no line was misread."""
         world = self.world
-        world.tell(table(SIZE + 2), *world.peers.values())
-        world.until_told(*world.peers.values())
+        world.announce(table(SIZE + 2), *world.peers.values())
+        world.until_announced(*world.peers.values())
         assert world.connections() == self.before
         assert _processes(world) == self.processes
         for log, length in self.logs.items():
@@ -74,20 +74,20 @@ def stranger(built: World) -> Iterator[RawPeer]:
 
 @pytest.fixture
 def scene(world: World, stranger: RawPeer) -> Scene:
-    """Tell everybody a table, and ask for a session with the stranger too."""
+    """Announce a table to all routers, and configure a session with the stranger too."""
     node = IPv4Address("10.77.0.11")
-    world.tell(table(SIZE), *world.peers.values())
-    world.until_told(*world.peers.values())
+    world.announce(table(SIZE), *world.peers.values())
+    world.until_announced(*world.peers.values())
     logs = {path: path.stat().st_size for path in (world.node.state / f"{name}.log" for name in ("drive", "supervise"))}
     scene = Scene(world, stranger, world.connections(), _processes(world), logs)
     world.sessions["hostile"] = Session("hostile", ADDRESS, LOCAL_ASN, ASN, node, local_address=node)
-    world.ribs["hostile"] = TOLD
+    world.ribs["hostile"] = ANNOUNCED
     world.act_on_engine()
     return scene
 
 
 def update(withdrawn: bytes = b"", attributes: bytes = b"", nlri: bytes = b"", *, beyond: int = 0) -> bytes:
-    """Make an UPDATE whose attributes say that they are longer than they are."""
+    """Make an UPDATE; `beyond` is added to the length of its attributes."""
     lengths = struct.pack("!H", len(withdrawn)) + withdrawn + struct.pack("!H", len(attributes) + beyond)
     return framed(Kind.UPDATE, lengths + attributes + nlri)
 
@@ -140,44 +140,44 @@ ATTACKS = {
     "a text": SHOUT,
     "a NOTIFICATION of nothing": framed(Kind.NOTIFICATION),
     "a NOTIFICATION of one octet": framed(Kind.NOTIFICATION, b"\x06"),
-    "a NOTIFICATION unheard of": framed(Kind.NOTIFICATION, b"\xff\xff" + SHOUT),
+    "an unknown NOTIFICATION": framed(Kind.NOTIFICATION, b"\xff\xff" + SHOUT),
 }
-"""What is said in a session that is Established."""
+"""Messages for a session that is Established."""
 
 
-def overheard(meeting: Meeting, updates: int) -> bool:
-    """Whether all that was said was read: the session was closed, or what was asked for after it came."""
+def was_read(meeting: Meeting, updates: int) -> bool:
+    """Whether the peer read everything: it closed the session, or it sent the requested table."""
     return meeting.over or meeting.count(Kind.UPDATE) > updates
 
 
-def say_and_see_it_read(meeting: Meeting, data: bytes) -> None:
-    """Say something, and then ask for the table once more."""
+def send_and_wait_until_read(meeting: Meeting, data: bytes) -> None:
+    """Send data, and then request the table once more."""
     updates = meeting.count(Kind.UPDATE)
     meeting.say(data + framed(Kind.ROUTE_REFRESH, b"\x00\x01\x00\x01"))
     if data != ATTACKS["half a message"]:
-        until("it was read", partial(overheard, meeting, updates), seconds=30)
+        until("the message was read", partial(was_read, meeting, updates), seconds=30)
 
 
 def test_broken_messages_end_their_own_session_at_most(scene: Scene) -> None:
     for name, data in ATTACKS.items():
         with scene.peer.established() as meeting:
             until(f"the table before {name!r}", partial(meeting.count, Kind.UPDATE), seconds=30)
-            say_and_see_it_read(meeting, data)
+            send_and_wait_until_read(meeting, data)
     with scene.peer.established() as meeting:
-        meeting.hears(Kind.UPDATE)
-        until("it is said to be up", lambda: scene.status.state is State.ESTABLISHED, seconds=30)
-        scene.assert_nobody_noticed()
+        meeting.wait_for(Kind.UPDATE)
+        until("the status says Established", lambda: scene.status.state is State.ESTABLISHED, seconds=30)
+        scene.assert_others_unaffected()
 
 
 def test_noise_ends_its_own_session_at_most(scene: Scene) -> None:
-    """Bytes as they come, behind headers that promise a message, and without any."""
+    """Random bytes, with a message header and without one."""
     dice = random.Random(7)
     for _ in range(12):
         with scene.peer.established() as meeting:
             noise = [dice.randbytes(dice.randrange(1, 400)) for _ in range(20)]
-            messages = [framed(dice.randrange(1, 6), one) for one in noise]
-            say_and_see_it_read(meeting, b"".join(messages if dice.random() < 0.7 else noise))
-    scene.assert_nobody_noticed()
+            messages = [framed(dice.randrange(1, 6), body) for body in noise]
+            send_and_wait_until_read(meeting, b"".join(messages if dice.random() < 0.7 else noise))
+    scene.assert_others_unaffected()
 
 
 def name(text: bytes) -> bytes:
@@ -199,16 +199,16 @@ OPENINGS = {
     "no marker": b"\x00" * 60,
     "half a header": MARKER[:7],
 }
-"""What is said in place of an OPEN."""
+"""Messages in place of an OPEN."""
 
 
-def test_broken_openings_are_survived(scene: Scene) -> None:
+def test_broken_openings_affect_no_other_session(scene: Scene) -> None:
     for data in OPENINGS.values():
         with scene.peer.called() as meeting:
             meeting.say(data)
         with scene.peer.established():
             pass
-    scene.assert_nobody_noticed()
+    scene.assert_others_unaffected()
 
 
 def test_names_in_capabilities_are_no_lines(scene: Scene) -> None:
@@ -216,59 +216,59 @@ def test_names_in_capabilities_are_no_lines(scene: Scene) -> None:
     shout = SHOUT[:60]
     version = bytes([75, 1 + len(shout), len(shout)]) + shout
     with scene.peer.established(name(shout), version) as meeting:
-        meeting.hears(Kind.UPDATE)
-        until("it is up", lambda: scene.status.state is State.ESTABLISHED, seconds=30)
+        meeting.wait_for(Kind.UPDATE)
+        until("the session is up", lambda: scene.status.state is State.ESTABLISHED, seconds=30)
         scene.world.engine.kill_driver()
         scene.world.engine.start_driver()
         scene.world.act_on_engine()
         scene.world.engine.settle()
         assert scene.status.state is State.ESTABLISHED
-        assert scene.status.sent == len(TOLD)
-        scene.assert_nobody_noticed()
+        assert scene.status.sent == len(ANNOUNCED)
+        scene.assert_others_unaffected()
 
 
 @pytest.mark.parametrize("text", [SHOUT[:100], b'" }\x1b[2J\x00\xff\xfe', "\u202e\u2028ünïcode".encode()])
-def test_a_communication_is_told_as_text_and_nothing_else(scene: Scene, text: bytes) -> None:
+def test_communication_is_shown_as_text(scene: Scene, text: bytes) -> None:
     with scene.peer.established() as meeting:
-        meeting.hears(Kind.UPDATE)
+        meeting.wait_for(Kind.UPDATE)
         meeting.say(framed(Kind.NOTIFICATION, b"\x06\x02" + bytes([len(text)]) + text))
-        until("it was heard", lambda: meeting.over, seconds=30)
+        until("the peer closed the connection", lambda: meeting.over, seconds=30)
     shown = "".join(letter if letter.isprintable() else " " for letter in text.decode(errors="replace")).strip()
     words = f'NOTIFICATION the peer sent: cease (administrative shutdown): "{shown}"'
-    until("it is told", lambda: str(scene.status.last_error).startswith(words), seconds=30)
-    scene.assert_nobody_noticed()
+    until("the status shows the communication", lambda: str(scene.status.last_error).startswith(words), seconds=30)
+    scene.assert_others_unaffected()
 
 
-def test_what_waits_for_a_session_that_died_holds_up_nobody(scene: Scene) -> None:
-    """By itself, ExaBGP drops every reload while a route waits for a peer that takes a connection and says nothing."""
+def test_routes_for_dead_session_delay_no_other_session(scene: Scene) -> None:
+    """Without our server, ExaBGP drops every reload while a route waits for a silent peer."""
     with scene.peer.established() as meeting:
-        meeting.hears(Kind.UPDATE)
-        until("it is up", lambda: scene.status.state is State.ESTABLISHED, seconds=30)
-    until("it is down", lambda: scene.status.state is not State.ESTABLISHED, seconds=30)
+        meeting.wait_for(Kind.UPDATE)
+        until("the session is up", lambda: scene.status.state is State.ESTABLISHED, seconds=30)
+    until("the session is down", lambda: scene.status.state is not State.ESTABLISHED, seconds=30)
     scene.world.engine.ask(f"neighbor {ADDRESS} announce route 192.0.2.9/32 next-hop {NODE[Family.IPV4]}")
     del scene.world.sessions["hostile"]
     scene.world.act_on_engine()
     scene.world.engine.settle(seconds=90)
     assert "hostile" not in scene.world.engine.status.sessions
-    scene.assert_nobody_noticed()
+    scene.assert_others_unaffected()
 
 
-def test_a_flood_of_routes_is_dropped(scene: Scene) -> None:
-    """50,000 of them: none is kept, none is told to the driver, and the other sessions keep up meanwhile."""
+def test_flood_of_routes_is_dropped(scene: Scene) -> None:
+    """ExaBGP keeps none of 50,000 routes and passes none to the driver; the other sessions go on."""
     relay = scene.processes[1]
     with scene.peer.established() as meeting:
-        meeting.hears(Kind.UPDATE)
-        until("it is up", lambda: scene.status.state is State.ESTABLISHED, seconds=30)
+        meeting.wait_for(Kind.UPDATE)
+        until("the session is up", lambda: scene.status.state is State.ESTABLISHED, seconds=30)
         scene.world.engine.settle()
         read = _octets_read(relay)
         prefixes = [bytes([32]) + struct.pack("!I", 0xCB000000 + number) for number in range(50_000)]
-        say_and_see_it_read(meeting, b"".join(update(attributes=WHOLE, nlri=prefix) for prefix in prefixes))
+        send_and_wait_until_read(meeting, b"".join(update(attributes=WHOLE, nlri=prefix) for prefix in prefixes))
         assert not meeting.over
         assert _octets_read(relay) - read < 20_000
         assert scene.world.engine.ask("show adj-rib in") == []
         scene.world.act_on_engine()
         assert scene.world.engine.settle().sessions["hostile"].state is State.ESTABLISHED
-        scene.assert_nobody_noticed()
+        scene.assert_others_unaffected()
 
 
 def _octets_read(pid: int) -> int:

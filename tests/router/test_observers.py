@@ -1,4 +1,4 @@
-"""What the benches and stories trust: the network of a lab, and those who watch its wires and tables."""
+"""The tools of benches and stories: the network of a lab, and the observers of its wires and tables."""
 
 import socket
 import struct
@@ -10,11 +10,11 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6
 import pytest
 
 from exalb_bgp.session import Family
-from tests.bench.kernel import KernelRoutes
-from tests.bench.messages import MARKER, Kind
-from tests.bench.wire import Wire, WireError
 from tests.lab.network import Namespace, NetworkError, connect, delete_all, namespaces
 from tests.lab.wait import until
+from tests.support.bgp.messages import MARKER, Kind
+from tests.support.bgp.sniffer import Wire, WireError
+from tests.support.kernel import KernelRoutes
 
 LEFT, RIGHT = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.2")
 LEFT6, RIGHT6 = IPv6Address("fd00:77::1"), IPv6Address("fd00:77::2")
@@ -23,7 +23,7 @@ FOUR, SIX = IPv4Network("198.51.100.0/25"), IPv6Network("2001:db8:100::/63")
 
 @pytest.fixture
 def ends(lab: str) -> Iterator[tuple[Namespace, Namespace]]:
-    """Two namespaces and a cable."""
+    """Create two namespaces and a cable."""
     left, right = Namespace.create(lab, "left"), Namespace.create(lab, "right")
     connect(left, "eth0", right, "eth0")
     left.address("eth0", IPv4Interface(f"{LEFT}/24"), IPv6Interface(f"{LEFT6}/64"))
@@ -58,7 +58,7 @@ SPEECH = (
 
 
 @pytest.mark.parametrize(("source", "address"), [(LEFT, RIGHT), (LEFT6, RIGHT6)], ids=["ipv4", "ipv6"])
-def test_every_message_is_read_however_it_is_cut(
+def test_messages_in_any_pieces_are_read(
     ends: tuple[Namespace, Namespace], source: IPv4Address | IPv6Address, address: IPv4Address | IPv6Address
 ) -> None:
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
@@ -78,7 +78,7 @@ def test_every_message_is_read_however_it_is_cut(
             client.sendall(speech[at : at + 7])
         assert source in wire.announced(SIX, by=[source])
         assert begun < wire.withdrawn(SIX, by=[source])[source] < time.time()
-        wire.wait(lambda: len(wire.messages) == len(SPEECH), "not all was read")
+        wire.wait(lambda: len(wire.messages) == len(SPEECH), "not every message was read")
         with pytest.raises(WireError, match=str(address)):
             wire.announced(FOUR, by=[source, address], seconds=0.1)
     kinds = [Kind.OPEN, Kind.UPDATE, Kind.UPDATE, Kind.KEEPALIVE, *3 * [Kind.UPDATE], Kind.NOTIFICATION]
@@ -93,7 +93,7 @@ def test_every_message_is_read_however_it_is_cut(
     [(FOUR, (RIGHT, IPv4Address("10.77.0.3"))), (SIX, (RIGHT6, IPv6Address("fd00:77::3")))],
     ids=["ipv4", "ipv6"],
 )
-def test_the_kernel_tells_of_its_routes(
+def test_kernel_reports_routes(
     ends: tuple[Namespace, Namespace],
     prefix: IPv4Network | IPv6Network,
     gateways: tuple[IPv4Address | IPv6Address, ...],
@@ -108,20 +108,20 @@ def test_the_kernel_tells_of_its_routes(
         assert came < changed < kernel.reached(prefix, lambda held: not held, after=changed)
 
 
-def test_a_process_runs_without_any_privilege(ends: tuple[Namespace, Namespace]) -> None:
+def test_process_runs_without_privilege(ends: tuple[Namespace, Namespace]) -> None:
     left, _ = ends
-    told = left.run(["cat", "/proc/self/status"], user=65532).stdout
-    fields = dict(line.split(":\t", 1) for line in told.splitlines() if ":\t" in line)
+    output = left.run(["cat", "/proc/self/status"], user=65532).stdout
+    fields = dict(line.split(":\t", 1) for line in output.splitlines() if ":\t" in line)
     assert fields["Uid"].split() == ["65532"] * 4
     assert int(fields["CapEff"], 16) == int(fields["CapBnd"], 16) == 0
     assert fields["NoNewPrivs"] == "1"
 
 
-def test_a_lab_is_swept_with_its_processes(lab: str, ends: tuple[Namespace, Namespace]) -> None:
+def test_sweep_of_lab_ends_its_processes(lab: str, ends: tuple[Namespace, Namespace]) -> None:
     neighbour = Namespace.create(f"{lab}x", "left")
     try:
         sleeper = ends[0].popen(["sleep", "600"])
-        until("it runs", lambda: ends[0].holds(sleeper.pid))
+        until("the program runs", lambda: ends[0].holds(sleeper.pid))
         delete_all(lab)
         assert sleeper.wait(timeout=5) < 0
         assert namespaces(lab) == []
@@ -130,6 +130,6 @@ def test_a_lab_is_swept_with_its_processes(lab: str, ends: tuple[Namespace, Name
         neighbour.delete()
 
 
-def test_a_failed_command_says_which_and_why(ends: tuple[Namespace, Namespace]) -> None:
+def test_failed_command_is_named_with_its_error(ends: tuple[Namespace, Namespace]) -> None:
     with pytest.raises(NetworkError, match=r"link set eth9 up.*Cannot find device"):
         ends[0].ip("link set eth9 up")

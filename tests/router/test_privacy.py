@@ -1,4 +1,4 @@
-"""Who the engine's processes are, and where a password is to be found: in one private file, and nowhere else."""
+"""The engine's processes run as an ordinary user, and a password is in one private file only."""
 
 import base64
 import stat
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from exalb_bgp.session import Password
-from tests.router.engine import USER, runner
-from tests.router.world import Peer, World
+from tests.support.engine.supervised import USER, runner
+from tests.support.routers.world import Peer, World
 
 SECRET = "hush-hush-0123"
 FORMS = SECRET.encode(), base64.b64encode(SECRET.encode())
@@ -21,25 +21,25 @@ def processes(world: World) -> list[Path]:
     """List the directories in /proc of all that runs on the node."""
     assert all(world.engine.find(part) for part in PARTS)
     running = [Path(f"/proc/{pid}") for pid in world.node.pids()]
-    return [one for one in running if any(part in _command(one) for part in PARTS)]
+    return [pid for pid in running if any(part in _command(pid) for part in PARTS)]
 
 
 def _command(process: Path) -> str:
     return (process / "cmdline").read_text().replace("\0", " ")
 
 
-def test_every_process_is_an_ordinary_users_without_capabilities(world: World) -> None:
+def test_processes_run_as_ordinary_user_without_capabilities(world: World) -> None:
     if runner()[0] is None:
         pytest.skip("no Python here that an ordinary user may run: install python3 for all users")
     for process in processes(world):
         lines = (process / "status").read_text().splitlines()
-        told = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
-        assert told["Uid"].split() == told["Gid"].split() == [str(USER)] * 4
-        assert {told[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
-        assert told["NoNewPrivs"] == "1"
+        status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+        assert status["Uid"].split() == status["Gid"].split() == [str(USER)] * 4
+        assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+        assert status["NoNewPrivs"] == "1"
 
 
-def test_a_password_is_in_one_private_file_alone(world: World, trio: list[Peer]) -> None:
+def test_password_is_in_one_private_file(world: World, trio: list[Peer]) -> None:
     for peer in trio:
         world.change(peer, {"password": Password(SECRET.encode())}, {"password": SECRET})
     world.act()

@@ -1,4 +1,4 @@
-"""What is announced arrives, with every attribute, on every maker's router, over IPv4 and over IPv6."""
+"""Every router receives each announced route with every attribute, over IPv4 and over IPv6."""
 
 import random
 from dataclasses import replace
@@ -13,7 +13,7 @@ from exalb_bgp.rib import (
     Rib,
 )
 from exalb_bgp.session import Family
-from tests.router.world import NODE, ROUTER_ASN, Peer, World, host, table
+from tests.support.routers.world import NODE, ROUTER_ASN, Peer, World, host, table
 
 EACH = {
     "no attribute": Attributes(),
@@ -52,28 +52,28 @@ def spread(*choices: Attributes) -> Rib:
     }
 
 
-def test_a_router_holds_exactly_what_it_is_told(world: World, peer: Peer) -> None:
+def test_router_holds_exactly_the_announced_routes(world: World, peer: Peer) -> None:
     before = world.connections()
-    world.tell(table(40), peer)
-    world.until_told(peer)
-    world.tell({prefix: a for n, (prefix, a) in enumerate(table(60).items()) if n % 3}, peer)
-    world.until_told(*world.peers.values())
-    world.tell({}, peer)
-    world.until_told(*world.peers.values())
+    world.announce(table(40), peer)
+    world.until_announced(peer)
+    world.announce({prefix: a for n, (prefix, a) in enumerate(table(60).items()) if n % 3}, peer)
+    world.until_announced(*world.peers.values())
+    world.announce({}, peer)
+    world.until_announced(*world.peers.values())
     assert world.connections() == before
 
 
-def test_self_is_the_next_hop_where_none_is_given(world: World, peer: Peer) -> None:
-    world.tell({host(peer.family, 1): Attributes()}, peer)
-    world.until_told(peer)
+def test_next_hop_is_self_by_default(world: World, peer: Peer) -> None:
+    world.announce({host(peer.family, 1): Attributes()}, peer)
+    world.until_announced(peer)
 
 
-def test_every_attribute_arrives_and_changes(world: World, peer: Peer) -> None:
+def test_attributes_arrive_and_change(world: World, peer: Peer) -> None:
     choices = [*EACH.values(), *PREPENDED.values(), ALL]
-    world.tell(spread(*choices), peer)
-    world.until_told(peer)
-    world.tell(spread(*reversed(choices)), peer)
-    world.until_told(peer)
+    world.announce(spread(*choices), peer)
+    world.until_announced(peer)
+    world.announce(spread(*reversed(choices)), peer)
+    world.until_announced(peer)
     assert world.engine.settle().sessions[peer.name].sent == 2 * len(choices)
 
 
@@ -83,19 +83,21 @@ def test_ibgp_carries_local_preference(world: World) -> None:
         world.change(peer, {"local_asn": ROUTER_ASN}, {"asn": ROUTER_ASN})
     world.act()
     preferred = [Attributes(local_pref=250), Attributes(local_pref=0), replace(ALL, local_pref=50)]
-    world.tell(spread(*EACH.values(), *PREPENDED.values(), ALL, *preferred), *peers)
+    world.announce(spread(*EACH.values(), *PREPENDED.values(), ALL, *preferred), *peers)
     world.until_established(*peers)
-    world.until_told(*peers)
+    world.until_announced(*peers)
 
 
-def test_local_preference_stays_inside_the_as(world: World, trio: list[Peer]) -> None:
-    world.tell(spread(Attributes(local_pref=250), Attributes(local_pref=50, med=1)), *trio)
-    world.until_told(*trio)
+def test_local_preference_stays_inside_as(world: World, trio: list[Peer]) -> None:
+    world.announce(spread(Attributes(local_pref=250), Attributes(local_pref=50, med=1)), *trio)
+    world.until_announced(*trio)
     for peer in trio:
-        assert {route.local_pref for route in world.received(peer).values()} <= {None, 100}, "an EBGP peer was told"
+        assert {route.local_pref for route in world.received(peer).values()} <= {None, 100}, (
+            "an eBGP peer received LOCAL_PREF"
+        )
 
 
-def test_a_storm_of_changes_ends_in_the_right_tables(world: World) -> None:
+def test_many_changes_end_in_wanted_tables(world: World) -> None:
     dice = random.Random(20)
     choices = [*EACH.values(), ALL]
     before = world.connections()
@@ -110,5 +112,5 @@ def test_a_storm_of_changes_ends_in_the_right_tables(world: World) -> None:
         world.act_on_engine()
         if dice.random() < 0.2:
             world.engine.settle()
-    world.until_told(*world.peers.values())
+    world.until_announced(*world.peers.values())
     assert world.connections() == before

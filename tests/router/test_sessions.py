@@ -1,4 +1,4 @@
-"""A session comes up the way it is asked for, and what is done to one session touches no other."""
+"""A session opens as configured, and a change of one session affects no other."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ import pytest
 from exalb_bgp.rib import Attributes, Prefix
 from exalb_bgp.session import Family, Password, State
 from tests.lab.wait import until
-from tests.router.world import NODE, OTHER, Peer, World, host, table
+from tests.support.routers.world import NODE, OTHER, Peer, World, host, table
 
 SECRET = "s3cret;#{}x"
 
 
 @dataclass(frozen=True)
 class Option:
-    """A way to open a session: what to ask of the engine, and what of the router."""
+    """A way to open a session: fields of the engine's session, and of the router's neighbor."""
 
     session: Callable[[Peer], dict[str, Any]]
     neighbor: Callable[[Peer], dict[str, Any]]
@@ -46,23 +46,23 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_a_session_opens_as_asked(world: World, name: str) -> None:
+def test_session_opens_as_configured(world: World, name: str) -> None:
     peers = list(world.peers.values())
     for peer in peers:
         world.change(peer, OPTIONS[name].session(peer), OPTIONS[name].neighbor(peer))
     world.act()
-    world.tell(table(6), *peers)
+    world.announce(table(6), *peers)
     world.until_established(*peers)
-    world.until_told(*peers)
+    world.until_announced(*peers)
     for peer in peers:
-        told = peer.router.peerings()[world.node_address(peer)]
-        assert told.hold_time == world.sessions[peer.name].hold_time
-        assert told.graceful_restart == (world.sessions[peer.name].graceful_restart is not None)
+        peering = peer.router.peerings()[world.node_address(peer)]
+        assert peering.hold_time == world.sessions[peer.name].hold_time
+        assert peering.graceful_restart == (world.sessions[peer.name].graceful_restart is not None)
 
 
 @pytest.mark.parametrize("name", ["md5", "gtsm"])
-def test_a_session_follows_a_router_that_changed_first(world: World, name: str) -> None:
-    """The old session breaks and comes again half-way, then the engine is told; it must not wait for a hold time.
+def test_session_follows_router_that_changed_first(world: World, name: str) -> None:
+    """The old session breaks and half opens again, then the engine gets its goal; it must not wait for a hold time.
 
     FRR takes the new connection at once; BIRD and GoBGP keep what is left of the old one until their own timers end.
     """
@@ -79,11 +79,11 @@ def test_a_session_follows_a_router_that_changed_first(world: World, name: str) 
     assert world.connections(but=peers) == before
 
 
-def test_one_family_only(world: World, trio: list[Peer]) -> None:
+def test_session_carries_one_family_only(world: World, trio: list[Peer]) -> None:
     for peer in trio:
         world.change(peer, {"families": frozenset({peer.family})}, {})
     world.act()
-    world.tell(table(6), *trio)
+    world.announce(table(6), *trio)
     world.until_established(*trio)
     for peer in trio:
         own = {prefix for prefix in table(6) if f"ipv{prefix.version}" == peer.family.value}
@@ -96,7 +96,7 @@ def holds(world: World, peer: Peer, prefixes: set[Prefix]) -> bool:
     return world.received(peer).keys() == prefixes
 
 
-def test_a_wrong_password_keeps_one_session_down(world: World, trio: list[Peer]) -> None:
+def test_wrong_password_keeps_one_session_down(world: World, trio: list[Peer]) -> None:
     before = world.connections(but=trio)
     for peer in trio:
         world.change(peer, {"password": Password(b"wrong")}, {"password": SECRET})
@@ -111,30 +111,30 @@ def test_a_wrong_password_keeps_one_session_down(world: World, trio: list[Peer])
 
 
 def down(world: World, peer: Peer) -> bool:
-    """Whether both ends call a session down."""
+    """Whether both ends report a session as down."""
     return world.engine.session(peer.name).state is not State.ESTABLISHED and not world.established(peer)
 
 
-def test_a_wrong_asn_is_told_in_words(world: World, trio: list[Peer]) -> None:
+def test_wrong_asn_is_reported(world: World, trio: list[Peer]) -> None:
     before = world.connections(but=trio)
     for peer in trio:
         world.change(peer, {"local_asn": 64600}, {})
     world.act()
     for peer in trio:
-        until(f"{peer.name} tells of the AS", partial(complains_of_the_asn, world, peer))
+        until(f"{peer.name} reports the AS number", partial(complains_of_the_asn, world, peer))
     assert world.connections(but=trio) == before
 
 
 def complains_of_the_asn(world: World, peer: Peer) -> bool:
-    """Whether the engine says in words what is wrong."""
+    """Whether the engine reports the wrong AS number."""
     said = world.engine.session(peer.name).last_error
     assert "bad peer AS" in str(said), said
     return True
 
 
 def test_sessions_come_and_go_alone(world: World, trio: list[Peer]) -> None:
-    world.tell(table(4), *world.peers.values())
-    world.until_told(*world.peers.values())
+    world.announce(table(4), *world.peers.values())
+    world.until_announced(*world.peers.values())
     before = world.connections(but=trio)
     for peer in trio:
         del world.sessions[peer.name]
@@ -144,12 +144,12 @@ def test_sessions_come_and_go_alone(world: World, trio: list[Peer]) -> None:
         world.sessions[peer.name] = peer.session
     world.act()
     world.until_established(*trio)
-    world.until_told(*world.peers.values())
+    world.until_announced(*world.peers.values())
     assert world.connections(but=trio) == before
 
 
 @pytest.mark.parametrize("password", [None, SECRET], ids=["open", "md5"])
-def test_a_router_may_take_whoever_calls(world: World, password: str | None) -> None:
+def test_router_accepts_dynamic_neighbors(world: World, password: str | None) -> None:
     """Dynamic neighbours of FRR: one listen range for a whole fabric, with one password."""
     peers = [world.peers["frr-ipv4"], world.peers["frr-ipv6"]]
     for peer in peers:
@@ -157,20 +157,20 @@ def test_a_router_may_take_whoever_calls(world: World, password: str | None) -> 
         key = Password(password.encode()) if password else None
         world.change(peer, {"password": key}, {"address": fabric, "password": password})
     world.act()
-    world.tell(table(6), *peers)
+    world.announce(table(6), *peers)
     world.until_established(*peers)
-    world.until_told(*peers)
+    world.until_announced(*peers)
 
 
-def test_extended_next_hops(world: World) -> None:
+def test_extended_next_hops_carry_ipv4(world: World) -> None:
     """IPv4 prefixes with IPv6 next hops (RFC 8950) over the IPv6 sessions."""
     peers = [peer for peer in world.peers.values() if peer.family is Family.IPV6]
     for peer in peers:
         world.change(peer, {"extended_next_hop": True}, {"extended_next_hop": True})
     world.act()
-    world.tell({host(Family.IPV4, 1): Attributes(next_hop=NODE[Family.IPV6])}, *peers)
+    world.announce({host(Family.IPV4, 1): Attributes(next_hop=NODE[Family.IPV6])}, *peers)
     world.until_established(*peers)
-    world.until_told(*peers)
+    world.until_announced(*peers)
     assert all(world.engine.session(peer.name).extended_next_hop for peer in peers)
     world.engine.kill_driver()
     world.engine.start_driver()
@@ -179,25 +179,25 @@ def test_extended_next_hops(world: World) -> None:
     assert all(found[peer.name].extended_next_hop and found[peer.name].sent == 1 for peer in peers)
 
 
-def test_a_router_that_takes_ipv6_next_hops_no_more_keeps_its_session(world: World) -> None:
-    """It has what the new session can carry; ExaBGP still held the rest when that one began."""
+def test_router_without_ipv6_next_hops_keeps_session(world: World) -> None:
+    """It holds the routes that the new session can carry; ExaBGP still held the others when the session began."""
     peer = world.peers["frr-ipv6"]
     world.change(peer, {"extended_next_hop": True}, {"extended_next_hop": True})
     world.act()
     ipv4, ipv6 = host(Family.IPV4, 1), host(Family.IPV6, 1)
-    world.tell(dict.fromkeys((ipv4, ipv6), Attributes(next_hop=NODE[Family.IPV6])), peer)
+    world.announce(dict.fromkeys((ipv4, ipv6), Attributes(next_hop=NODE[Family.IPV6])), peer)
     world.until_established(peer)
-    world.until_told(peer)
+    world.until_announced(peer)
     world.change(peer, {}, {"extended_next_hop": False})
     world.act_on_routers()
-    until("the router has what it can take", partial(holds, world, peer, {ipv6}))
+    until("the router has the IPv6 route", partial(holds, world, peer, {ipv6}))
     found = world.engine.settle().sessions[peer.name]
     assert (found.extended_next_hop, found.sent, found.wanted) == (False, 1, 2)
     assert world.connections()[peer.name] == 1, "of those since its configuration changed"
 
 
-def test_link_local_sessions(world: World) -> None:
-    """Both ends know each other by their link-local addresses on one interface; IPv4 goes with IPv6 next hops."""
+def test_link_local_sessions_carry_both_families(world: World) -> None:
+    """Both ends use their link-local addresses on one interface; IPv4 routes have IPv6 next hops."""
     peers = [world.peers["frr-ipv6"], world.peers["bird-ipv6"]]
     ours = world.node.link_local("eth0")
     for peer in peers:
@@ -210,6 +210,6 @@ def test_link_local_sessions(world: World) -> None:
         )
     world.act()
     own = {prefix: Attributes(next_hop=NODE[Family.IPV6]) for prefix in table(6)}
-    world.tell(own, *peers)
+    world.announce(own, *peers)
     world.until_established(*peers)
-    world.until_told(*peers)
+    world.until_announced(*peers)

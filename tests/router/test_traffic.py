@@ -1,4 +1,4 @@
-"""Packets that pass through a router's kernel while the engine that told it the way is killed."""
+"""Packets that a router's kernel forwards while the engine that announced the route is killed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from exalb_bgp.session import Family
 from tests.lab.network import Interface, Namespace, connect
 from tests.lab.wait import until
 from tests.router.probe import Probe
-from tests.router.world import Peer, World, host, table
+from tests.support.routers.world import Peer, World, host, table
 
 CLIENT: tuple[Interface, ...] = IPv4Interface("203.0.113.2/24"), IPv6Interface("2001:db8:113::2/64")
 DOOR: tuple[Interface, ...] = IPv4Interface("203.0.113.1/24"), IPv6Interface("2001:db8:113::1/64")
@@ -55,14 +55,14 @@ def client(built: World) -> Iterator[Namespace]:
 
 @pytest.fixture
 def road(world: World, client: Namespace) -> Road:
-    """Tell the router of the addresses."""
-    world.tell(table(SIZE), *world.peers.values())
-    world.until_told(*world.peers.values())
+    """Announce the addresses to the router."""
+    world.announce(table(SIZE), *world.peers.values())
+    world.until_announced(*world.peers.values())
     world.engine.settle()
     return Road(world, client)
 
 
-def came_again(road: Road, before: dict[str, int]) -> bool:
+def are_new(road: Road, before: dict[str, int]) -> bool:
     """Whether the sessions with the router are new ones."""
     now = road.world.connections()
     assert all(now[peer.name] > before[peer.name] for peer in road.peers), (before, now)
@@ -70,8 +70,8 @@ def came_again(road: Road, before: dict[str, int]) -> bool:
 
 
 @pytest.mark.parametrize("family", list(Family), ids=[family.value for family in Family])
-def test_no_packet_is_lost_while_exabgp_is_killed(road: Road, family: Family) -> None:
-    """Graceful restart (RFC 4724), from the death until the router has dropped what it kept as stale."""
+def test_killed_processes_lose_no_packet(road: Road, family: Family) -> None:
+    """Graceful restart (RFC 4724), from the kill until the router has removed the stale routes."""
     world = road.world
     for kill in (world.engine.kill_exabgp, world.engine.kill_relay, world.engine.kill_driver):
         before = world.connections()
@@ -81,21 +81,21 @@ def test_no_packet_is_lost_while_exabgp_is_killed(road: Road, family: Family) ->
                 world.engine.start_driver()
                 world.act_on_engine()
             if kill == world.engine.kill_exabgp:
-                until("the sessions came again", partial(came_again, road, before), seconds=60)
+                until("the sessions are Established again", partial(are_new, road, before), seconds=60)
             world.until_established(*road.peers)
             world.engine.settle(seconds=60)
-            world.until_told(*road.peers)
+            world.until_announced(*road.peers)
         assert probe.lost == [], f"of {probe.sent}"
 
 
-def test_packets_are_lost_where_nothing_was_agreed(road: Road) -> None:
-    """Without graceful restart there is a gap: proof that a probe would see one."""
+def test_packets_are_lost_without_graceful_restart(road: Road) -> None:
+    """Without graceful restart packets are lost: the probe can see a loss."""
     world = road.world
     for peer in road.peers:
         world.change(peer, {"graceful_restart": None}, {})
     world.act()
     world.until_established(*road.peers)
-    world.until_told(*road.peers)
+    world.until_announced(*road.peers)
     world.engine.settle()
     before = world.connections()
     with road.probe(Family.IPV4) as probe:
@@ -104,7 +104,7 @@ def test_packets_are_lost_where_nothing_was_agreed(road: Road) -> None:
         until("packets are lost", lambda: len(probe.lost) > 10)
         world.engine.start_driver()
         world.act_on_engine()
-        until("the sessions came again", partial(came_again, road, before), seconds=60)
-        world.until_told(*road.peers)
+        until("the sessions are Established again", partial(are_new, road, before), seconds=60)
+        world.until_announced(*road.peers)
         arrived = len(probe.arrived)
         until("packets arrive again", lambda: len(probe.arrived) > arrived)

@@ -1,4 +1,4 @@
-"""`python -m tests.router.watching`: tells the default routers of its network namespace, line by line."""
+"""`python -m tests.router.watching`: prints the default routers of its network namespace, line by line."""
 
 import asyncio
 import json
@@ -6,15 +6,15 @@ import sys
 
 import structlog
 
-from exalb.host import Host
-from exalb.surroundings import OFF, Surroundings
+from exalb.model.local_node import LocalNode
+from exalb.node.watcher import OFF, LocalNodeWatcher
 
 
-def say(host: Host) -> None:
+def say(host: LocalNode) -> None:
     """Print one line."""
     print(json.dumps([" ".join(map(str, gateway)) for gateway in (host.gateways or {}).values()]), flush=True)
 
 
 if __name__ == "__main__":
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    asyncio.run(Surroundings(OFF, say).run(None))
+    asyncio.run(LocalNodeWatcher(OFF, say).run(None))

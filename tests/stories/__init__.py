@@ -1,1 +1,1 @@
-"""Stories: what a person does with ExaLB, on a real cluster before a real router."""
+"""Stories: the use of ExaLB on a real cluster with a real router."""

@@ -1,4 +1,4 @@
-"""`python -m tests.stories.asking HOST --count N | --rate R`: asks a web server over and over, each time anew.
+"""`python -m tests.stories.asking HOST --count N | --rate R`: requests a page of a web server again and again.
 
 With `--count`, twenty at a time until N were asked; with `--rate`, R a second whatever becomes of them, until standard
 input ends. Prints `asked` when the first answer is there, or is given up, and at the end one line of JSON: what was
@@ -14,12 +14,12 @@ import time
 from collections import Counter
 
 SECONDS = 10.0
-"""An answer that takes longer is none; a browser would wait, and a busy machine is no failure of what is asked."""
+"""A slower answer counts as a failure. The timeout is long, because a busy machine may be slow."""
 AT_A_TIME = 20
 
 
 class Asker:
-    """Asks, and counts the answers."""
+    """Sends requests, and counts the answers."""
 
     def __init__(self, host: str, port: int) -> None:
         self._where = host, port
@@ -29,7 +29,7 @@ class Asker:
         self.slowest = 0.0
 
     async def ask(self) -> None:
-        """Ask once, on a connection of its own."""
+        """Send one request, on a new connection."""
         loop = asyncio.get_running_loop()
         asked, since = loop.time(), time.time()
         try:
@@ -54,7 +54,7 @@ class Asker:
             writer.close()
 
     async def count(self, number: int) -> None:
-        """Ask so often."""
+        """Send this number of requests."""
         left = iter(range(number))
 
         async def some() -> None:
@@ -64,7 +64,7 @@ class Asker:
         await asyncio.gather(*(some() for _ in range(AT_A_TIME)))
 
     async def at_rate(self, rate: float) -> None:
-        """Ask so often a second until standard input ends; wait for the last answers."""
+        """Send this number of requests per second until standard input ends; wait for the last answers."""
         loop, ended, tasks = asyncio.get_running_loop(), asyncio.Event(), set[asyncio.Task[None]]()
         loop.add_reader(sys.stdin, ended.set)
         number = 0
@@ -77,11 +77,11 @@ class Asker:
 
 
 async def run(options: argparse.Namespace) -> None:
-    """Ask as told, and print what came of it."""
+    """Send the requests, and print the results."""
     asker = Asker(options.host, options.port)
     await (asker.count(options.count) if options.count else asker.at_rate(options.rate))
-    told = {"answers": asker.answers, "failures": asker.failures, "slowest": round(asker.slowest, 3)}
-    print(json.dumps(told), flush=True)
+    report = {"answers": asker.answers, "failures": asker.failures, "slowest": round(asker.slowest, 3)}
+    print(json.dumps(report), flush=True)
 
 
 if __name__ == "__main__":

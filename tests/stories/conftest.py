@@ -1,4 +1,4 @@
-"""What every story stands on: the run's lab with ExaLB, and a part of it for each story alone."""
+"""The run's lab with ExaLB, and for each story a part of the lab."""
 
 from collections.abc import Iterator
 
@@ -10,14 +10,14 @@ from tests.stories.traffic import Note
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Tell one story after the other: some kill what all of them stand on."""
+    """Run one story after the other: some kill programs that all of them use."""
     if {"story", "nodes"} & set(getattr(item, "fixturenames", ())):
         item.add_marker(pytest.mark.xdist_group("stories"))
 
 
 @pytest.fixture
 def story(lab: Lab) -> Iterator[Story]:
-    """Return a story's own namespace, pool, router and peers; all of it is gone afterwards."""
+    """Return a story's own namespace, pool, router and peers; remove all of them afterwards."""
     story = Story.begin(lab)
     yield story
     story.end()
@@ -25,5 +25,5 @@ def story(lab: Lab) -> Iterator[Story]:
 
 @pytest.fixture
 def note(request: pytest.FixtureRequest) -> Note:
-    """Return what writes a figure of a story into the report of the run (`--junitxml`)."""
+    """Return a function that writes a figure of a story into the report of the run (`--junitxml`)."""
     return lambda name, figure: request.node.user_properties.append((name, figure))

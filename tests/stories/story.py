@@ -14,13 +14,13 @@ from tests.lab.cluster import Lab
 from tests.lab.images import ECHO_HNAME
 from tests.lab.network import Namespace
 from tests.lab.routers.frr import Frr
-
-GROUP = "exalb.io/v1beta1"
+from tests.support import objects
+from tests.support.objects import wants
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """Story `number` (1, 2, …) in a lab. What it makes is called by its name, and gone after `end`."""
+    """Story `number` (1, 2, …) in a lab. Its objects have its name; `end` removes them."""
 
     lab: Lab
     number: int
@@ -47,7 +47,7 @@ class Story:
 
     @property
     def router(self) -> Frr:
-        """The story's own router, beside the lab's on the fabric."""
+        """The story's own router, next to the lab's on the fabric."""
         return Frr(self.network, self.asn, self.gateway)
 
     @property
@@ -77,38 +77,35 @@ class Story:
         namespace = Namespace.create(lab.name, story.network.role, forwarding=True)
         fabric.join(fabric.switch_of(lab.layout), namespace, story._host)
         story.router.start(*lab.neighbors)
-        lab.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": story.name}}, story.pool()])
+        lab.apply([objects.namespace(story.name), story.pool()])
         lab.apply(story.peers())
         return story
 
     def end(self) -> None:
-        """Remove what the story made; its namespace's objects go on their own."""
+        """Remove the story's objects; Kubernetes removes those of its namespace."""
         self.lab.kubectl("delete", "namespace", self.name, "--wait=false", "--ignore-not-found")
         self.lab.delete([*self.peers(), self.pool()])
         self.router.stop()
         self.network.delete()
 
     def pool(self, **spec: Any) -> Json:
-        """Return the story's pool, which serves its namespace alone."""
-        addresses = [str(self.pool4), str(self.pool6)]
-        whole = {"addresses": addresses, "serviceAllocation": {"namespaces": [self.name]}, **spec}
-        return {"apiVersion": GROUP, "kind": "IPAddressPool", "metadata": {"name": self.name}, "spec": whole}
+        """Return the story's pool, which serves only its namespace; a story may end while it has assigned addresses."""
+        whole = {"serviceAllocation": {"namespaces": [self.name]}, **spec}
+        pool = objects.pool(self.name, str(self.pool4), str(self.pool6), **whole)
+        pool["metadata"]["annotations"] = wants(allow_deletion="true")
+        return pool
 
     def peers(self, **spec: Any) -> list[Json]:
         """Return the peers that lead to the story's router: one session for each family."""
         return [
-            {
-                "apiVersion": GROUP,
-                "kind": "BGPPeer",
-                "metadata": {"name": f"{self.name}-ipv{interface.version}"},
-                "spec": {
-                    "myASN": layout.NODE_AS,
-                    "peerASN": self.asn,
-                    "peerAddress": str(interface.ip),
-                    "families": [f"IPv{interface.version}"],
-                    **spec,
-                },
-            }
+            objects.peer(
+                f"{self.name}-ipv{interface.version}",
+                myASN=layout.NODE_AS,
+                peerASN=self.asn,
+                peerAddress=str(interface.ip),
+                families=[f"IPv{interface.version}"],
+                **spec,
+            )
             for interface in layout.on_fabric(self._host)
         ]
 
@@ -119,12 +116,11 @@ class Story:
 
     def service(self, name: str, *, annotations: Mapping[str, str] | None = None, **spec: Any) -> Json:
         """Return a Service of type LoadBalancer for the pods of deployment `name`, not applied yet."""
-        whole = {"type": "LoadBalancer", "selector": {"app": name}, "ports": [{"port": 80}], **spec}
-        metadata = {"name": name, "namespace": self.name, "annotations": dict(annotations or {})}
-        return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": whole}
+        whole = {"selector": {"app": name}, "ports": [{"port": 80}], **spec}
+        return objects.service(f"{self.name}/{name}", annotations=annotations, **whole)
 
     def addresses(self, service: str) -> list[str]:
-        """Return the addresses that the Service's status tells now, in its order."""
+        """Return the addresses in the Service's status, in their order."""
         found = self.lab.api.get(f"/api/v1/namespaces/{self.name}/services/{service}")
         return [entry["ip"] for entry in found.get("status", {}).get("loadBalancer", {}).get("ingress", [])]
 
@@ -150,7 +146,7 @@ class Story:
         wait.until("every node has its sessions", up, seconds=seconds)
 
     def routes(self) -> dict[Prefix, frozenset[Address]]:
-        """Return what the story's router has of the story's own pool: each prefix, and the nodes that sent it."""
+        """Return the router's routes of the story's own pool: each prefix, and the nodes that announce it."""
         pools = (self.pool4, self.pool6)
         return {
             prefix: peers
@@ -161,15 +157,15 @@ class Story:
     def wait_routes(self, wanted: Mapping[Prefix, frozenset[Address]], seconds: float = 60) -> None:
         """Return when the story's router has exactly these routes of the story's pool."""
 
-        def told() -> bool:
+        def reached() -> bool:
             found = self.routes()
             assert found == wanted, f"the router has {found}"
             return True
 
-        wait.until(f"the router has {wanted}", told, seconds=seconds)
+        wait.until(f"the router has {wanted}", reached, seconds=seconds)
 
     def wait(self, what: str, condition: Callable[[], object], seconds: float = 30) -> None:
-        """Wait for anything else; an AssertionError counts as "not yet"."""
+        """Wait for any other condition; an AssertionError counts as "not yet"."""
         wait.until(what, condition, seconds=seconds)
 
     def kubectl(self, *arguments: str) -> str:

@@ -1,4 +1,4 @@
-"""What breaks, and what the router sees of it: nothing, where nothing needs to change."""
+"""Failures of programs; the router keeps its routes unless they must change."""
 
 import json
 import os
@@ -9,10 +9,10 @@ from ipaddress import ip_network
 import pytest
 
 from exalb_bgp.rib import Address, Prefix
-from tests.bench import processes
 from tests.lab import exalb
 from tests.lab.cluster import Lab
 from tests.stories.story import Story
+from tests.support import processes
 
 
 def _announce(story: Story) -> Prefix:
@@ -30,7 +30,7 @@ def _everyone(story: Story) -> frozenset[Address]:
 
 
 def _kill(story: Story, role: str) -> None:
-    """Kill -9 the processes of a role on every node, and wait until others have taken their places."""
+    """Kill the processes of a role on every node, and wait until new ones run."""
 
     def running() -> set[int]:
         return {each.pid for each in processes.of(story.lab) if each.role == role}
@@ -52,7 +52,7 @@ def _are_new(before: dict[Address, int], now: dict[Address, int]) -> bool:
 
 
 def test_killed_speakers_drop_no_session_and_no_route(story: Story) -> None:
-    """ExaBGP lives on; the new speakers find nothing to do, and then do what is new."""
+    """ExaBGP runs on; the new speakers change nothing at first, and then apply new changes."""
     prefix = _announce(story)
     before = _sessions(story)
     _kill(story, "speaker")
@@ -63,15 +63,15 @@ def test_killed_speakers_drop_no_session_and_no_route(story: Story) -> None:
     story.wait_routes({}, seconds=30)
 
 
-def test_a_killed_exabgp_comes_back_with_the_same_routes(story: Story) -> None:
-    """The sessions come up anew, and the router ends with what it had."""
+def test_killed_exabgp_returns_with_same_routes(story: Story) -> None:
+    """The sessions open again, and the router ends with the same routes."""
     prefix = _announce(story)
     before = _sessions(story)
     _kill(story, "exabgp")
     story.wait("every session is new", lambda: _are_new(before, _sessions(story)), seconds=60)
     story.wait_routes({prefix: _everyone(story)}, seconds=60)
     parts = {json.loads(line)["logger"] for line in _log(story, "bgp")}
-    assert {"exalb_bgp.exabgp.process"} < parts, "ExaBGP itself logs as the others do"
+    assert {"exalb_bgp.exabgp.supervisor.supervisor"} < parts, "ExaBGP itself logs as the others do"
 
 
 def _log(story: Story, container: str) -> list[str]:
@@ -82,7 +82,7 @@ def _log(story: Story, container: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def own_lab(nodes: Lab) -> Iterator[Lab]:
-    """Return a lab for what would disturb all others."""
+    """Return a separate lab for stories that would disturb all others."""
     lab = Lab(f"{nodes.name}f")
     lab.up(1)
     try:
@@ -98,8 +98,8 @@ def own_story(own_lab: Lab) -> Story:
     return Story.begin(own_lab)
 
 
-def test_nothing_is_withdrawn_while_the_api_server_is_away(own_story: Story) -> None:
-    """The routes stay, and what was asked for meanwhile is done when the server is back."""
+def test_routes_stay_while_api_server_is_down(own_story: Story) -> None:
+    """The routes stay, and a change is made when the server is back."""
     prefix = _announce(own_story)
     before = _sessions(own_story)
     control = own_story.lab.control_plane
@@ -113,15 +113,15 @@ def test_nothing_is_withdrawn_while_the_api_server_is_away(own_story: Story) -> 
     assert _sessions(own_story) == before
 
 
-def test_a_node_that_is_deleted_withdraws_and_is_told_again_when_it_is_back(own_story: Story) -> None:
-    """Routes of a session that just ended would stay with the router: it helps a graceful restart."""
+def test_deleted_node_withdraws_and_announces_when_back(own_story: Story) -> None:
+    """If the session only ended, the router would keep its routes for a graceful restart."""
     prefix = _announce(own_story)
     [node] = own_story.lab.nodes
     own_story.lab.kubectl("delete", "node", node.name, "--wait=false")
     own_story.wait_routes({})
     own_story.wait("the router has no session", lambda: not _established(own_story))
     assert own_story.addresses("web") == [str(prefix.network_address)]
-    node.signal("kubelet", signal.SIGKILL)  # its successor registers the node anew
+    node.signal("kubelet", signal.SIGKILL)  # the next kubelet registers the node again
     own_story.wait_routes({prefix: _everyone(own_story)}, seconds=180)
 
 

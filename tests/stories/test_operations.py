@@ -1,35 +1,36 @@
-"""What the page for operators tells to type, typed as it stands there."""
+"""The commands of the page for operators, run word for word."""
 
 import json
 import os
 import re
 import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
-from tests.house.documents import Page
-from tests.house.tree import ROOT
 from tests.lab.cluster import Lab
 from tests.stories.story import Story
+from tests.support.documents import Page
+from tests.support.tree import ROOT
 
 OPERATIONS = Page(ROOT / "docs" / "operations.md")
 
 
 def shell(lab: Lab, script: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a script as a person does in the lab's shell; a plan that finds something wrong ends with 1."""
-    environment = {**os.environ, "PATH": f"{lab.layout.bin}:{os.environ['PATH']}"}
+    """Run a script as in the lab's shell; a plan that finds something wrong ends with 1."""
+    environment = {**os.environ, "PATH": f"{lab.layout.bin}:{Path(sys.executable).parent}:{os.environ['PATH']}"}
     argv = ["bash", "-c", script]
     return subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_a_service_says_why_and_the_controller_makes_plans(story: Story, tmp_path: Path) -> None:
+def test_service_shows_reason_and_controller_makes_plans(story: Story, tmp_path: Path) -> None:
     """The condition of a Service in a line; the plan of the cluster as it stands, and with a change."""
     story.deploy("web")
     story.lab.apply(story.service("web"))
     [address] = story.wait_addresses("web")
     [condition] = [line for line in OPERATIONS.code() if line.startswith("kubectl get service web ")]
-    told = shell(story.lab, f"{condition} --namespace={story.name}", tmp_path)
-    assert f"Assigned: {address} from pool {story.name}\n" in told.stdout
+    done = shell(story.lab, f"{condition} --namespace={story.name}", tmp_path)
+    assert f"Assigned: {address} from pool {story.name}\n" in done.stdout
 
     block = re.search(r"^    kinds=.*\n(?:    .+\n)+", OPERATIONS.text, re.MULTILINE)
     assert block

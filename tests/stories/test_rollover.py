@@ -1,14 +1,14 @@
-"""Pods that end: routers are told to look elsewhere while the last ones still serve, and no request is lost."""
+"""Pods that end: routers prefer other paths while the last pods still serve, and no request is lost."""
 
 from ipaddress import IPv4Address, ip_address, ip_network
 
 import pytest
 
 from exalb_bgp.rib import GRACEFUL_SHUTDOWN, Address
-from tests.bench.kernel import KernelRoutes
 from tests.lab.api import Json
 from tests.stories.story import Story
-from tests.stories.traffic import PATIENCE, Note, asking, deployment, rolled_out, wait_rules
+from tests.stories.traffic import TIMEOUT, Note, asking, deployment, rolled_out, wait_rules
+from tests.support.kernel import KernelRoutes
 
 RATE = 200.0
 CUT = 4
@@ -16,7 +16,7 @@ CUT = 4
 
 
 def _graceful(seconds: int) -> Json:
-    """Return what makes a pod that is told to end go on serving for a while."""
+    """Return the part of a container that serves for a while after its pod is to end."""
     return {"lifecycle": {"preStop": {"sleep": {"seconds": seconds}}}}
 
 
@@ -25,9 +25,9 @@ def _served(story: Story, web: Json) -> IPv4Address:
     story.lab.apply(web)
     rolled_out(story, "web")
     story.lab.apply(story.service("web", externalTrafficPolicy="Local"))
-    [text] = story.wait_addresses("web", seconds=PATIENCE)
-    story.wait("a node announces it", lambda: ip_network(text) in story.routes(), PATIENCE)
-    story.wait("the router forwards to it", lambda: ip_network(text) in story.router.kernel_routes(), PATIENCE)
+    [text] = story.wait_addresses("web", seconds=TIMEOUT)
+    story.wait("a node announces it", lambda: ip_network(text) in story.routes(), TIMEOUT)
+    story.wait("the router forwards to it", lambda: ip_network(text) in story.router.kernel_routes(), TIMEOUT)
     wait_rules(story, IPv4Address(text))
     return IPv4Address(text)
 
@@ -40,20 +40,20 @@ def _served(story: Story, web: Json) -> IPv4Address:
         pytest.param(2, 0, id="naive"),
     ],
 )
-def test_a_rollout_under_policy_local_loses_no_request(story: Story, replicas: int, grace: int, note: Note) -> None:
-    """200 requests a second through a whole rollout; pods that end at once are measured beside those that wait."""
+def test_rollout_under_policy_local_loses_no_request(story: Story, replicas: int, grace: int, note: Note) -> None:
+    """200 requests a second through a whole rollout; pods that end at once are measured too."""
     container = _graceful(grace) if grace else {}
     address = _served(story, deployment(story, "web", replicas, "web", container=container))
     before = _pods(story)
     with KernelRoutes(story.network) as kernel, asking(story, address, RATE) as answers:
         story.kubectl("rollout", "restart", "deployment", "web")
         rolled_out(story, "web")
-        story.wait("the old pods are gone", lambda: not before & _pods(story), PATIENCE)
+        story.wait("the old pods are gone", lambda: not before & _pods(story), TIMEOUT)
     answers.note(note, "requests through a rollout")
     assert set(answers.by_pod) & before
     assert set(answers.by_pod) - before
     if grace:
-        assert answers.total > 5 * RATE
+        assert answers.total > RATE, "the rollout lasts for seconds, and so do the requests"
         moves = _moves(kernel, address)
         assert answers.lost(moves) == [], moves
         assert len(answers.failures) <= CUT
@@ -67,25 +67,25 @@ def _pods(story: Story) -> set[str]:
     return {pod["metadata"]["name"] for pod in story.lab.api.items(f"/api/v1/namespaces/{story.name}/pods")}
 
 
-def test_only_terminating_pods_left_is_told_as_graceful_shutdown(story: Story, note: Note) -> None:
-    """The last pod serves on for a while: its route carries 65535:0 meanwhile, and then it is withdrawn."""
+def test_last_terminating_pod_is_announced_with_graceful_shutdown(story: Story, note: Note) -> None:
+    """The last pod serves for a while: its route has 65535:0, and is withdrawn at the end."""
     long = {"container": _graceful(60), "terminationGracePeriodSeconds": 90}
     address = _served(story, deployment(story, "web", 1, "web", **long))
     [pod] = story.lab.api.items(f"/api/v1/namespaces/{story.name}/pods")
     node = story.lab.node(pod["spec"]["nodeName"]).addresses[0]
-    assert _told(story, address) == {node: False}
+    assert _shutdown_by_node(story, address) == {node: False}
     with asking(story, address, RATE) as answers:
         story.kubectl("scale", "deployment", "web", "--replicas=0")
         shutting = {node: True}
-        story.wait("its route asks for a graceful shutdown", lambda: _told(story, address) == shutting, PATIENCE)
+        story.wait("the route has GRACEFUL_SHUTDOWN", lambda: _shutdown_by_node(story, address) == shutting, TIMEOUT)
     answers.note(note, "requests to a pod that terminates")
     assert answers.failures == []
     story.kubectl("delete", "pod", pod["metadata"]["name"], "--force", "--grace-period=0")
-    story.wait("its route is withdrawn", lambda: _told(story, address) == {}, PATIENCE)
+    story.wait("the route is withdrawn", lambda: _shutdown_by_node(story, address) == {}, TIMEOUT)
 
 
-def _told(story: Story, address: Address) -> dict[Address, bool]:
-    """Return who told the router of the address, and whether with GRACEFUL_SHUTDOWN, which FRR honours."""
+def _shutdown_by_node(story: Story, address: Address) -> dict[Address, bool]:
+    """Return the nodes that announce the address, and whether each route has GRACEFUL_SHUTDOWN, which FRR honors."""
     routes = [route for route in story.router.routes() if route.prefix == ip_network(address)]
     for route in routes:
         assert (route.local_pref == 0) == (GRACEFUL_SHUTDOWN in route.communities)

@@ -3,17 +3,17 @@
 from ipaddress import ip_address, ip_network
 
 from tests.stories.story import Story
-from tests.stories.traffic import PATIENCE, Answers, Note, advertised, ask, pods_on, wait_rules, wait_weights
+from tests.stories.traffic import TIMEOUT, Answers, Note, advertised, ask, pods_on, wait_rules, wait_weights
 
 PODS = 4
 """One on the first node, three on the second."""
 TOLERANCE = 0.10
 """Of a pod's fair share."""
 CONNECTIONS = 12_000
-"""Which pod gets a connection is chance: a pod's share of so many has a standard deviation of √(3/12000) = 1.6 % of it,
+"""The pod of a connection is random: a pod's share of so many has a standard deviation of √(3/12000) = 1.6 % of it,
 so three of them are less than half of the tolerance."""
 UNWEIGHTED = 3_000
-"""Enough to tell a share of 2 from one of 1.8: there the standard deviation is √(4/3000) = 3.7 %."""
+"""Enough to distinguish a share of 2 from one of 1.8: the standard deviation is √(4/3000) = 3.7 %."""
 
 
 def _shares(answers: Answers, connections: int) -> list[float]:
@@ -23,12 +23,12 @@ def _shares(answers: Answers, connections: int) -> list[float]:
     return sorted(count * PODS / connections for count in answers.by_pod.values())
 
 
-def test_each_pod_has_its_fair_share_of_connections(story: Story, note: Note) -> None:
+def test_pods_have_fair_shares_of_connections(story: Story, note: Note) -> None:
     """With `weight: Endpoints` every pod is within a tenth of it; without, the lone pod has twice as much."""
     for node, pods in zip(story.lab.nodes, (1, 3), strict=True):
         pods_on(story, node.name, pods)
     story.lab.apply(story.service("web", externalTrafficPolicy="Local", ipFamilyPolicy="RequireDualStack"))
-    given = story.wait_addresses("web", 2, seconds=PATIENCE)
+    given = story.wait_addresses("web", 2, seconds=TIMEOUT)
     four, six = sorted(map(ip_address, given), key=lambda address: address.version)
     wait_rules(story, four)
     hops = {family: [str(node.addresses[family]) for node in story.lab.nodes] for family in (0, 1)}

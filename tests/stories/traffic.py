@@ -1,4 +1,4 @@
-"""What a client before a story's router gets for an answer, counted; and pods placed where a story wants them."""
+"""Counted answers to a client at a story's router, and pods placed on the nodes that a story names."""
 
 import json
 import subprocess
@@ -10,27 +10,28 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from exalb_bgp.rib import Address, Prefix
+from tests.lab import wait
 from tests.lab.api import Json
+from tests.lab.cluster import Lab
 from tests.lab.images import CHECKOUT, ECHO_HNAME
+from tests.lab.network import Namespace
 from tests.lab.node import Node
-from tests.stories.story import GROUP, Story
+from tests.stories.story import Story
+from tests.support import objects
 
 Note = Callable[[str, object], None]
 """Takes the name of a figure of a story, and the figure."""
 
-PATIENCE = 180.0
-"""Seconds that a busy machine may take for what takes two otherwise."""
-CATCH_ALL = {
-    "apiVersion": GROUP,
-    "kind": "BGPAdvertisement",
-    "metadata": {"name": "everything-else"},
-    "spec": {"ipAddressPoolSelectors": [{"matchExpressions": [{"key": "alone", "operator": "DoesNotExist"}]}]},
-}
-"""Tells all that stories without an advertisement have, as without any; it stays in the lab."""
+TIMEOUT = 180.0
+"""Seconds for an action that takes two on a quiet machine."""
+CATCH_ALL = objects.advertisement(
+    "everything-else", ipAddressPoolSelectors=[{"matchExpressions": [{"key": "alone", "operator": "DoesNotExist"}]}]
+)
+"""Announces the pools of the stories that have no advertisement of their own; it stays in the lab."""
 
 
 NOTICE = 0.1
-"""Seconds that a busy machine may take to tell that a route changed."""
+"""Seconds that a busy machine may take to report that a route changed."""
 
 
 class Failure(NamedTuple):
@@ -44,7 +45,7 @@ class Failure(NamedTuple):
 
 @dataclass(slots=True)
 class Answers:
-    """How often each pod answered, what failed, and how many seconds the slowest took."""
+    """The number of answers of each pod, the failures, and the seconds of the slowest answer."""
 
     by_pod: Mapping[str, int] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
@@ -56,37 +57,48 @@ class Answers:
         return sum(self.by_pod.values())
 
     def lost(self, moves: Iterable[float]) -> list[Failure]:
-        """List what failed for another reason than that the router moved the address just then (UNIX time).
+        """List the failures that did not happen while the router moved the address (UNIX time).
 
         A connection that is open at that moment goes on at another node, which does not know it and ends it. No
-        load balancer that tells routes can help that; it is rare, for a request takes a millisecond here.
+        load balancer that announces routes can prevent that; it is rare, because a request takes a millisecond here.
         """
         times = list(moves)
-        return [one for one in self.failures if not any(one.asked - NOTICE <= t <= one.failed + NOTICE for t in times)]
+        return [
+            failure
+            for failure in self.failures
+            if not any(failure.asked - NOTICE <= t <= failure.failed + NOTICE for t in times)
+        ]
 
     def note(self, note: Note, what: str) -> None:
-        """Write the figures down."""
+        """Write the figures into the report."""
         note(what, f"{len(self.failures)} of {self.total + len(self.failures)} failed, slowest {self.slowest} s")
 
 
 def ask(story: Story, address: Address, count: int) -> Answers:
-    """Ask the server at `address` so often, from the story's router."""
-    done = story.network.run(_command(address, f"--count={count}"), cwd=CHECKOUT, timeout=2 * PATIENCE)
+    """Send `count` requests to the server at `address`, from the story's router."""
+    done = story.network.run(_command(address, f"--count={count}"), cwd=CHECKOUT, timeout=2 * TIMEOUT)
     return _read(done.stdout)
 
 
 @contextmanager
 def asking(story: Story, address: Address, rate: float) -> Iterator[Answers]:
-    """Ask so often a second for as long as the context lasts; the answers are there when it ends."""
+    """Send `rate` requests per second from the story's router while the context lasts."""
+    with asking_from(story.network, address, rate) as answers:
+        yield answers
+
+
+@contextmanager
+def asking_from(network: Namespace, address: Address, rate: float) -> Iterator[Answers]:
+    """Send `rate` requests per second while the context lasts; the answers are complete when it ends."""
     answers = Answers()
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with story.network.popen(_command(address, f"--rate={rate:g}"), cwd=CHECKOUT, text=True, **pipes) as process:
+    with network.popen(_command(address, f"--rate={rate:g}"), cwd=CHECKOUT, text=True, **pipes) as process:
         assert process.stdout
         assert process.stdout.readline() == "asked\n"
         try:
             yield answers
         finally:
-            said = process.communicate(timeout=PATIENCE)[0]
+            said = process.communicate(timeout=TIMEOUT)[0]
     found = _read(said)
     answers.by_pod, answers.failures, answers.slowest = found.by_pod, found.failures, found.slowest
 
@@ -96,14 +108,19 @@ def _command(address: Address, *options: str) -> list[str]:
 
 
 def _read(output: str) -> Answers:
-    told = json.loads(output.splitlines()[-1])
-    return Answers(told["answers"], [Failure(*one) for one in told["failures"]], told["slowest"])
+    report = json.loads(output.splitlines()[-1])
+    return Answers(report["answers"], [Failure(*entry) for entry in report["failures"]], report["slowest"])
 
 
 def wait_rules(story: Story, address: Address) -> None:
+    """Return when kube-proxy of every node has its rules for the address of a story."""
+    wait_rules_in(story.lab, address)
+
+
+def wait_rules_in(lab: Lab, address: Address) -> None:
     """Return when kube-proxy of every node has its rules for the address.
 
-    Who asks earlier leaves a mark: a node forwards such a packet untranslated, and for two minutes its connection
+    An earlier request has effects: a node forwards such a packet untranslated, and for two minutes its connection
     tracking does the same with every connection from that port.
     """
     family = "ip" if address.version == 4 else "ip6"
@@ -111,8 +128,8 @@ def wait_rules(story: Story, address: Address) -> None:
     def has(node: Node) -> bool:
         return f"{address} ." in node.run(["nft", "list", "map", family, "kube-proxy", "service-ips"]).stdout
 
-    for node in story.lab.nodes:
-        story.wait(f"kube-proxy of {node.name} has rules for {address}", partial(has, node), PATIENCE)
+    for node in lab.nodes:
+        wait.until(f"kube-proxy of {node.name} has rules for {address}", partial(has, node), seconds=TIMEOUT)
 
 
 def pods_on(story: Story, node: str, replicas: int, app: str = "web") -> None:
@@ -123,7 +140,7 @@ def pods_on(story: Story, node: str, replicas: int, app: str = "web") -> None:
 
 def rolled_out(story: Story, name: str) -> None:
     """Return when a deployment is as its spec says, and its pods are ready."""
-    story.kubectl("rollout", "status", "deployment", name, f"--timeout={PATIENCE:g}s")
+    story.kubectl("rollout", "status", "deployment", name, f"--timeout={TIMEOUT:g}s")
 
 
 def deployment(story: Story, name: str, replicas: int, app: str, **pod: Any) -> Json:
@@ -132,7 +149,7 @@ def deployment(story: Story, name: str, replicas: int, app: str, **pod: Any) -> 
         "name": "web",
         "image": ECHO_HNAME,
         "imagePullPolicy": "IfNotPresent",
-        # On a busy machine a pod that asks for nothing gets nothing, and is found dead.
+        # On a busy machine a pod without a request gets no CPU, and its probe fails.
         "resources": {"requests": {"cpu": "200m"}},
         "readinessProbe": {"httpGet": {"path": "/", "port": 80}, "periodSeconds": 1, "timeoutSeconds": 20},
         **pod.pop("container", {}),
@@ -153,14 +170,14 @@ def deployment(story: Story, name: str, replicas: int, app: str, **pod: Any) -> 
 
 @contextmanager
 def advertised(story: Story, *, name: str = "", **spec: Any) -> Iterator[None]:
-    """Tell the story's pool by an advertisement with this spec alone, or beside another that has no `name`.
+    """Announce the story's pool by an advertisement with this spec only, or in addition to one that has no `name`.
 
-    Other stories' pools are told as before.
+    The pools of other stories are announced as before.
     """
     pool = story.pool()
     pool["metadata"]["labels"] = {"alone": story.name}
     whole = {"ipAddressPools": [story.name], "peers": [peer["metadata"]["name"] for peer in story.peers()], **spec}
-    own = {"apiVersion": GROUP, "kind": "BGPAdvertisement", "metadata": {"name": story.name + name}, "spec": whole}
+    own = objects.advertisement(story.name + name, **whole)
     story.lab.apply([CATCH_ALL, own, pool])
     try:
         yield
@@ -176,11 +193,11 @@ def weights(story: Story, prefix: Prefix) -> dict[str, int]:
 
 
 def wait_weights(story: Story, prefix: Prefix, wanted: Mapping[str, int]) -> None:
-    """Return when the router's kernel shares out what goes to `prefix` so."""
+    """Return when the router's kernel has these weights for `prefix`."""
 
     def shared() -> bool:
         found = weights(story, prefix)
         assert found == wanted, f"the kernel has {found}"
         return True
 
-    story.wait(f"the kernel has {wanted} for {prefix}", shared, PATIENCE)
+    story.wait(f"the kernel has {wanted} for {prefix}", shared, TIMEOUT)

@@ -1,1 +1,1 @@
-"""ExaBGP as the engine: its configuration, its API, its helper, its supervisor and the driver of all that."""
+"""ExaBGP as the engine: its configuration, its API, its helper, its supervisor and its driver."""

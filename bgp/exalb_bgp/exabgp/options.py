@@ -1,4 +1,4 @@
-"""ExaBGP's options. All of them come by environment, and none from the environment of this process."""
+"""ExaBGP's options, passed by environment; options in the environment of this process are ignored."""
 
 import os
 import pwd
@@ -7,7 +7,7 @@ from exalb_bgp.exabgp.settings import OPEN_WAIT, EngineSettings
 
 
 def environment(settings: EngineSettings) -> dict[str, str]:
-    """Return the environment for ExaBGP; options with a hyphen exist in the dotted spelling only."""
+    """Return the environment for ExaBGP; options with a hyphen have a dotted name only."""
     inherited = {name: value for name, value in os.environ.items() if not name.lower().startswith("exabgp")}
     return inherited | {
         "EXABGP_ENVFILE": os.devnull,

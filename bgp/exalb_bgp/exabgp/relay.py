@@ -1,9 +1,9 @@
 """The helper that ExaBGP runs: its standard input and output on one side, the driver's unix socket on the other.
 
-ExaBGP stops working for all its peers when this program does not read. So it always reads; lines that the driver does
-not take in time end the connection to the driver, which then finds out what it missed. Both ways whole lines pass, or
-none. When it is killed, ExaBGP starts it again, and what it tells meanwhile is lost.
-It runs on its own (`python -I -S relay.py SOCKET`), on few modules, to stay small.
+ExaBGP blocks for all its peers when this program does not read, so it always reads. If the driver reads too slowly, the
+relay closes the connection, and the driver resynchronizes. Only complete lines are forwarded, in both directions. When
+the relay is killed, ExaBGP starts it again, and events in between are lost.
+It runs as a script (`python -I -S relay.py SOCKET`) with few modules, to use little memory.
 """
 
 import os
@@ -12,11 +12,11 @@ import socket
 import sys
 
 TO_DRIVER = 16 * 1024 * 1024
-"""Octets kept for a driver that reads slowly: more than a table of 50,000 routes takes when it is shown."""
+"""Octets kept for a driver that reads slowly: more than ExaBGP prints for a table of 50,000 routes."""
 TO_ENGINE = 128 * 1024
-"""Octets of commands taken from the driver before ExaBGP took them."""
+"""Octets of commands read from the driver and not yet written to ExaBGP."""
 RETRY = 50
-"""Milliseconds between attempts to reach a driver that is away."""
+"""Milliseconds between attempts to connect to a driver."""
 READ = 65536
 
 
@@ -35,12 +35,12 @@ class Relay:
             os.set_blocking(end, False)
 
     def run(self) -> None:
-        """Relay until ExaBGP is gone."""
+        """Relay until ExaBGP closes its end."""
         while self.turn():
             pass
 
     def turn(self) -> bool:
-        """Wait for one or more ends to be ready and serve them; return False once ExaBGP closed its end."""
+        """Wait until one or more ends are ready and serve them; return False once ExaBGP closed its end."""
         if self.driver is None:
             self.connect()
         poll = select.poll()
@@ -61,7 +61,7 @@ class Relay:
         return True
 
     def connect(self) -> None:
-        """Try to reach the driver; a line of which the beginning was missed is skipped."""
+        """Try to connect to the driver; an incomplete first line is skipped."""
         end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         end.setblocking(False)
         try:
@@ -72,7 +72,7 @@ class Relay:
         self.driver, self.skipping = end, self.in_line
 
     def disconnect(self) -> None:
-        """Leave the driver; commands that arrived whole still go to ExaBGP."""
+        """Close the connection to the driver; complete commands still go to ExaBGP."""
         if self.driver is not None:
             self.driver.close()
         self.driver = None
@@ -80,7 +80,7 @@ class Relay:
         self.partial.clear()
 
     def from_engine(self) -> bool:
-        """Read what ExaBGP tells; return False at its end."""
+        """Read from ExaBGP; return False at end of file."""
         try:
             data = os.read(self.source, READ)
         except BlockingIOError:
@@ -98,7 +98,7 @@ class Relay:
         return True
 
     def flush_driver(self) -> None:
-        """Hand on to the driver what it takes; a driver that lags too far is left."""
+        """Write as much as the driver reads; disconnect a driver that is too slow."""
         if self.driver is None:
             return
         try:
@@ -111,7 +111,7 @@ class Relay:
             self.disconnect()
 
     def serve_driver(self, driver: socket.socket) -> None:
-        """Send what waits and read commands, of which only whole lines are handed on."""
+        """Write buffered lines and read commands; only complete lines are forwarded."""
         self.flush_driver()
         if self.driver is None or len(self.to_engine) >= TO_ENGINE:
             return
@@ -132,7 +132,7 @@ class Relay:
         self.flush_engine()
 
     def flush_engine(self) -> None:
-        """Hand on to ExaBGP what it takes."""
+        """Write as much as ExaBGP reads."""
         try:
             while self.to_engine:
                 del self.to_engine[: os.write(self.sink, self.to_engine[:READ])]

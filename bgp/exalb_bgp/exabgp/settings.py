@@ -1,4 +1,4 @@
-"""Where one ExaBGP, its supervisor and its driver meet: the files in a directory that only their user may enter."""
+"""Settings that supervisor and driver of one ExaBGP share: files in a directory that only their user may enter."""
 
 import sys
 from dataclasses import dataclass
@@ -7,21 +7,25 @@ from pathlib import Path
 from exalb_bgp.exabgp import relay
 
 NEIGHBOR = "neighbor "
-"""How a command about neighbors begins: the driver counts those that it gave, and ExaBGP those that it took."""
+"""How a command about neighbors begins: the driver counts those that it sent, and ExaBGP those that it read."""
+COUNTERS = "show counters"
+"""The command of our own program around ExaBGP: its answer is one line of JSON with `run`, `events` and `commands`."""
+LONGEST_SLEEP = 5.0
+"""Seconds that ExaBGP's loop sleeps at most, so that its supervisor can see that it does not hang."""
 OPEN_WAIT = 10
-"""Seconds that ExaBGP waits for the OPEN of a peer that took its connection; it sees no change of the session then."""
+"""Seconds that ExaBGP waits for the OPEN of a peer once connected; meanwhile it ignores a new configuration."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """The meeting place of supervisor and driver, equal for both."""
+    """The settings of one engine; supervisor and driver get equal ones."""
 
     directory: Path
-    """Absolute, on a local file system, mode 0700; its path holds no space, quote or any of `{};[],#`."""
+    """Absolute, on a local file system, mode 0700; its path has no space, quote or any of `{};[],#`."""
     speed: float = 2.0
-    """Turns of ExaBGP's reactor last at most this many hundredths of a second; short turns cost CPU time when idle."""
+    """Hundredths of a second between two turns of ExaBGP's loop while it waits for something that cannot be polled."""
     log_level: str = "WARNING"
-    """What ExaBGP logs to its standard error, as JSON; no level shows passwords."""
+    """The level of the log that ExaBGP writes to standard error, as JSON; no level shows passwords."""
 
     @property
     def configuration(self) -> Path:

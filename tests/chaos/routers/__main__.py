@@ -5,32 +5,10 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from tests.chaos.routers.walk import Figures, command, walk
-from tests.lab import reaper, sweep
-from tests.lab.layout import Layout
-from tests.router.world import World
-
-
-@contextmanager
-def world() -> Iterator[World]:
-    """Build a world of this process's own, and clear it away."""
-    layout = Layout(f"w{os.getpid():x}")
-    with sweep.alone(layout):
-        sweep.clear(layout)
-        (layout.state / "logs").mkdir(parents=True)
-        reaper.start(layout, os.getpid())
-    built = World(layout.name)
-    try:
-        built.build()
-        yield built
-    finally:
-        built.destroy()
-        reaper.release(layout)
-        with sweep.alone(layout):
-            sweep.clear(layout)
+from tests.support.lab_run import lab_run
+from tests.support.routers.world import World
 
 
 def main() -> int:
@@ -39,16 +17,16 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="of the first walk; drawn if not given")
     parser.add_argument("--steps", type=int, default=300, help="of each walk")
     parser.add_argument("--minutes", type=float, default=0.0, help="begin new walks for so long")
-    wish = parser.parse_args()
-    end, seeds, wrong, figures = time.monotonic() + 60 * wish.minutes, list[int](), list[int](), Figures()
+    options = parser.parse_args()
+    end, seeds, wrong, figures = time.monotonic() + 60 * options.minutes, list[int](), list[int](), Figures()
     while not seeds or time.monotonic() < end:
-        seed = wish.seed if wish.seed is not None and not seeds else secrets.randbelow(10**6)
+        seed = options.seed if options.seed is not None and not seeds else secrets.randbelow(10**6)
         seeds.append(seed)
-        print(command(seed, wish.steps), flush=True)
+        print(command(seed, options.steps), flush=True)
         try:
-            with world() as built:
-                built.reset()
-                walk(built, seed, wish.steps, figures)
+            with lab_run(f"w{os.getpid():x}") as lab, World(lab) as world:
+                world.reset()
+                walk(world, seed, options.steps, figures)
         except (AssertionError, RuntimeError) as error:  # RuntimeError is a router or a network that refuses
             wrong.append(seed)
             print(error, flush=True)

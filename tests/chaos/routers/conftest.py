@@ -1,5 +1,5 @@
-"""What a walk takes place in: the routers of the router stories, in a lab of this module's own."""
+"""The routers of the router stories, in a lab of their own, for a walk."""
 
-from tests.router.conftest import built, lab, possible, world
+from tests.support.routers.fixtures import built, lab, possible, world
 
 __all__ = ["built", "lab", "possible", "world"]

@@ -1,16 +1,17 @@
-"""What happens next, chosen by a seed alone: the same seed always makes the same walk, whatever becomes of it."""
+"""The next move of a walk, drawn by a seed alone: the same seed always makes the same walk, whatever happens on it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from ipaddress import IPv4Address
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias, assert_never
 
 from exalb_bgp.rib import Rib
 from exalb_bgp.session import Family, Password, Session
 from exalb_bgp.speaker import Speaker
 from tests.chaos.routers import tables
-from tests.router.world import NODE, OTHER
+from tests.support.routers.world import NODE, OTHER
 
 PROCESSES = ("driver", "relay", "exabgp")
 CHANGES: Mapping[str, Callable[[Random, Session], Any]] = {
@@ -21,44 +22,107 @@ CHANGES: Mapping[str, Callable[[Random, Session], Any]] = {
     "source_interface": lambda random, _: random.choice((None, "eth0")),
     "local_address": lambda random, session: random.choice((NODE, OTHER))[Family.of(session.peer_address)],
 }
-"""By field of a session, another value; the routers need not be told of any of them."""
+"""By field of a session, another value, which needs no change at the router."""
 AGREED: Mapping[str, Callable[[Random, Session], Any]] = {
     "password": lambda random, _: random.choice((None, Password(b"first"), Password(b"second"))),
     "local_asn": lambda random, _: random.choice((64512, 64514)),
     "passive": lambda random, _: random.choice((False, True)),
 }
-"""The same, of what must be the same at both ends."""
+"""The same, for fields that both ends must agree on."""
 ROUTER_ASNS = (64513, 64515)
 SHORT_HOLD = 3
-WEIGHTS = {
-    "few": 20, "back and forth": 12, "many": 3, "attributes": 4, "nothing": 3,
-    "look": 14, "linger": 8,
-    "clear": 5, "clear all": 1, "refresh": 7, "pull the cable": 2, "restart the router": 1,
-    "kill": 6, "kill the supervisor": 1, "halt": 4, "cut": 4, "remove the socket": 1,
-    "fill the volume": 2,
-    "remove the session": 3, "change the session": 5, "change both ends": 3, "change the router's AS": 1,
-    "miss the hold time": 1,
+
+
+class TableChange(StrEnum):
+    """Other tables for some peers."""
+
+    FEW = "few"
+    BACK_AND_FORTH = "back and forth"
+    MANY = "many"
+    ATTRIBUTES = "attributes"
+    NOTHING = "nothing"
+
+
+class SessionChange(StrEnum):
+    """Other sessions."""
+
+    REMOVE = "remove the session"
+    CHANGE = "change the session"
+    CHANGE_BOTH_ENDS = "change both ends"
+    CHANGE_ROUTER_AS = "change the router's AS"
+
+
+class RouterMove(StrEnum):
+    """Something happens to a router, or to one of its sessions."""
+
+    LOOK = "look"
+    CLEAR = "clear"
+    CLEAR_ALL = "clear all"
+    REFRESH = "refresh"
+    PULL_CABLE = "pull the cable"
+    RESTART = "restart the router"
+
+
+class EngineMove(StrEnum):
+    """Something happens to the engine, or it gets a moment of rest."""
+
+    LINGER = "linger"
+    KILL = "kill"
+    KILL_SUPERVISOR = "kill the supervisor"
+    HALT = "halt"
+    CUT = "cut"
+    REMOVE_SOCKET = "remove the socket"
+    FILL_VOLUME = "fill the volume"
+    MISS_HOLD_TIME = "miss the hold time"
+
+
+class Repair(StrEnum):
+    """Undoes an earlier move."""
+
+    START_DRIVER = "start the driver"
+    RESUME = "resume"
+    PLUG_CABLE = "plug the cable"
+    ADD_SESSION = "add the session"
+    FREE_VOLUME = "free the volume"
+
+
+Act: TypeAlias = TableChange | SessionChange | RouterMove | EngineMove | Repair
+T, S, R, E = TableChange, SessionChange, RouterMove, EngineMove
+WEIGHTS: Mapping[Act, int] = {
+    T.FEW: 20, T.BACK_AND_FORTH: 12, T.MANY: 3, T.ATTRIBUTES: 4, T.NOTHING: 3,
+    R.LOOK: 14, E.LINGER: 8,
+    R.CLEAR: 5, R.CLEAR_ALL: 1, R.REFRESH: 7, R.PULL_CABLE: 2, R.RESTART: 1,
+    E.KILL: 6, E.KILL_SUPERVISOR: 1, E.HALT: 4, E.CUT: 4, E.REMOVE_SOCKET: 1,
+    E.FILL_VOLUME: 2,
+    S.REMOVE: 3, S.CHANGE: 5, S.CHANGE_BOTH_ENDS: 3, S.CHANGE_ROUTER_AS: 1,
+    E.MISS_HOLD_TIME: 1,
 }  # fmt: skip
-MENDING = {"start the driver": 25, "resume": 25, "plug the cable": 25, "add the session": 25, "free the volume": 15}
-"""What undoes an earlier move, once there is something to undo."""
+REPAIRS: Mapping[Act, int] = {
+    Repair.START_DRIVER: 25,
+    Repair.RESUME: 25,
+    Repair.PLUG_CABLE: 25,
+    Repair.ADD_SESSION: 25,
+    Repair.FREE_VOLUME: 15,
+}
+"""Possible only while there is something to undo."""
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
     """One step of a walk."""
 
-    what: str
+    act: Act
     where: str = ""
     goals: tuple[Speaker, ...] = ()
-    """What the engine is asked for, one right after the other."""
+    """The goals that the engine gets, one right after the other."""
 
     def __str__(self) -> str:
         """Say it for people."""
-        return f"{self.what} {self.where}".strip()
+        return f"{self.act} {self.where}".strip()
 
 
 class Itinerary:
-    """Draws moves. It knows what it did, and nothing of what came of it."""
+    """Draws moves. It knows its own moves, and nothing of their results."""
 
     def __init__(self, seed: int, plain: Mapping[str, Session], routers: tuple[str, ...]) -> None:
         self._random = Random(seed)
@@ -71,56 +135,93 @@ class Itinerary:
 
     @property
     def goal(self) -> Speaker:
-        """What is wanted now."""
+        """The sessions and tables that are wanted now."""
         return Speaker(dict(self._sessions), dict(self._ribs))
 
     def rest(self) -> None:
-        """Take note that everything is being mended; removed sessions stay removed."""
+        """Note that everything is repaired; removed sessions stay removed."""
         self._halted.clear()
         self._unplugged.clear()
         self._driving, self._full = True, False
 
     def draw(self) -> Move:
         """Choose the next move."""
-        removed = sorted(self._plain.keys() - self._sessions.keys())
-        possible = {"start the driver": not self._driving, "resume": self._halted}
-        possible |= {"plug the cable": self._unplugged, "add the session": removed}
-        possible |= {"free the volume": self._full}
-        weights = WEIGHTS | {what: weight for what, weight in MENDING.items() if possible[what]}
-        (what,) = self._random.choices(tuple(weights), tuple(weights.values()))
-        if hasattr(tables, what) or what == "back and forth":
-            return self._want(what)
-        if what == "change the router's AS":
-            return self._router_asn()
-        if what == "miss the hold time":
-            return self._miss()
-        if what.endswith(("the session", "both ends")):
-            return self._session(what, removed)
-        return Move(what, self._where(what))
+        weights = {**WEIGHTS, **{act: weight for act, weight in REPAIRS.items() if self._possible(act)}}
+        (act,) = self._random.choices(tuple(weights), tuple(weights.values()))
+        match act:
+            case TableChange():
+                return self._tables(act)
+            case SessionChange.CHANGE_ROUTER_AS:
+                return self._router_asn()
+            case SessionChange():
+                return self._session(act)
+            case Repair.ADD_SESSION:
+                return self._session(Repair.ADD_SESSION)
+            case EngineMove.MISS_HOLD_TIME:
+                return self._miss()
+            case RouterMove():
+                return Move(act, self._where(act))
+            case EngineMove():
+                return Move(act, self._disturb(act))
+            case Repair():
+                return Move(act, self._repair(act))
+            case _:
+                assert_never(act)
 
-    def _want(self, what: str) -> Move:
+    def _possible(self, repair: Act) -> bool:
+        match repair:
+            case Repair.START_DRIVER:
+                return not self._driving
+            case Repair.RESUME:
+                return bool(self._halted)
+            case Repair.PLUG_CABLE:
+                return bool(self._unplugged)
+            case Repair.ADD_SESSION:
+                return bool(self._removed)
+            case _:
+                return self._full
+
+    @property
+    def _removed(self) -> list[str]:
+        return sorted(self._plain.keys() - self._sessions.keys())
+
+    def _tables(self, act: TableChange) -> Move:
         names = self._random.sample(sorted(self._plain), self._random.randint(1, len(self._plain)))
-        change: tables.Change = tables.one if what == "back and forth" else getattr(tables, what)
         goals = []
-        for _ in range(self._random.randint(2, 6) if what == "back and forth" else 1):
-            self._ribs |= {name: change(self._random, self._ribs[name]) for name in names}
+        for _ in range(self._random.randint(2, 6) if act is TableChange.BACK_AND_FORTH else 1):
+            self._ribs |= {name: self._table(act, self._ribs[name]) for name in names}
             goals.append(self.goal)
-        return Move(what, ", ".join(names), tuple(goals))
+        return Move(act, ", ".join(names), tuple(goals))
 
-    def _session(self, what: str, removed: list[str]) -> Move:
-        names = removed if what == "add the session" else sorted(self._sessions)
+    def _table(self, act: TableChange, rib: Rib) -> Rib:
+        match act:
+            case TableChange.FEW:
+                return tables.few(self._random, rib)
+            case TableChange.BACK_AND_FORTH:
+                return tables.one(self._random, rib)
+            case TableChange.MANY:
+                return tables.many(self._random)
+            case TableChange.ATTRIBUTES:
+                return tables.attributes(self._random, rib)
+            case TableChange.NOTHING:
+                return {}
+            case _:
+                assert_never(act)
+
+    def _session(self, act: SessionChange | Repair) -> Move:
+        names = self._removed if act is Repair.ADD_SESSION else sorted(self._sessions)
         if not names:
-            return Move("look", self._random.choice(self._routers))
+            return Move(RouterMove.LOOK, self._random.choice(self._routers))
         name = self._random.choice(names)
-        told = name
-        if what == "remove the session":
+        if act is SessionChange.REMOVE:
             del self._sessions[name]
-            return Move(what, told, (self.goal,))
-        if what == "add the session":
+            return Move(act, name, (self.goal,))
+        if act is Repair.ADD_SESSION:
             self._sessions[name] = self._plain[name]
-        if what != "add the session" or self._random.random() < 0.5:
-            told += f": {self._change(name, AGREED if what == 'change both ends' else CHANGES)}"
-        return Move(what, told, (self.goal,))
+        changed = ""
+        if act is not Repair.ADD_SESSION or self._random.random() < 0.5:
+            changed = f": {self._change(name, AGREED if act is SessionChange.CHANGE_BOTH_ENDS else CHANGES)}"
+        return Move(act, f"{name}{changed}", (self.goal,))
 
     def _change(self, name: str, fields: Mapping[str, Callable[[Random, Session], Any]]) -> str:
         field = self._random.choice(tuple(fields))
@@ -133,51 +234,61 @@ class Itinerary:
     def _router_asn(self) -> Move:
         router, asn = self._random.choice(self._routers), self._random.choice(ROUTER_ASNS)
         for sessions in (self._plain, self._sessions):
-            mine = [name for name in sessions if name.startswith(router)]
-            sessions |= {name: replace(sessions[name], peer_asn=asn) for name in mine}
-        return Move("change the router's AS", f"{router}: {asn}", (self.goal,))
+            names = [name for name in sessions if name.startswith(router)]
+            sessions |= {name: replace(sessions[name], peer_asn=asn) for name in names}
+        return Move(SessionChange.CHANGE_ROUTER_AS, f"{router}: {asn}", (self.goal,))
 
     def _miss(self) -> Move:
         if not self._sessions:
-            return Move("look", self._random.choice(self._routers))
+            return Move(RouterMove.LOOK, self._random.choice(self._routers))
         name = self._random.choice(sorted(self._sessions))
         self._sessions[name] = replace(self._sessions[name], hold_time=SHORT_HOLD)
-        return Move("miss the hold time", name, (self.goal,))
+        return Move(EngineMove.MISS_HOLD_TIME, name, (self.goal,))
 
-    def _where(self, what: str) -> str:
-        match what:
-            case "clear" | "refresh":
-                return self._random.choice(sorted(self._plain))
-            case "kill":
-                return self._kill(self._random.choice(PROCESSES))
-            case "halt":
-                return self._into(self._halted, PROCESSES)
-            case "resume":
-                return self._out_of(self._halted)
-            case "pull the cable":
-                return self._into(self._unplugged, self._routers)
-            case "plug the cable":
-                return self._out_of(self._unplugged)
-            case "start the driver":
-                self._driving = True
-                return ""
-            case "fill the volume" | "free the volume":
-                self._full = what.startswith("fill")
-                return ""
+    def _where(self, act: RouterMove) -> str:
+        if act in {RouterMove.CLEAR, RouterMove.REFRESH}:
+            return self._random.choice(sorted(self._plain))
+        if act is RouterMove.PULL_CABLE:
+            return self._into(self._unplugged, self._routers)
         return self._random.choice(self._routers)
 
-    def _kill(self, process: str) -> str:
-        self._halted.discard(process)
-        if process == "driver":
-            self._driving = False
-        return process
+    def _disturb(self, act: EngineMove) -> str:
+        match act:
+            case EngineMove.KILL:
+                process = self._random.choice(PROCESSES)
+                self._halted.discard(process)
+                self._driving = self._driving and process != "driver"
+                return process
+            case EngineMove.HALT:
+                return self._into(self._halted, PROCESSES)
+            case EngineMove.FILL_VOLUME:
+                self._full = True
+                return ""
+            case _:  # of the whole engine; a router is drawn all the same, so that seeds keep their walks
+                return self._random.choice(self._routers)
 
-    def _into(self, found: set[str], names: tuple[str, ...]) -> str:
+    def _repair(self, act: Repair) -> str:
+        match act:
+            case Repair.RESUME:
+                return self._out_of(self._halted)
+            case Repair.PLUG_CABLE:
+                return self._out_of(self._unplugged)
+            case Repair.START_DRIVER:
+                self._driving = True
+            case Repair.FREE_VOLUME:
+                self._full = False
+            case Repair.ADD_SESSION:
+                raise AssertionError("a session is added by a move of its own")
+            case _:
+                assert_never(act)
+        return ""
+
+    def _into(self, stopped: set[str], names: tuple[str, ...]) -> str:
         name = self._random.choice(names)
-        found.add(name)
+        stopped.add(name)
         return name
 
-    def _out_of(self, found: set[str]) -> str:
-        name = self._random.choice(sorted(found))
-        found.remove(name)
+    def _out_of(self, stopped: set[str]) -> str:
+        name = self._random.choice(sorted(stopped))
+        stopped.remove(name)
         return name

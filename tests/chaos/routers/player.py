@@ -1,33 +1,41 @@
-"""Does to the world what a move says, at once, and mends everything before a rest."""
+"""Plays each move at once, and repairs everything before a rest."""
 
 import contextlib
 import os
 import re
 import signal
 import socket
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import assert_never
 
 from exalb_bgp.speaker import Speaker
 from tests.chaos.routers import scene
-from tests.chaos.routers.moves import SHORT_HOLD, Move
+from tests.chaos.routers.moves import (
+    SHORT_HOLD,
+    EngineMove,
+    Move,
+    Repair,
+    RouterMove,
+    SessionChange,
+    TableChange,
+)
 from tests.chaos.routers.watcher import Watcher
 from tests.lab.routers.bird import Bird
 from tests.lab.routers.frr import Frr
 from tests.lab.routers.router import Neighbor, Router
 from tests.lab.wait import TooLateError, until
-from tests.router.volume import Volume
-from tests.router.world import OTHER, Peer, World
+from tests.support.engine.volume import Volume
+from tests.support.routers.world import OTHER, Peer, World
 
 COMMANDS = {"relay": "relay.py", "exabgp": "exabgp.server"}
-PATIENCE = 30.0
+DEADLINE = 30.0
 """Seconds that the supervisor may take to start an ExaBGP that was killed often."""
 FLUSH = 10.0
 """Seconds after which a router that closed a session hangs; it mostly takes milliseconds."""
 HANGS = re.compile(r"BGP state: +Down\n.*^    State: +START\n.*Routes: +0 imported", re.DOTALL | re.MULTILINE)
-"""What BIRD tells of a protocol that will never end to flush."""
+"""The status of a protocol in BIRD that never ends its flush."""
 MOMENT = 1.0
 """Seconds that a move lets pass at most, for things to take their course."""
 EXPIRY = 3.0 * SHORT_HOLD
@@ -59,30 +67,72 @@ class Player:
     def play(self, move: Move) -> None:
         """Make one move."""
         self._want(move.goals)
-        does: dict[str, Callable[[str], None]] = {
-            "look": self._look,
-            "linger": lambda _: self._linger(),
-            "clear": self._clear,
-            "clear all": lambda where: self._router(where).reset(),
-            "refresh": self._refresh,
-            "pull the cable": self._pull,
-            "plug the cable": self._plug,
-            "restart the router": self._restart,
-            "kill": self._kill,
-            "kill the supervisor": lambda _: self._engine.restart_supervisor(),
-            "start the driver": lambda _: self._start_driver(),
-            "halt": self._halt,
-            "resume": self._resume,
-            "cut": lambda _: self._cut(),
-            "fill the volume": lambda _: self._fill(),
-            "free the volume": lambda _: self._free(),
-            "miss the hold time": self._miss,
-            "remove the socket": lambda _: self._socket.unlink(missing_ok=True),
-        }
-        if move.what in does:
-            does[move.what](move.where)
+        match move.act:
+            case TableChange() | SessionChange() | Repair.ADD_SESSION:
+                pass  # all of it is in the goals
+            case RouterMove():
+                self._disturb_router(move.act, move.where)
+            case EngineMove():
+                self._disturb_engine(move.act, move.where)
+            case Repair():
+                self._repair(move.act, move.where)
+            case _:
+                assert_never(move.act)
 
-    def mend(self) -> int:
+    def _disturb_router(self, act: RouterMove, where: str) -> None:
+        match act:
+            case RouterMove.LOOK:
+                self._look(where)
+            case RouterMove.CLEAR:
+                self._clear(where)
+            case RouterMove.CLEAR_ALL:
+                self._router(where).reset()
+            case RouterMove.REFRESH:
+                self._refresh(where)
+            case RouterMove.PULL_CABLE:
+                self._pull(where)
+            case RouterMove.RESTART:
+                self._restart(where)
+            case _:
+                assert_never(act)
+
+    def _disturb_engine(self, act: EngineMove, where: str) -> None:
+        match act:
+            case EngineMove.LINGER:
+                self._linger()
+            case EngineMove.KILL:
+                self._kill(where)
+            case EngineMove.KILL_SUPERVISOR:
+                self._engine.restart_supervisor()
+            case EngineMove.HALT:
+                self._halt(where)
+            case EngineMove.CUT:
+                self._cut()
+            case EngineMove.REMOVE_SOCKET:
+                self._socket.unlink(missing_ok=True)
+            case EngineMove.FILL_VOLUME:
+                self._fill()
+            case EngineMove.MISS_HOLD_TIME:
+                self._miss(where)
+            case _:
+                assert_never(act)
+
+    def _repair(self, act: Repair, where: str) -> None:
+        match act:
+            case Repair.START_DRIVER:
+                self._start_driver()
+            case Repair.RESUME:
+                self._resume(where)
+            case Repair.PLUG_CABLE:
+                self._plug(where)
+            case Repair.FREE_VOLUME:
+                self._free()
+            case Repair.ADD_SESSION:
+                pass
+            case _:
+                assert_never(act)
+
+    def repair(self) -> int:
         """Let everything run again that was stopped; return how many routers hung for a fault of their own."""
         self._free()
         for name in tuple(self._halted):
@@ -92,20 +142,20 @@ class Player:
         self._start_driver()
         self._want((self._goal,))
         for process in COMMANDS:  # or a rest could be over before anybody noticed
-            until(f"{process} runs again", partial(self._runs_again, process), seconds=PATIENCE)
+            until(f"{process} runs again", partial(self._runs_again, process), seconds=DEADLINE)
         return sum(self._unhang(router) for router in self.world.routers if isinstance(router, Bird))
 
     def _unhang(self, bird: Bird) -> bool:
-        """Start BIRD anew if it hangs.
+        """Start BIRD again if it hangs.
 
         When a session with graceful restart came back and ends again within seconds, its protocol in BIRD 2.0.12 may
-        stay in `flush` for ever: the session is Down, its routes are gone, one channel is left in `START`, connections
+        never leave `flush`: the session is Down, its routes are gone, one channel is left in `START`, connections
         are refused, and `restart`, `disable` and `configure` wait too. All else of it goes on. Nothing else counts.
         """
         try:
             until("BIRD flushed its tables", lambda: not bird.flushing(), seconds=FLUSH)
         except TooLateError as error:
-            if not all(HANGS.search(told) for told in bird.flushing().values()):
+            if not all(HANGS.search(status) for status in bird.flushing().values()):
                 raise
             print(f"BIRD hangs: {error}", *scene.of_router(bird), sep="\n", flush=True)
             self._restart(bird.kind)
@@ -114,8 +164,8 @@ class Player:
 
     def _neighbors(self, router: Router) -> list[Neighbor]:
         """List the neighbours of a router: each session may come from either address of the node."""
-        told = self._configured.get(router.kind, (0, []))[1]
-        found = {neighbor.address: neighbor for neighbor in told}
+        before = self._configured.get(router.kind, (0, []))[1]
+        found = {neighbor.address: neighbor for neighbor in before}
         for name, peer in self.world.peers.items():
             if peer.router is router and (session := self._goal.sessions.get(name)):
                 password = session.password.value.decode() if session.password else None
@@ -139,7 +189,7 @@ class Player:
             self._agree(router)
 
     def _agree(self, router: Router) -> None:
-        """Tell a router what both ends must agree on, if it is otherwise than it was told last."""
+        """Configure a router with the values that both ends must agree on, if they changed."""
         known, neighbors = self._configured.get(router.kind, (router.asn, [])), self._neighbors(router)
         asns = {session.peer_asn for name, session in self._goal.sessions.items() if self._peer(name).router is router}
         (asn,) = asns or {known[0]}
@@ -196,14 +246,14 @@ class Player:
         if self._disturbed() or not pid:
             return
         with contextlib.suppress(TooLateError):
-            until("the hold time is in force", partial(self._is_short, peer), seconds=EXPIRY)
+            until("the hold time is active", partial(self._is_short, peer), seconds=EXPIRY)
             _signal(pid, signal.SIGSTOP)
             until("the hold time is over", lambda: not self.world.established(peer), seconds=EXPIRY)
         _signal(pid, signal.SIGCONT)
 
     def _is_short(self, peer: Peer) -> bool:
-        told = peer.router.peerings()[self.world.node_address(peer)]
-        return told.established and told.hold_time == SHORT_HOLD
+        peering = peer.router.peerings()[self.world.node_address(peer)]
+        return peering.established and peering.hold_time == SHORT_HOLD
 
     def _peer(self, name: str) -> Peer:
         return self.world.peers[name]

@@ -1,4 +1,4 @@
-"""A rest on the walk: everything runs, time passes, and each router must hold what it shall, and nothing else."""
+"""A rest on the walk: everything runs, time passes, and each router must hold the wanted routes, and no other."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -9,9 +9,9 @@ from exalb_bgp.session import Family, State
 from tests.lab.routers.gobgp import GoBgp
 from tests.lab.routers.router import Route, Router
 from tests.lab.wait import until
-from tests.router.world import Peer, World
+from tests.support.routers.world import Peer, World
 
-OPENING, TELLING = 90.0, 60.0
+OPENING, FOLLOWING = 90.0, 60.0
 """Seconds that sessions may take to come back (both ends wait longer after each failure), and tables to follow."""
 
 Table = dict[tuple[Address, Prefix], Route]
@@ -26,10 +26,10 @@ def check(world: World, *, patient: bool) -> int:
     peers = [world.peers[name] for name in world.sessions if world.peers[name].router in routers]
     for peer in peers:
         until(f"{peer.name} is Established", partial(_established, world, peer), seconds=OPENING)
-    world.engine.settle(TELLING)
+    world.engine.settle(FOLLOWING)
     for router in routers:
-        until(f"{router.kind} holds what it shall", partial(_holds, world, router), seconds=TELLING)
-    until("the engine counts what it told", partial(_counted, world, peers), seconds=TELLING)
+        until(f"{router.kind} holds its table", partial(_holds, world, router), seconds=FOLLOWING)
+    until("the engine counts its routes", partial(_counted, world, peers), seconds=FOLLOWING)
     return sum(len(world.ribs[peer.name]) for peer in peers)
 
 
@@ -47,10 +47,10 @@ def _established(world: World, peer: Peer) -> bool:
 def _holds(world: World, router: Router) -> bool:
     """Compare one router's tables, of all who speak to it, attribute by attribute."""
     wanted = _wanted(world, router)
-    told = {(sender, prefix) for prefix, senders in router.prefixes().items() for sender in senders}
-    missing, undesired = wanted.keys() - told, told - wanted.keys()
+    held_routes = {(sender, prefix) for prefix, senders in router.prefixes().items() for sender in senders}
+    missing, undesired = wanted.keys() - held_routes, held_routes - wanted.keys()
     said = f"missing {_some(missing)}, undesired {_some(undesired)}"
-    assert told == wanted.keys(), said
+    assert held_routes == wanted.keys(), said
     held = {(route.peer, route.prefix): replace(route, local_pref=None) for route in router.routes()}
     wrong = [f"{held.get(key)} instead of {route}" for key, route in wanted.items() if held.get(key) != route]
     assert not wrong, f"{len(wrong)} wrong: {wrong[:3]}"
@@ -63,7 +63,7 @@ def _wanted(world: World, router: Router) -> Table:
 
 
 def expected(world: World, peer: Peer) -> Iterator[Route]:
-    """Yield the routes that a router shall hold from one session: those of the families that it carries."""
+    """Yield the routes that a router is to hold from one session: those of the families that it carries."""
     families = world.sessions[peer.name].families
     for prefix, attributes in world.ribs[peer.name].items():
         if Family.of(prefix) in families:

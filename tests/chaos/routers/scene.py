@@ -1,7 +1,7 @@
-"""What can be seen where a walk went astray: of every process, connection and neighbour, from both ends.
+"""The scene of a failed walk: every process, connection and neighbour, from both ends.
 
-It tells who is at fault: a router that no longer answers its own client or holds a session half closed, an ExaBGP that
-does not dial, or a driver that does not see what is.
+It shows which part is at fault: a router that no longer answers its own client or holds a session half closed, an
+ExaBGP that does not dial, or a driver that does not see the present state.
 """
 
 import contextlib
@@ -13,9 +13,9 @@ from tests.lab.daemon import tail
 from tests.lab.network import Namespace
 from tests.lab.routers.bird import Bird
 from tests.lab.routers.router import Router
-from tests.router.world import World
+from tests.support.routers.world import World
 
-PATIENCE = 10
+DEADLINE = 10
 """Seconds that one look may take: a process that hangs may not answer."""
 PROC = ("wchan", "syscall", "stack")
 STATUS = ("Name", "State", "SigQ", "voluntary_ctxt_switches")
@@ -64,7 +64,7 @@ def _processes(namespace: Namespace) -> Iterator[str]:
 
 
 def of_router(router: Router) -> Iterator[str]:
-    """Yield what one router tells of its neighbours."""
+    """Yield the status of one router's neighbours."""
     yield f"== {router.kind}"
     if isinstance(router, Bird):
         yield from _run(router.namespace, *router.look.split(), "show", "protocols", "all")
@@ -93,9 +93,9 @@ def _logs(world: World) -> Iterator[str]:
 
 def _run(namespace: Namespace, *argv: str) -> list[str]:
     try:
-        done = namespace.run(argv, check=False, timeout=PATIENCE)
+        done = namespace.run(argv, check=False, timeout=DEADLINE)
     except subprocess.TimeoutExpired:
-        return [f"{argv[0]} did not answer within {PATIENCE} s"]
+        return [f"{argv[0]} did not answer within {DEADLINE} s"]
     return f"{done.stdout}{done.stderr}".splitlines()
 
 

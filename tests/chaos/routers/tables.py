@@ -1,6 +1,6 @@
 """Tables as a seed has them: prefixes of a small pool, so that the same ones change again and again."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
 
@@ -14,7 +14,7 @@ from exalb_bgp.rib import (
     Rib,
 )
 from exalb_bgp.session import Family
-from tests.router.world import NODE, host, table
+from tests.support.routers.world import NODE, host, table
 
 CHOICES = (
     Attributes(),
@@ -29,9 +29,6 @@ CHOICES = (
 POOL = 24
 MANY = (100, 600)
 
-Change = Callable[[Random, Rib], Rib]
-"""Makes the next table of a peer out of the one before."""
-
 
 def few(random: Random, rib: Rib) -> Rib:
     """Change up to four prefixes of the pool: announce, withdraw, other attributes."""
@@ -43,7 +40,7 @@ def one(random: Random, rib: Rib) -> Rib:
     return _changed(random, rib, [random.randrange(2)])
 
 
-def many(random: Random, _: Rib) -> Rib:
+def many(random: Random) -> Rib:
     """Make it a large table in which a few attribute sets are shared by many."""
     return {prefix: random.choice(SHARED[Family.of(prefix)]) for prefix in table(random.randint(*MANY))}
 
@@ -51,11 +48,6 @@ def many(random: Random, _: Rib) -> Rib:
 def attributes(random: Random, rib: Rib) -> Rib:
     """Keep the prefixes, and give all of them other attributes."""
     return {prefix: random.choice(SHARED[Family.of(prefix)]) for prefix in rib}
-
-
-def nothing(_: Random, __: Rib) -> Rib:
-    """Withdraw everything."""
-    return {}
 
 
 def _changed(random: Random, rib: Rib, numbers: list[int]) -> Rib:

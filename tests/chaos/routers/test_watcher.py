@@ -1,4 +1,4 @@
-"""Who watches a walk sees a route that stays too long, and one that nobody asked for."""
+"""The watcher of a walk sees a route that stays too long, and one that nobody asked for."""
 
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address
@@ -13,7 +13,7 @@ from tests.chaos.routers.watcher import Watcher
 from tests.lab.network import Namespace
 from tests.lab.routers.router import Neighbor, Peering, Route, Router
 from tests.lab.wait import until
-from tests.router.world import NODE, ROUTER_ASN, Peer, World, host
+from tests.support.routers.world import NODE, ROUTER_ASN, Peer, World, host
 
 WANTED, GONE, STRANGE = (host(Family.IPV4, number) for number in range(3))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from tests.chaos.routers import rest, scene
 from tests.chaos.routers.moves import Itinerary
 from tests.chaos.routers.player import Player
-from tests.router.world import World
+from tests.support.routers.world import World
 
 BETWEEN_RESTS = 8
 LONG_REST = 96
@@ -17,7 +17,7 @@ RESTART_TIME = 5
 
 @dataclass(slots=True)
 class Figures:
-    """What a walk came to."""
+    """The figures of a walk."""
 
     steps: int = 0
     rests: int = 0
@@ -26,11 +26,11 @@ class Figures:
     looks: int = 0
     """At a router's table, in between."""
     hung: int = 0
-    """How often a router had to be started anew for a fault of its own."""
+    """How often a router had to be started again for a fault of its own."""
 
 
 class AstrayError(AssertionError):
-    """A router does not hold what it shall; the text has the seed, the way there and what is wrong."""
+    """A router does not hold the wanted routes; the text has the seed, the moves before and the difference."""
 
 
 def walk(world: World, seed: int, steps: int, figures: Figures) -> None:
@@ -50,7 +50,7 @@ def walk(world: World, seed: int, steps: int, figures: Figures) -> None:
                 if step % BETWEEN_RESTS == 0 or step == steps:
                     itinerary.rest()
                     trace.append(f"{time.monotonic() - began:7.2f} s  rest")
-                    figures.hung += player.mend()
+                    figures.hung += player.repair()
                     figures.routes += rest.check(world, patient=step % LONG_REST == 0 or step == steps)
                     figures.rests += 1
                 assert not player.watcher.wrong, "; ".join(player.watcher.wrong[:5])

@@ -1,7 +1,7 @@
 """Looks at every router's table again and again while a walk goes on, for routes that should not be there any more.
 
 A rest waits until all is as desired. In between, a route that is no longer desired may stay for as long as it takes to
-tell a router so, or to lose a session with it. A route that nobody ever asked for may not be there at all.
+withdraw it, or to lose a session with it. A route that nobody ever asked for may not be there at all.
 """
 
 import threading
@@ -14,7 +14,7 @@ from exalb_bgp.rib import Address, Prefix
 from exalb_bgp.session import Family
 from exalb_bgp.speaker import Speaker
 from tests.lab.routers.router import Router
-from tests.router.world import NODE, World
+from tests.support.routers.world import NODE, World
 
 LONGEST = 60.0
 """Seconds that an undesired route may stay while everything runs: a router that was pulled off the switch when its
@@ -23,7 +23,7 @@ PAUSE = 1.0
 """Seconds between two looks at all routers."""
 
 Held: TypeAlias = tuple[str, Address, Prefix]
-"""Which router holds from whom what."""
+"""A router, the sender of a route, and its prefix."""
 
 
 class Watcher:
@@ -58,7 +58,7 @@ class Watcher:
         self._thread.join()
 
     def want(self, goal: Speaker) -> None:
-        """Take note of what is desired from now on, before anybody is told."""
+        """Note the routes that are desired from now on, before the engine gets them."""
         desired = {held for name in goal.sessions for held in self._of(goal, name)}
         with self._guard:
             self._last |= dict.fromkeys(self._desired - desired, self._calm)
@@ -77,16 +77,16 @@ class Watcher:
                     with self.asleep[router.kind]:
                         self._look(router)
                 except (RuntimeError, ValueError, LookupError) as error:
-                    self.wrong.append(f"{router.kind} does not tell its table: {error!r}")
+                    self.wrong.append(f"{router.kind} does not show its table: {error!r}")
 
     def _look(self, router: Router) -> None:
-        told = {(router.kind, sender, prefix) for prefix, senders in router.prefixes().items() for sender in senders}
+        present = {(router.kind, sender, prefix) for prefix, senders in router.prefixes().items() for sender in senders}
         self.looks += 1
         with self._guard:
             now = monotonic()
             self._calm += 0 if self._disturbed() else now - self._looked
             self._looked = now
-            for held in sorted(told - self._desired, key=str):
+            for held in sorted(present - self._desired, key=str):
                 if held not in self._last:
                     self.wrong.append(f"{_said(held)}, which nobody ever asked for")
                 elif (stayed := self._calm - self._last[held]) > self._longest:

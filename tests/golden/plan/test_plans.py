@@ -1,11 +1,11 @@
-"""What `exalb plan` prints for whole sets of manifests, byte for byte."""
+"""The output of `exalb plan` for whole sets of manifests, byte for byte."""
 
 from pathlib import Path
 
 import pytest
 
-from exalb.commands import plan
-from tests.golden.compare import assert_golden
+from exalb.__main__ import run
+from tests.support.golden import assert_golden
 
 HERE = Path(__file__).parent
 CODES = {"first-steps": 0, "racks": 0, "names-and-sharing": 1, "mistakes": 1}
@@ -15,7 +15,7 @@ CODES = {"first-steps": 0, "racks": 0, "names-and-sharing": 1, "mistakes": 1}
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_plan(name: str, form: str, capsys: pytest.CaptureFixture[str]) -> None:
     (manifests,) = (HERE / name).glob("manifests.*")
-    assert plan("exalb plan", ["-f", str(manifests), "-o", form]) == CODES[name]
+    assert run("exalb", ["plan", "-f", str(manifests), "-o", form]) == CODES[name]
     printed = capsys.readouterr().out
     assert "never-shown" not in printed
     lines = (line.rstrip() for line in printed.splitlines())

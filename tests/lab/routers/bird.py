@@ -7,10 +7,11 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, ClassVar
 
 from exalb_bgp.rib import Address, Community, ExtendedCommunity, ExtendedKind, LargeCommunity, Prefix
-from tests.lab.routers.router import Neighbor, Peering, Route, Router, RouterError
+from tests.lab.routers.router import BfdPeering, Neighbor, Peering, Route, Router, RouterError
 
 PATH = re.compile(r"^(?P<prefix>\S+/\d+)?\s+\w+ \[(?P<protocol>\S+) \S+?[^\]]*\] ")
 ATTRIBUTE = re.compile(r"^\tBGP\.(?P<name>\w+): (?P<value>.*)$")
+BFD_ROW = re.compile(r"^([0-9a-f.:]+)\s+\S+\s+(Up|Down|Init|AdminDown)\s", re.MULTILINE)
 REFUSED = re.compile(r"^(syntax error|Unable|No |Access|\S+:\d+:\d+ )", re.MULTILINE)
 TUPLE = re.compile(r"\(([^()]*)\)")
 ANSWER = 30
@@ -32,7 +33,12 @@ class Bird(Router):
         self.namespace.run(["bird", "-c", self.directory / "bird.conf", "-s", socket, "-P", pid])
 
     def _write(self, neighbors: tuple[Neighbor, ...]) -> None:
-        head = [f'log "{self.directory}/bird.log" all;', f"router id {self.router_id};", "protocol device {}"]
+        head = [
+            f'log "{self.directory}/bird.log" all;',
+            f"router id {self.router_id};",
+            "protocol device {}",
+            "protocol bfd { debug { events }; }",
+        ]
         stanzas = [line for neighbor in neighbors for line in self._stanza(neighbor)]
         (self.directory / "bird.conf").write_text("\n".join([*head, *stanzas, ""]))
 
@@ -46,6 +52,17 @@ class Bird(Router):
         log = (self.directory / "bird.log").read_text()
         return {_address(name): _peering(name, block, log) for name, block in self._protocols()}
 
+    def bfd_sessions(self) -> Mapping[Address, BfdPeering]:
+        """Read `show bfd sessions`; changes are counted in the log, where BIRD traces its events."""
+        log = (self.directory / "bird.log").read_text()
+        rows = BFD_ROW.findall(self.birdc("show bfd sessions"))
+        return {
+            ip_address(name): BfdPeering(
+                state == "Up", len(re.findall(rf"Session to {name} changed state .*\bUp\b", log))
+            )
+            for name, state in rows
+        }
+
     def prefixes(self) -> Mapping[Prefix, frozenset[Address]]:
         """Read the routes without their attributes."""
         found: dict[Prefix, frozenset[Address]] = {}
@@ -57,17 +74,17 @@ class Bird(Router):
         """Read the routes with all attributes; BIRD marks the neighbour that restarts, not each of its routes."""
         restarting = {_address(name) for name, block in self._protocols() if "graceful restart active" in block}
         return [
-            Route(prefix, peer, stale=peer in restarting, **_attributes(told))
-            for prefix, peer, told in _paths(self.birdc("show route all"))
+            Route(prefix, peer, stale=peer in restarting, **_attributes(attributes))
+            for prefix, peer, attributes in _paths(self.birdc("show route all"))
         ]
 
     def _protocols(self) -> list[tuple[str, str]]:
-        """Each neighbour's protocol with what BIRD says of it."""
+        """Return each neighbour's protocol with BIRD's output on it."""
         blocks = self.birdc("show protocols all").split("\n\n")
         return [(name[1], block) for block in blocks if (name := re.search(r"^(n_\S+)\s+BGP", block, re.MULTILINE))]
 
     def flushing(self) -> dict[Address, str]:
-        """Return what BIRD tells of the neighbours that it is forgetting the routes of, after their sessions ended."""
+        """Return BIRD's output on each neighbour whose routes it removes after the session ended."""
         return {_address(name): block for name, block in self._protocols() if " flush " in block}
 
     def reset(self, neighbor: Address | None = None) -> None:
@@ -106,6 +123,9 @@ class Bird(Router):
             yield f'  password "{neighbor.password}";'
         if neighbor.ttl_security:
             yield "  ttl security yes;"
+        if neighbor.bfd:
+            interval = f"min rx interval {neighbor.bfd} ms; min tx interval {neighbor.bfd} ms;"
+            yield f"  bfd {{ {interval} multiplier 3; }};"
         for family in sorted(neighbor.families, key=lambda family: family.value):
             extended = " extended next hop yes;" if neighbor.extended_next_hop else ""
             yield f"  {family.value} {{ import all; export none;{extended} }};"
@@ -144,19 +164,21 @@ def _paths(text: str) -> list[tuple[Prefix, Address, dict[str, str]]]:
     return found
 
 
-def _attributes(told: dict[str, str]) -> dict[str, Any]:
-    numbers = {name: int(told[name]) for name in ("med", "local_pref") if name in told}
+def _attributes(attributes: dict[str, str]) -> dict[str, Any]:
+    numbers = {name: int(attributes[name]) for name in ("med", "local_pref") if name in attributes}
     return numbers | {
-        "next_hop": ip_address(told["next_hop"].split(maxsplit=1)[0]),
-        "as_path": tuple(map(int, told.get("as_path", "").split())),
-        "communities": frozenset(Community(*map(int, parts)) for parts in _tuples(told, "community")),
-        "large_communities": frozenset(LargeCommunity(*map(int, parts)) for parts in _tuples(told, "large_community")),
-        "extended_communities": frozenset(map(_extended, _tuples(told, "ext_community"))),
+        "next_hop": ip_address(attributes["next_hop"].split(maxsplit=1)[0]),
+        "as_path": tuple(map(int, attributes.get("as_path", "").split())),
+        "communities": frozenset(Community(*map(int, parts)) for parts in _tuples(attributes, "community")),
+        "large_communities": frozenset(
+            LargeCommunity(*map(int, parts)) for parts in _tuples(attributes, "large_community")
+        ),
+        "extended_communities": frozenset(map(_extended, _tuples(attributes, "ext_community"))),
     }
 
 
-def _tuples(told: dict[str, str], name: str) -> list[list[str]]:
-    return [inner.split(", " if ", " in inner else ",") for inner in TUPLE.findall(told.get(name, ""))]
+def _tuples(attributes: dict[str, str], name: str) -> list[list[str]]:
+    return [inner.split(", " if ", " in inner else ",") for inner in TUPLE.findall(attributes.get(name, ""))]
 
 
 def _extended(parts: list[str]) -> ExtendedCommunity:

@@ -1,4 +1,4 @@
-"""FRR: bgpd and zebra, which installs what bgpd chose into the namespace's own kernel table."""
+"""FRR: bgpd, bfdd, and zebra, which installs what bgpd chose into the namespace's own kernel table."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from exalb_bgp.rib import Address, Community, ExtendedCommunity, ExtendedKind, LargeCommunity, Prefix
 from exalb_bgp.session import Family
-from tests.lab.routers.router import Neighbor, Peering, Route, Router, RouterError
+from tests.lab.routers.router import BfdPeering, Neighbor, Peering, Route, Router, RouterError
 
 DAEMONS = "/usr/lib/frr"
 READ_AT_ONCE = 200
@@ -33,15 +33,16 @@ class Frr(Router):
     """FRR as a top-of-rack router: every sender of a prefix becomes a next hop of equal weight (ECMP)."""
 
     kind: ClassVar[str] = "frr"
-    pid_files: ClassVar[tuple[str, ...]] = ("bgpd.pid", "zebra.pid")
+    pid_files: ClassVar[tuple[str, ...]] = ("bgpd.pid", "bfdd.pid", "zebra.pid")
 
     def _start(self, neighbors: tuple[Neighbor, ...]) -> None:
-        for daemon in ("zebra", "bgpd"):
+        for daemon in ("zebra", "bfdd", "bgpd"):
             (self.directory / f"{daemon}.conf").write_text(f"log file {self.directory}/{daemon}.log\n")
         (self.directory / "vtysh.conf").touch()
         shutil.chown(self.directory, "frr", "frr")
-        for daemon in ("zebra", "bgpd"):
+        for daemon in ("zebra", "bfdd", "bgpd"):
             files = {"-f": f"{daemon}.conf", "-i": f"{daemon}.pid", "-z": "zserv.api", "--vty_socket": ""}
+            files |= {"--bfdctl": "bfdd.sock"} if daemon == "bfdd" else {}
             options = [part for option, name in files.items() for part in (option, str(self.directory / name))]
             self.namespace.run([f"{DAEMONS}/{daemon}", "-d", "-P", "0", "-A", "127.0.0.1", *options])
         self.vtysh("configure terminal", *self._base())
@@ -74,8 +75,14 @@ class Frr(Router):
 
     def peerings(self) -> Mapping[Address, Peering]:
         """Read `show bgp neighbors`."""
-        told: dict[str, Any] = json.loads(self.vtysh("show bgp neighbors json"))
-        return {ip_address(name): _peering(peer) for name, peer in told.items()}
+        peers: dict[str, Any] = json.loads(self.vtysh("show bgp neighbors json"))
+        return {ip_address(name): _peering(peer) for name, peer in peers.items()}
+
+    def bfd_sessions(self) -> Mapping[Address, BfdPeering]:
+        """Read `show bfd peers`."""
+        peers, counters = _documents(self.vtysh("show bfd peers json", "show bfd peers counters json"))
+        changes = {peer["peer"]: peer["session-up"] + peer["session-down"] for peer in counters}
+        return {ip_address(peer["peer"]): BfdPeering(peer["status"] == "up", changes[peer["peer"]]) for peer in peers}
 
     def prefixes(self) -> Mapping[Prefix, frozenset[Address]]:
         """Read both tables at once."""
@@ -102,7 +109,7 @@ class Frr(Router):
         self.vtysh(*(f"clear bgp {family.value} unicast {neighbor} soft in" for family in Family))
 
     def kernel_routes(self) -> dict[Prefix, frozenset[Address]]:
-        """Tell what zebra put into the kernel: each prefix with its gateways."""
+        """Return the routes of zebra in the kernel: each prefix with its gateways."""
         found: dict[Prefix, frozenset[Address]] = {}
         for version in (4, 6):
             argv = ["ip", f"-{version}", "-json", "route", "show", "proto", "bgp"]
@@ -164,6 +171,8 @@ def _options(neighbor: Neighbor) -> Iterator[str]:
         yield f"update-source {neighbor.local_address}"
     if neighbor.extended_next_hop:
         yield "capability extended-nexthop"
+    if neighbor.bfd:
+        yield f"bfd 3 {neighbor.bfd} {neighbor.bfd}"
 
 
 def _removal(name: str) -> Iterator[str]:

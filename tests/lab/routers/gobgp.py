@@ -45,7 +45,7 @@ class GoBgp(Router):
     def configure(self, *neighbors: Neighbor) -> None:
         """Have the file read again; who changed is removed first, or GoBGP refuses the neighbour for a while.
 
-        GoBGP 3.10 keeps the MD5 key of a neighbour that it forgot, so it is started anew where one is dropped.
+        GoBGP 3.10 keeps the MD5 key of a neighbour that it forgot, so it is restarted when a key is removed.
         """
         file = self.directory / "gobgpd.toml"
         before = file.read_text()
@@ -64,10 +64,10 @@ class GoBgp(Router):
 
     def peerings(self) -> Mapping[Address, Peering]:
         """Read the neighbours; connections are counted in the log."""
-        told: list[dict[str, Any]] = self._json("neighbor") or []
+        peers: list[dict[str, Any]] = self._json("neighbor") or []
         ups = Counter(re.findall(r'msg="Peer Up" Key="?([0-9a-f.:]+)', (self.directory / "gobgpd.log").read_text()))
-        names = [peer["conf"]["neighbor_address"] for peer in told]
-        return {ip_address(name): _peering(peer, ups[name]) for name, peer in zip(names, told, strict=True)}
+        names = [peer["conf"]["neighbor_address"] for peer in peers]
+        return {ip_address(name): _peering(peer, ups[name]) for name, peer in zip(names, peers, strict=True)}
 
     def prefixes(self) -> Mapping[Prefix, frozenset[Address]]:
         """Read both tables."""
@@ -149,17 +149,17 @@ def _route(prefix: str, path: dict[str, Any]) -> Route:
         local_pref=attributes.get(5, {}).get("value"),
         communities=frozenset(Community(*divmod(n, 65536)) for n in attributes.get(8, {}).get("communities", ())),
         large_communities=frozenset(
-            LargeCommunity(each["ASN"], each["LocalData1"], each["LocalData2"])
-            for each in attributes.get(32, {}).get("value", ())
+            LargeCommunity(community["ASN"], community["LocalData1"], community["LocalData2"])
+            for community in attributes.get(32, {}).get("value", ())
         ),
         extended_communities=frozenset(map(_extended, attributes.get(16, {}).get("value", ()))),
         stale=path.get("stale", False),
     )
 
 
-def _extended(told: dict[str, Any]) -> ExtendedCommunity:
-    kind = EXTENDED[told["subtype"]]
+def _extended(attribute: dict[str, Any]) -> ExtendedCommunity:
+    kind = EXTENDED[attribute["subtype"]]
     if kind is ExtendedKind.LINK_BANDWIDTH:
-        return ExtendedCommunity(kind, told["asn"], int(told["bandwidth"]))
-    asn, _, value = told["value"].partition(":")
+        return ExtendedCommunity(kind, attribute["asn"], int(attribute["bandwidth"]))
+    asn, _, value = attribute["value"].partition(":")
     return ExtendedCommunity(kind, int(asn), int(value))

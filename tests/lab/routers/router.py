@@ -1,4 +1,4 @@
-"""What every router of a lab can do, whoever made it: be told its neighbours, and tell what it heard from them."""
+"""The interface of every router of a lab: it sets the neighbours and reads the routes that they announce."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ from tests.lab.network import Namespace
 
 
 class RouterError(RuntimeError):
-    """A router refused a command; the text has what it said."""
+    """A router refused a command; the text has its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Neighbor:
     """One neighbour as the router is configured for it, or all neighbours of a range with equal settings."""
 
     address: Address | Prefix
-    """A prefix is a listen range: whoever calls from there is a neighbour (FRR only).
+    """A prefix is a listen range: every speaker that connects from there is a neighbour (FRR only).
 
     FRR 8.4 crashes when such a neighbour that offered graceful restart stays away for longer than its restart time.
     """
@@ -45,16 +45,18 @@ class Neighbor:
     port: int = 179
     """The TCP port on which the neighbour listens, where it is called."""
     hold_time: int = 90
-    """Seconds offered in OPEN; the lower of both sides' offers is in force."""
+    """Seconds offered in OPEN; both sides use the lower one."""
     interface: str | None = None
     """Of a link-local neighbour: the router's interface behind which it is (FRR and BIRD)."""
     extended_next_hop: bool = False
     """Offer IPv6 next hops for IPv4 prefixes (RFC 8950)."""
+    bfd: int | None = None
+    """Run BFD, with this interval in milliseconds and a multiplier of 3 (FRR and BIRD)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Peering:
-    """What the router says of one neighbour."""
+    """The state of one neighbour on the router."""
 
     established: bool
     connections: int
@@ -66,12 +68,21 @@ class Peering:
 
 
 @dataclass(frozen=True, slots=True)
+class BfdPeering:
+    """The state of one BFD session on the router."""
+
+    up: bool
+    changes: int
+    """How often the router saw it come up or go down."""
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One path as the router holds it after its import rules, which let everything in."""
 
     prefix: Prefix
     peer: Address
-    """Who sent it."""
+    """The neighbour that sent it."""
     next_hop: Address
     as_path: tuple[int, ...] = ()
     med: int | None = None
@@ -93,7 +104,7 @@ class Router(ABC):
     router_id: IPv4Address
 
     kind: ClassVar[str]
-    """How people call it."""
+    """Its name."""
     pid_files: ClassVar[tuple[str, ...]]
     """Of its daemons, in the order in which they are ended."""
     directory: Path = field(init=False)
@@ -125,19 +136,23 @@ class Router(ABC):
 
     @abstractmethod
     def peerings(self) -> Mapping[Address, Peering]:
-        """Tell of each neighbour, by its address; a neighbour of a listen range is there while it is connected."""
+        """Return each neighbour by its address; a neighbour of a listen range is there while it is connected."""
+
+    def bfd_sessions(self) -> Mapping[Address, BfdPeering]:
+        """Return the BFD session with each neighbour that has one."""
+        return {}
 
     @abstractmethod
     def prefixes(self) -> Mapping[Prefix, frozenset[Address]]:
-        """Tell who sent each prefix: cheap, also for large tables."""
+        """Return the neighbours that sent each prefix: cheap, also for large tables."""
 
     @abstractmethod
     def routes(self) -> list[Route]:
-        """Tell every path with all its attributes."""
+        """Return every path with all its attributes."""
 
     @abstractmethod
     def reset(self, neighbor: Address | None = None) -> None:
-        """Drop the session and let it come again; all sessions without `neighbor`."""
+        """End the session, which then comes up again; all sessions without `neighbor`."""
 
     @property
     @abstractmethod

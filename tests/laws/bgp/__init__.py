@@ -1,1 +1,1 @@
-"""What holds of exalb_bgp for every input."""
+"""Properties of exalb_bgp that hold for every input."""

@@ -1,11 +1,11 @@
-"""A model of ExaBGP 5.0 and one router, with ExaBGP's habits that cost routes.
+"""A model of ExaBGP 5.0 and one router, with the behavior of ExaBGP that can lose routes.
 
 As measured on ExaBGP 5.0.15 and read in its source (rib/outgoing.py, reactor/peer.py):
 - changes wait in buckets of equal attributes, and a flush sends bucket by bucket, not in the order of the commands;
-- an announcement equal to what is held is dropped without a word;
-- the first flush of a session sends no withdrawals; it begins with all that is held;
-- a router that asks for all again gets the newest of each prefix first, which then leaves its bucket;
-- an answer ("done") means taken in, not sent, and comes when the command's turn comes;
+- an announcement equal to what is held is dropped silently;
+- the first flush of a session sends no withdrawals; it begins with all held routes;
+- after a route refresh a router gets the newest of each prefix first, which then leaves its bucket;
+- an answer ("done") means executed, not sent, and comes when the command was executed;
 - End-of-RIB waits until nothing else is to be sent.
 """
 
@@ -14,15 +14,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from exalb_bgp.events import Closed, Completed, Established, Event, Negotiated, Snapshot, Updated
+from exalb_bgp.events import CloseCause, Closed, EndOfRibSent, Established, Event, Negotiated, Snapshot, UpdateSent
 from exalb_bgp.rib import Attributes, Prefix
 from exalb_bgp.session import Session, State
-from exalb_bgp.steps import Announce, EndOfRib, Replay, Step, Withdraw
+from exalb_bgp.steps import Announce, EndOfRib, ResendAll, Step, Withdraw
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What ExaBGP says to a command."""
+    """The answer of ExaBGP to a command."""
 
     step: Step
     done: bool
@@ -39,7 +39,7 @@ class ExaBGPModel:
     session: Session
     up: bool = False
     router: dict[Prefix, Attributes] = field(default_factory=dict)
-    """What the router really has."""
+    """The actual table of the router."""
     held: dict[Prefix, Attributes] = field(default_factory=dict)
     commands: deque[tuple[Step, list[Change]]] = field(default_factory=deque)
     output: deque[Output] = field(default_factory=deque)
@@ -59,7 +59,7 @@ class ExaBGPModel:
 
     @property
     def quiet(self) -> bool:
-        """Whether nothing would come out of it by itself."""
+        """Whether it has nothing more to do or to send."""
         return not (self.commands or self.output or self.sending)
 
     @property
@@ -68,7 +68,7 @@ class ExaBGPModel:
         return bool(self._buckets or self._again or self._flush or self._flushing or self._eor)
 
     def take(self, step: Step) -> None:
-        """Read a command; it is done later, change by change."""
+        """Read a command; it is executed later, change by change."""
         changes: list[Change] = []
         if isinstance(step, Announce):
             changes = [(prefix, step.attributes) for prefix in step.prefixes]
@@ -87,12 +87,12 @@ class ExaBGPModel:
         self.commands.popleft()
         if isinstance(step, EndOfRib):
             self._eor.append(step)
-        if isinstance(step, Replay):
+        if isinstance(step, ResendAll):
             self.refresh()
         self.output.append(Answer(step, True))
 
     def refresh(self) -> None:
-        """Be asked by the router to send all once more (RFC 2918)."""
+        """Handle a route refresh of the router (RFC 2918)."""
         if self.up:
             self._again |= self.held
 
@@ -119,7 +119,7 @@ class ExaBGPModel:
         elif self._eor:
             self.ends.append(dict(self.router))
             self.ended = self.opened
-            self.output.append(Completed(self.session.peer_address, self._eor.popleft().family))
+            self.output.append(EndOfRibSent(self.session.peer_address, self._eor.popleft().family))
 
     def _begin_flush(self) -> None:
         gone = {prefix for prefix in self._again if prefix in self._buckets.get(None, {})}
@@ -141,13 +141,13 @@ class ExaBGPModel:
     def _write(self, prefix: Prefix, attributes: Attributes | None) -> None:
         if attributes is None:
             self.router.pop(prefix, None)
-            self.output.append(Updated(self.session.peer_address, withdrawn=(prefix,)))
+            self.output.append(UpdateSent(self.session.peer_address, withdrawn=(prefix,)))
         else:
             self.router[prefix] = attributes
-            self.output.append(Updated(self.session.peer_address, announced=((attributes, (prefix,)),)))
+            self.output.append(UpdateSent(self.session.peer_address, announced=((attributes, (prefix,)),)))
 
     def open(self) -> None:
-        """Let the session come up; the first flush begins in the same breath."""
+        """Open the session; the first flush begins immediately."""
         if self.up:
             return
         self.up, self._first = True, True
@@ -162,34 +162,36 @@ class ExaBGPModel:
 
     @property
     def agreed(self) -> Negotiated:
-        """What both ends settled on."""
+        """The negotiated parameters."""
         return Negotiated(self.session.peer_address, self.session.router_id, self.session.families, False)
 
     def close(self) -> None:
-        """Let the session go down: the router forgets its routes, ExaBGP what it had not sent but not what it holds."""
+        """Close the session: the router drops its routes, ExaBGP its unsent changes but not its held routes."""
         if not self.up:
             return
-        self.up, self._flushing = False, False
+        self.up = False
         self.router.clear()
-        self._flush.clear()
-        self._buckets.clear()
-        self._again.clear()
-        self._order.clear()
-        self._eor.clear()
-        self.output.append(Closed(self.session.peer_address, "closing connection"))
+        self._drop_unsent()
+        self.output.append(Closed(self.session.peer_address, CloseCause.LOST))
+
+    def _drop_unsent(self) -> None:
+        self._flushing = False
+        for queue in (self._flush, self._buckets, self._again, self._order, self._eor):
+            queue.clear()
 
     def reload(self) -> None:
-        """Take a new configuration: the neighbour is a new object, without the End-of-RIB that the old one owed."""
+        """Take a new configuration: the neighbor is a new object, without the pending End-of-RIB of the old one."""
         self._eor.clear()
 
     def die(self) -> None:
         """Be killed and started again: the session ends, and nothing is held."""
         self.commands.clear()
         self.close()
+        self._drop_unsent()
         self.held.clear()
 
     def forget_driver(self) -> tuple[Snapshot, dict[Prefix, Attributes]]:
-        """Lose the driver: what it asked is done, what it was told is gone. Tell what is."""
+        """Lose the driver: execute its commands, drop the output for it, and return the actual state."""
         while self.commands:
             self.work()
         self.output.clear()
@@ -201,7 +203,7 @@ class ExaBGPModel:
         return snapshot, dict(self.held)
 
     def run_dry(self) -> Iterator[Output]:
-        """Go on until nothing comes any more, and yield what came."""
+        """Run until there is no more output, and yield the output."""
         while not self.quiet:
             while self.output:
                 yield self.output.popleft()

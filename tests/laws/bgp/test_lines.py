@@ -1,4 +1,4 @@
-"""Whatever is read from the API of ExaBGP: an event, nothing, or the one error; and nobody trips over it later."""
+"""Any line from the API of ExaBGP is an event, is ignored, or raises ValueError, and causes no later error."""
 
 import json
 from collections.abc import Iterator
@@ -9,46 +9,15 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exalb_bgp.engine import Engine
-from exalb_bgp.exabgp import config, wire
+from exalb_bgp.exabgp import config_text
+from exalb_bgp.exabgp.driver import api_lines
 from exalb_bgp.session import Session
 from exalb_bgp.speaker import Speaker
-from tests.unit.bgp.lines import AGREED, line, neighbors, path, sent
+from exalb_bgp.speaker_sync import SpeakerSync
+from tests.support.bgp.api_lines import ANNOUNCED, COUNTERS, EVENTS, HELD, NEIGHBORS, line, sent
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SESSION = Session("tor", IPv4Address("10.77.0.100"), 64512, 64513, IPv4Address("10.77.0.11"))
-ATTRIBUTES = {
-    "as-path": path(64512),
-    "med": 7,
-    "local-preference": 200,
-    "community": [[65535, 0], [64512, 5]],
-    "large-community": [[64512, 1, 2]],
-    "extended-community": [{"value": 842127122628708, "string": "target:65001:100"}],
-}
-ANNOUNCED = {"ipv4 unicast": {"10.77.0.11": [{"nlri": "198.51.100.1/32"}, {"nlri": "198.51.100.2/32"}]}}
-EVENTS = [
-    line("state", state="up"),
-    line("state", state="down", reason="closing connection"),
-    line("fsm", state="OPENCONFIRM"),
-    line("negotiated", negotiated=AGREED),
-    line("open", direction="receive", message={"body": "0x04FDEA005A0A0900020802060104000100010200"}),
-    line("notification", direction="receive", message={"body": "0x0602036279"}),
-    line("notification", direction="send", notification={"code": 6, "subcode": 2, "data": "0x036279", "message": ""}),
-    sent({"eor": {"afi": "ipv6", "safi": "unicast"}}),
-    sent({"update": {"withdraw": {"ipv4 unicast": [{"nlri": "198.51.100.1/32"}]}}}),
-    sent({"update": {"attribute": ATTRIBUTES, "announce": ANNOUNCED}}),
-]
-"""What ExaBGP does say."""
-HELD = json.dumps(
-    {
-        "peer": {"address": "10.77.0.100"},
-        "route": {
-            "nlri": {"prefix": "198.51.100.1/32", "nexthop": "10.77.0.11", "family": {}},
-            "attributes": {"community": ["64512:5", "no-export"], "extended-community": ["origin:65001:0.0.0.5"]},
-        },
-    }
-)
-NEIGHBORS = neighbors(11, 12)
 BOTTOMLESS = '{"neighbor": ' + "[" * 200_000
 HUGE = f'{{ "exabgp": "{"x" * 3_000_000}", "neighbor": null }}'
 
@@ -60,7 +29,7 @@ junk = st.recursive(
 
 
 def spots(tree: Any, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the way to every part of a value."""
+    """Yield the path to every part of a value."""
     yield here
     parts = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
     for key, part in parts:
@@ -78,7 +47,7 @@ def replaced(tree: Any, way: tuple[Any, ...], value: Any) -> Any:
 
 @st.composite
 def spoilt(draw: st.DrawFn, *lines: str) -> str:
-    """Something that was a line of ExaBGP: with parts replaced, cut off, or run into another one."""
+    """Draw a line of ExaBGP with parts replaced, cut off, or joined with another line."""
     tree = json.loads(draw(st.sampled_from(lines)))
     for _ in range(draw(st.integers(0, 3))):
         tree = replaced(tree, draw(st.sampled_from(list(spots(tree)))), draw(junk))
@@ -94,45 +63,54 @@ def spoilt(draw: st.DrawFn, *lines: str) -> str:
 @example(sent({"update": {"attribute": {"extended-community": [{"value": 1 << 64}]}, "announce": ANNOUNCED}}))
 @example(HUGE)
 @example("9" * 5000)
-def test_a_line_tells_an_event_or_nothing_or_is_no_event(text: str) -> None:
-    engine = Engine()
-    engine.desire(Speaker({"tor": SESSION}), {})
+def test_line_is_event_or_ignored_or_malformed(text: str) -> None:
+    sync = SpeakerSync()
+    sync.set_desired(Speaker({"tor": SESSION}), {})
     for read in (*EVENTS[:4], text, *EVENTS):
         try:
-            event = wire.event(read)
+            event = api_lines.event(read)
         except ValueError:
             assert read is text
             continue
         if event is not None:
-            engine.fold(event, NOW)
-        list(engine.steps())
-        repr(engine.status(connected=True))
+            sync.handle_event(event, NOW)
+        list(sync.steps())
+        repr(sync.status(connected=True))
 
 
 @given(spoilt(HELD) | st.text())
 @example(BOTTOMLESS)
 @example(HELD.replace("origin:65001:0.0.0.5", "0x40"))
 @example(HELD.replace("origin", "soo"))
-def test_a_route_that_is_held_is_read_or_is_none(text: str) -> None:
+def test_held_route_is_parsed_or_malformed(text: str) -> None:
     try:
-        hash(tuple(attributes for table in wire.tables([text]).values() for attributes in table.values()))
+        hash(tuple(attributes for table in api_lines.tables([text]).values() for attributes in table.values()))
     except ValueError:
         assert text != HELD
 
 
 @given(spoilt(NEIGHBORS) | st.text())
 @example(BOTTOMLESS)
-def test_neighbors_are_read_or_are_none(text: str) -> None:
+def test_neighbors_are_parsed_or_malformed(text: str) -> None:
     try:
-        found = wire.snapshots(text)
-        repr(wire.counts(text))
+        found = api_lines.snapshots(text)
     except ValueError:
         assert text != NEIGHBORS
         return
-    engine = Engine()
-    engine.desire(Speaker({"tor": SESSION}), {})
-    engine.adopt(found, {}, NOW)
-    repr(engine.status(connected=True))
+    sync = SpeakerSync()
+    sync.set_desired(Speaker({"tor": SESSION}), {})
+    sync.adopt(found, {}, NOW)
+    repr(sync.status(connected=True))
+
+
+@given(spoilt(COUNTERS) | st.text())
+@example(BOTTOMLESS)
+@example("9" * 5000)
+def test_counters_are_parsed_or_malformed(text: str) -> None:
+    try:
+        repr(api_lines.counters(text))
+    except ValueError:
+        assert text != COUNTERS
 
 
 @given(
@@ -140,9 +118,9 @@ def test_neighbors_are_read_or_are_none(text: str) -> None:
         st.text() | st.sampled_from(["neighbor 10.77.0.100 {", "neighbor x {", '\tdescription "0123456789abcdef";'])
     )
 )
-def test_any_configuration_that_is_shown_is_read_or_is_none(lines: list[str]) -> None:
+def test_shown_configuration_is_parsed_or_malformed(lines: list[str]) -> None:
     try:
-        stamps, interfaces = config.running(lines)
+        stamps, interfaces = config_text.read_running(lines)
     except ValueError:
         return
     assert interfaces.keys() <= stamps.keys()

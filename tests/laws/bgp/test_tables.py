@@ -1,4 +1,4 @@
-"""Comparing two tables: the quick way finds what the plain way finds."""
+"""Comparing two tables: the fast comparison finds the same changes as the simple one."""
 
 from ipaddress import ip_network
 

@@ -1,11 +1,11 @@
-"""Any value that the types of exalb_bgp admit, and strings that would like to be more than a value."""
+"""Any value that the types of exalb_bgp admit, and strings that try to inject configuration or commands."""
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from exalb_bgp.convergence import CHUNK
+from exalb_bgp.peer_sync import CHUNK
 from exalb_bgp.rib import Address, Attributes, Community, ExtendedCommunity, ExtendedKind, LargeCommunity, Prefix
 from exalb_bgp.session import Family, Password, Session
 
@@ -30,7 +30,7 @@ HOSTILE = [
     "٣",
     "\u2028reset",
 ]
-"""What somebody might put where a name is asked for."""
+"""Hostile names."""
 
 texts = st.sampled_from(HOSTILE) | st.text(max_size=20) | st.from_regex(r"[A-Za-z0-9_.@-]{1,15}", fullmatch=True)
 numbers16 = st.integers(0, 0xFFFF)
@@ -75,7 +75,11 @@ communities = st.builds(Community, numbers16, numbers16)
 large_communities = st.builds(LargeCommunity, numbers32, numbers32, numbers32)
 extended_communities = st.builds(
     ExtendedCommunity, st.sampled_from(ExtendedKind), numbers32, st.integers(0, 1 << 40) | numbers32
-).filter(lambda one: one.kind is ExtendedKind.LINK_BANDWIDTH or (one.asn <= 0xFFFF and one.value <= 0xFFFFFFFF))
+).filter(
+    lambda community: (
+        community.kind is ExtendedKind.LINK_BANDWIDTH or (community.asn <= 0xFFFF and community.value <= 0xFFFFFFFF)
+    )
+)
 
 
 def attributes(next_hops: st.SearchStrategy[Address]) -> st.SearchStrategy[Attributes]:
@@ -94,8 +98,8 @@ def attributes(next_hops: st.SearchStrategy[Address]) -> st.SearchStrategy[Attri
     )
 
 
-def _several(one: st.SearchStrategy[T]) -> st.SearchStrategy[tuple[T, ...]]:
-    return st.lists(one, max_size=4, unique=True).map(lambda values: tuple(sorted(values, key=tuple)))
+def _several(item: st.SearchStrategy[T]) -> st.SearchStrategy[tuple[T, ...]]:
+    return st.lists(item, max_size=4, unique=True).map(lambda values: tuple(sorted(values, key=tuple)))
 
 
 def _network(number: int, length: int, width: int) -> tuple[int, int]:
@@ -110,8 +114,8 @@ _prefixes6 = st.builds(
 
 def prefixes(version: int) -> st.SearchStrategy[tuple[Prefix, ...]]:
     """As many prefixes of one family as a command may carry."""
-    one: st.SearchStrategy[Prefix] = _prefixes4 if version == 4 else _prefixes6
-    return st.lists(one, min_size=1, max_size=CHUNK, unique=True).map(tuple)
+    prefix: st.SearchStrategy[Prefix] = _prefixes4 if version == 4 else _prefixes6
+    return st.lists(prefix, min_size=1, max_size=CHUNK, unique=True).map(tuple)
 
 
 def hops(version: int) -> st.SearchStrategy[Address]:

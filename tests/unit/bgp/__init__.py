@@ -1,1 +1,1 @@
-"""exalb_bgp, piece by piece."""
+"""Unit tests of exalb_bgp."""

@@ -1,4 +1,4 @@
-"""Which sessions are refused before ExaBGP sees them, and in which words."""
+"""Sessions that are rejected before ExaBGP reads them, and the errors."""
 
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from exalb_bgp.exabgp.limits import problem, usable
+from exalb_bgp.limits import problem, split_valid
 from exalb_bgp.session import Password, Session
 
 NODE, ROUTER = IPv4Address("10.77.0.11"), IPv4Address("10.77.0.100")
@@ -15,7 +15,7 @@ NEAR = IPv6Address("fe80::1%eth0")
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "error"),
     [
         ({"peer_port": 0}, "the port of the peer must be from 1 to 65535, not 0"),
         ({"peer_port": 70000}, "the port of the peer must be from 1 to 65535, not 70000"),
@@ -29,22 +29,24 @@ NEAR = IPv6Address("fe80::1%eth0")
         ({"hold_time": 70000}, "the hold time must be 0 or from 3 to 65535 seconds, not 70000"),
         ({"router_id": IPv4Address(0)}, "the router ID must not be 0.0.0.0"),
         ({"peer_address": NEAR}, "the peer fe80::1%eth0 is link-local: the session needs a source interface"),
-        ({"peer_address": IPv4Address("224.0.0.1")}, "the address of the peer must be that of one machine"),
-        ({"local_address": IPv4Address(0)}, "the source address must be that of one machine, not 0.0.0.0"),
+        ({"peer_address": IPv4Address("224.0.0.1")}, "the address of the peer must be a unicast address"),
+        ({"local_address": IPv4Address(0)}, "the source address must be a unicast address, not 0.0.0.0"),
         ({"peer_address": IPv6Address("::ffff:10.0.0.2")}, "the address of the peer must be written as 10.0.0.2"),
         ({"local_address": ROUTER}, "the source address and the peer are both 10.77.0.100"),
         ({"local_address": IPv6Address("2001:db8::1")}, "the source address 2001:db8::1 and the peer 10.77.0.100"),
         ({"passive": True}, "a passive session needs a source address to listen on"),
         ({"password": Password(bytes(81))}, "the password must have 1 to 80 bytes"),
-        ({"source_interface": "eth0;"}, "'eth0;' is no name of a network interface"),
+        ({"source_interface": "eth0;"}, "'eth0;' is not a valid name of a network interface"),
         ({"ttl_security": True, "ebgp_multihop": 5}, "TTL security sends with TTL 255, not 5"),
         ({"families": frozenset()}, "the session has no address family"),
     ],
 )
-def test_what_cannot_come_up_is_refused_with_a_sentence(change: dict[str, Any], words: str) -> None:
+def test_session_that_cannot_open_is_rejected_with_error(change: dict[str, Any], error: str) -> None:
     session = replace(SESSION, **change)
-    assert (problem(session) or "").startswith(words)
-    assert usable({"tor": session, "spine": replace(SESSION, peer="spine", peer_address=NODE)})[0].keys() == {"spine"}
+    assert (problem(session) or "").startswith(error)
+    assert split_valid({"tor": session, "spine": replace(SESSION, peer="spine", peer_address=NODE)})[0].keys() == {
+        "spine"
+    }
 
 
 @pytest.mark.parametrize(
@@ -61,5 +63,5 @@ def test_what_cannot_come_up_is_refused_with_a_sentence(change: dict[str, Any], 
         {"ebgp_multihop": 1},
     ],
 )
-def test_what_can_come_up_is_not(change: dict[str, Any]) -> None:
+def test_session_that_can_open_is_accepted(change: dict[str, Any]) -> None:
     assert problem(replace(SESSION, **change)) is None

@@ -1,0 +1,144 @@
+"""All sessions of one BFD process: opens and closes them as the goal asks, and gives each its packets."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from exalb_bfd.line import Line
+from exalb_bfd.packet import State
+from exalb_bfd.peers import Address, BfdSession, Peer
+from exalb_bfd.sockets import Receiver, local_address, sender
+
+_LOG = structlog.get_logger(__name__)
+_RETRY_SECONDS = 1.0
+"""Time between two attempts to open a session whose address or interface is not there."""
+_LEAVE_SECONDS = 1.5
+"""Routers have this long to agree to wait for the next process."""
+_Place = tuple[Address, str | None]
+"""An address of this node, and the interface that the sessions there are bound to."""
+
+
+class Engine:
+    """Runs sessions; `changed` is called after each change of their status."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self._goal: dict[str, Peer] = {}
+        self._lines: dict[str, Line] = {}
+        self._problems: dict[str, str] = {}
+        self._receivers: dict[_Place, Receiver] = {}
+        self._states: dict[str, State] = {}
+        self._news = asyncio.Event()
+
+    def apply(self, goal: Mapping[str, Peer]) -> None:
+        """Make `goal` the sessions, in place of those before; a session that is removed is AdminDown."""
+        self._goal = dict(goal)
+        for name, line in list(self._lines.items()):
+            peer = self._goal.get(name)
+            if peer is None or _way(peer) != _way(line.peer):
+                line.disable()
+                self._close(name)
+            elif peer != line.peer:
+                line.configure(peer)
+        self._open_missing()
+        self._changed()
+
+    def status(self) -> dict[str, BfdSession]:
+        """Return the status of each session of the goal."""
+        return {
+            name: self._lines[name].status if name in self._lines else BfdSession(problem=self._problems.get(name))
+            for name in self._goal
+        }
+
+    async def run(self) -> None:
+        """Open until cancelled what could not be opened before, and what cannot be used any longer."""
+        while True:
+            await asyncio.sleep(_RETRY_SECONDS)
+            for name, line in list(self._lines.items()):
+                if line.status.problem and line.session.state is State.DOWN:
+                    self._close(name)
+            self._open_missing()
+
+    async def leave(self) -> None:
+        """Ask the routers to wait for another process, which finds the sessions Up; send nothing after that."""
+        for line in self._lines.values():
+            line.leave()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LEAVE_SECONDS):
+                while any(line.is_leaving for line in self._lines.values()):
+                    self._news.clear()
+                    await self._news.wait()
+        waiting = sum(line.session.state is State.UP and not line.is_leaving for line in self._lines.values())
+        _LOG.info("bfd_left", sessions=len(self._lines), routers_wait=waiting)
+        for name in list(self._lines):
+            self._close(name)
+
+    def _open_missing(self) -> None:
+        for name, peer in self._goal.items():
+            if name in self._lines:
+                continue
+            try:
+                self._open(name, peer)
+                problem = None
+            except OSError as error:
+                problem = f"no session can be opened with {peer.address}: {error.strerror or error}"
+            if problem != self._problems.get(name):
+                self._problems.pop(name, None)
+                if problem:
+                    self._problems[name] = problem
+                    _LOG.warning("bfd_not_opened", peer=name, error=problem, again_in_s=_RETRY_SECONDS)
+                self._changed()
+
+    def _open(self, name: str, peer: Peer) -> None:
+        local = local_address(peer)
+        place, sending = (local, peer.interface), sender(local, peer)
+        try:
+            if place not in self._receivers:
+                receiver = self._receivers[place] = Receiver(*place)
+                asyncio.get_running_loop().add_reader(receiver.socket, self._drain, place)
+        except OSError:
+            sending.close()
+            raise
+        self._lines[name] = Line(peer, local, sending, lambda: self._drain(place), lambda: self._report(name))
+        self._admit(place)
+
+    def _close(self, name: str) -> None:
+        line = self._lines.pop(name)
+        line.close()
+        self._states.pop(name, None)
+        self._admit((line.local, line.peer.interface))
+
+    def _admit(self, place: _Place) -> None:
+        """Receive from the routers of one address; without any, close its socket."""
+        receiver = self._receivers[place]
+        if sources := self._at(place):
+            receiver.admit(sources)
+            return
+        del self._receivers[place]
+        asyncio.get_running_loop().remove_reader(receiver.socket)
+        receiver.socket.close()
+
+    def _at(self, place: _Place) -> dict[Address, Line]:
+        return {line.peer.address: line for line in self._lines.values() if (line.local, line.peer.interface) == place}
+
+    def _drain(self, place: _Place) -> None:
+        lines = self._at(place)
+        for received in self._receivers[place].read():
+            if line := lines.get(received.source):
+                line.receive(received)
+
+    def _report(self, name: str) -> None:
+        self._news.set()
+        line = self._lines.get(name)
+        if line and line.session.state is not self._states.get(name, State.DOWN):
+            status = line.status
+            self._states[name] = status.state
+            _LOG.info("bfd_state", peer=name, address=str(line.peer.address), state=status.state.name)
+        self._changed()
+
+
+def _way(peer: Peer) -> tuple[object, ...]:
+    """Return all that makes it another session."""
+    return peer.address, peer.local_address, peer.interface

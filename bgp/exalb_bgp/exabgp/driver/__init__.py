@@ -1,0 +1,1 @@
+"""Runs in the speaker: drives one ExaBGP over its API pipe."""

@@ -1,0 +1,1 @@
+"""Runs in the container bgp: supervises one ExaBGP."""

@@ -1,0 +1,1 @@
+"""Decides which Service gets which address. Pure."""

@@ -1,0 +1,1 @@
+"""Explains: warnings, overrides, and the plan of a whole cluster. Pure."""

@@ -1,0 +1,1 @@
+"""Decides which route a node announces to which peer. Pure."""

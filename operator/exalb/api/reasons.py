@@ -1,0 +1,257 @@
+"""Every reason and condition type of ExaLB, in CamelCase as the Kubernetes API conventions want them. Pure.
+
+A message for people is made where the reason is found; the general meaning of a reason stands here.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class ConditionType(Enum):
+    """The types of the conditions that ExaLB writes."""
+
+    READY = "Ready"
+    """On every custom resource: it is valid and active; a BGPPeer also has all its sessions."""
+    ACCEPTED = "Accepted"
+    """On a BGPPeer: the spec is valid on every node that it selects."""
+    ESTABLISHED = "Established"
+    """On a BGPPeer: every node that wants a session has one."""
+    EFFECTIVE = "Effective"
+    """On an active pool, peer or advertisement: every setting can have an effect."""
+    DATA_PLANE_HEALTHY = "DataPlaneHealthy"
+    """On a BGPSpeaker: the node forwards traffic for Services."""
+    ALL_ANNOUNCED = "AllAnnounced"
+    """On a BGPSpeaker: the node withholds no route from any peer."""
+    ADDRESS_ASSIGNED = "exalb.io/AddressAssigned"
+    """On a Service: ExaLB assigned its addresses."""
+    ADDRESS_RECORD = "exalb.io/AddressRecord"
+    """On a Service, for ExaLB itself: which addresses ExaLB assigned, and on which terms they are shared."""
+    ANNOUNCED = "exalb.io/Announced"
+    """On a Service with addresses: some node announces each of them."""
+    ANNOTATIONS_VALID = "exalb.io/AnnotationsValid"
+    """On a Service, where it is False: an annotation cannot be read or has no effect."""
+
+
+class Reason(Enum):
+    """Why a condition has its status, why an event was posted, or why a plan refuses something."""
+
+    # A Service has no address, or not the one that it requests.
+    NO_MATCHING_POOL = "NoMatchingPool"
+    """No pool serves this Service."""
+    POOL_NOT_FOUND = "PoolNotFound"
+    """The requested pool does not exist or is not active."""
+    POOL_NOT_ALLOWED = "PoolNotAllowed"
+    """The pool's serviceAllocation does not admit this Service."""
+    POOL_DISABLED = "PoolDisabled"
+    """The pool assigns no new addresses."""
+    POOL_EXHAUSTED = "PoolExhausted"
+    """Every address that this Service could get is in use."""
+    FAMILY_NOT_AVAILABLE = "FamilyNotAvailable"
+    """No pool that serves this Service has the address families that it needs."""
+    FAMILY_NOT_WANTED = "FamilyNotWanted"
+    """The Service does not have the family of this address, or no longer."""
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    """The namespace has reached the pool's quotaPerNamespace."""
+    ADDRESS_IN_USE = "AddressInUse"
+    """Another Service, a node or a router has the requested address."""
+    ADDRESS_NOT_IN_POOL = "AddressNotInPool"
+    """No pool contains the requested address."""
+    ADDRESS_RESERVED = "AddressReserved"
+    """The requested address is reserved for another Service or namespace."""
+    ADDRESS_EXCLUDED = "AddressExcluded"
+    """The pool does not assign addresses that end in .0 or .255."""
+    SHARING_CONFLICT = "SharingConflict"
+    """The requested address is shared, and this Service cannot share it."""
+    CONTRADICTORY_REQUEST = "ContradictoryRequest"
+    """Two requests of the Service exclude each other."""
+    INVALID_REQUEST = "InvalidRequest"
+    """An annotation of the Service cannot be read."""
+    UNKNOWN_ANNOTATION = "UnknownAnnotation"
+    """The Service has an annotation with ExaLB's prefix that ExaLB does not read, perhaps misspelt."""
+    SERVICE_DELETED = "ServiceDeleted"
+    """The Service is being deleted, so it gets no new address."""
+    ANNOTATION_WITHOUT_EFFECT = "AnnotationWithoutEffect"
+    """The Service has annotations for attributes that no route carries."""
+
+    # A node does not announce an address to a peer.
+    NO_READY_ENDPOINTS = "NoReadyEndpoints"
+    """No endpoint that counts is ready or still serving; with Local traffic only the node's own endpoints count."""
+    NO_MATCHING_ADVERTISEMENT = "NoMatchingAdvertisement"
+    """No BGPAdvertisement selects this address for this peer on this node."""
+    CONFLICTING_ADVERTISEMENTS = "ConflictingAdvertisements"
+    """Two advertisements that select this prefix set one attribute to different values."""
+    TOO_MANY_COMMUNITIES = "TooManyCommunities"
+    """The advertisements and annotations for this prefix together request more communities than a route may have."""
+    OVERRIDE_NOT_ALLOWED = "OverrideNotAllowed"
+    """An annotation of the Service requests a value for an attribute that the advertisement does not allow."""
+    AGGREGATE_TOO_WIDE = "AggregateTooWide"
+    """The aggregate would contain addresses outside the pool."""
+    NO_NEXT_HOP = "NoNextHop"
+    """The node has no next hop for this prefix towards this peer."""
+    NODE_EXCLUDED = "NodeExcluded"
+    """The node has the label node.kubernetes.io/exclude-from-external-load-balancers."""
+    NODE_NETWORK_UNAVAILABLE = "NodeNetworkUnavailable"
+    """The node's condition NetworkUnavailable is True."""
+    NODE_DRAINING = "NodeDraining"
+    """The node is drained: other nodes announce the address."""
+    DATA_PLANE_DOWN = "DataPlaneDown"
+    """kube-proxy on the node is not healthy: the node would not forward traffic to endpoints."""
+    NO_DEFAULT_GATEWAY = "NoDefaultGateway"
+    """The peer is the node's default gateway, and the node has none of that family or it is not known."""
+    NO_LINK_LOCAL_ADDRESS = "NoLinkLocalAddress"
+    """The peer's address is link-local, and the node has no link-local address on that interface."""
+    NO_LISTEN_ADDRESS = "NoListenAddress"
+    """The peer is passive, and the node has no address of the router's family to listen on."""
+    NODE_ANNOTATION_MISSING = "NodeAnnotationMissing"
+    """The peer takes a value from an annotation that the node does not have."""
+    NODE_ANNOTATION_INVALID = "NodeAnnotationInvalid"
+    """The peer takes a value from an annotation of the node that is not valid."""
+
+    # A custom resource is not active, or only in part.
+    INVALID_SPEC = "InvalidSpec"
+    """The spec breaks a rule of the schema."""
+    POOL_OVERLAP = "PoolOverlap"
+    """An older pool contains some of the pool's addresses, so the pool is not active."""
+    POOL_CONTAINS_NODE_ADDRESS = "PoolContainsNodeAddress"
+    """The pool contains the address of a node, which is never assigned."""
+    POOL_CONTAINS_PEER_ADDRESS = "PoolContainsPeerAddress"
+    """The pool contains an address of a BGPPeer (router, next hop or source), which is never assigned."""
+    POOL_CONTAINS_CLUSTER_IPS = "PoolContainsClusterIPs"
+    """The pool contains addresses of a ServiceCIDR, which are never assigned."""
+    POOL_CONTAINS_POD_ADDRESSES = "PoolContainsPodAddresses"
+    """The pool contains addresses of a Node's podCIDRs, which are never assigned."""
+    RESERVATION_OUTSIDE = "ReservationOutside"
+    """The pool reserves an address that it does not contain."""
+    AGGREGATE_PARTLY_OUTSIDE = "AggregatePartlyOutside"
+    """An aggregate of the advertisement contains addresses outside a pool that it selects."""
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason, no secret
+    """The Secret of the peer's password does not exist."""
+    SECRET_UNUSABLE = "SecretUnusable"  # noqa: S105 - a reason, no secret
+    """The Secret has another type, or its password cannot be a TCP MD5 key."""
+    TEMPLATE_NOT_FOUND = "TemplateNotFound"
+    """The BGPPeer that the peer names as its template does not exist."""
+    TEMPLATE_UNUSABLE = "TemplateUnusable"
+    """The BGPPeer that the peer names as its template is invalid or has a template itself."""
+    PEER_ADDRESS_TAKEN = "PeerAddressTaken"
+    """An older BGPPeer has a session with this address from the same node."""
+    PEER_IS_NODE = "PeerIsNode"
+    """The peer's address is the address of a node of this cluster."""
+    UNKNOWN_POOL = "UnknownPool"
+    """The advertisement names a pool that does not exist."""
+    UNKNOWN_COMMUNITY = "UnknownCommunity"
+    """No Community defines a community name that is used; routes that need it are withheld."""
+    COMMUNITY_TAKEN = "CommunityTaken"
+    """An older Community defines the name with another value."""
+    UNKNOWN_PEER = "UnknownPeer"
+    """The advertisement names a peer that does not exist."""
+
+    # An object of a manifest is in no plan.
+    NOT_READ = "NotRead"
+    """The object is of a kind that a plan does not read, and whoever wrote it may expect that it does."""
+
+    # A setting of an active resource has no effect, or an effect that is rarely intended.
+    LOCAL_PREF_ON_EBGP = "LocalPrefOnEBGP"
+    """The advertisement sets localPref, and all the peers that it selects are eBGP peers."""
+    PREPEND_ON_IBGP = "PrependOnIBGP"
+    """The advertisement sets asPathPrepend, and all the peers that it selects are iBGP peers."""
+    SELECTS_NOTHING = "SelectsNothing"
+    """A label selector of the advertisement or the peer matches no object."""
+    WEIGHT_NEEDS_LOCAL_TRAFFIC = "WeightNeedsLocalTraffic"
+    """The advertisement sets weight, and all Services that it selects have externalTrafficPolicy Cluster."""
+    WEIGHT_OF_AGGREGATE = "WeightOfAggregate"
+    """The advertisement sets weight, and announces aggregates only, which carry no weight."""
+    NEXT_HOP_UNUSED = "NextHopUnused"
+    """The peer's nextHop has a family that the session does not carry."""
+    SOURCE_ADDRESS_OF_OTHER_NODE = "SourceAddressOfOtherNode"
+    """The peer's sourceAddress is the address of one node, and the peer selects other nodes too."""
+    ROUTER_ID_SHARED = "RouterIDShared"
+    """Several nodes have one BGP identifier, so the router may treat them as one (RFC 6286)."""
+    EXTENDED_NEXT_HOP_UNUSED = "ExtendedNextHopUnused"
+    """The peer sets extendedNextHop, and its sessions are over IPv4."""
+
+    # The state of a running cluster differs from the decisions; `exalb explain` and `exalb status` find it.
+    SERVICE_NOT_FOUND = "ServiceNotFound"
+    """There is no such Service."""
+    NOT_LOAD_BALANCER = "NotLoadBalancer"
+    """The Service is not of type LoadBalancer."""
+    CLASS_NOT_OURS = "ClassNotOurs"
+    """The Service has the loadBalancerClass of another controller, or lacks ours where it is required."""
+    NO_LEADER = "NoLeader"
+    """No controller holds the Lease, so no address is assigned and no status of a resource changes."""
+    STATUS_OUTDATED = "StatusOutdated"
+    """The controller has not written the addresses of the Service yet."""
+    NO_PEER = "NoPeer"
+    """No node wants a session that carries the address."""
+    SPEAKER_MISSING = "SpeakerMissing"
+    """The node has no BGPSpeaker, so no speaker ever ran there."""
+    NOT_SENT = "NotSent"
+    """The session is Established, and ExaBGP has not confirmed all of its prefixes."""
+    NODE_NOT_FOUND = "NodeNotFound"
+    """There is no such Node."""
+
+    # All is well, or a state of a session, a speaker or a node.
+    ASSIGNED = "Assigned"
+    """The Service has its addresses."""
+    ANNOUNCED = "Announced"
+    """Some node announces each address of the Service."""
+    NOT_ANNOUNCED = "NotAnnounced"
+    """No node announces an address of the Service; `kubectl exalb explain` says why."""
+    RECORDED = "Recorded"
+    """The condition records addresses that ExaLB assigned."""
+    RELEASED = "Released"
+    """ExaLB no longer manages the Service; the event names the addresses that it had."""
+    ACCEPTED = "Accepted"
+    """The spec is valid and active."""
+    NO_WARNINGS = "NoWarnings"
+    """Every setting can have an effect."""
+    ALL_ESTABLISHED = "AllEstablished"
+    """Every node that wants a session with the peer has one."""
+    SESSIONS_DOWN = "SessionsDown"
+    """At least one node that wants a session with the peer has none."""
+    NO_SESSION_WANTED = "NoSessionWanted"
+    """No node wants a session with the peer: it is invalid, or nodeSelectors match no node."""
+    USED_AS_TEMPLATE = "UsedAsTemplate"
+    """No node wants a session with the peer; other BGPPeers use it as their template."""
+    ENGINE_CONNECTED = "EngineConnected"
+    """The node's ExaBGP answers the speaker."""
+    ENGINE_NOT_CONNECTED = "EngineNotConnected"
+    """The node's ExaBGP does not answer the speaker."""
+    SPEAKER_NOT_REPORTING = "SpeakerNotReporting"
+    """The speaker has written no heartbeat for three minutes, so its report is stale."""
+    NOTHING_WITHHELD = "NothingWithheld"
+    """The node announces every route to every peer."""
+    SOME_WITHHELD = "SomeWithheld"
+    """The node withholds at least one route from at least one peer."""
+    DATA_PLANE_HEALTHY = "Healthy"
+    """kube-proxy on the node is healthy."""
+    DATA_PLANE_STARTING = "NotHealthyYet"
+    """kube-proxy on the node answers and was never healthy: the node announces nothing."""
+    DATA_PLANE_NOT_MONITORED = "NotMonitored"
+    """kube-proxy is not probed or does not answer: the node is assumed to forward traffic."""
+    DATA_PLANE_PROBE_IGNORED = "ProbeIgnored"
+    """The health endpoint was never healthy, so it is not kube-proxy's: the node is assumed to forward traffic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A refusal with its reason and a message for people."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransientRefusal(Refusal):
+    """A refusal that ends as soon as a pending status write is done: wait for it rather than choose another address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A mistake in one custom resource (or manifest), with its field."""
+
+    kind: str
+    name: str
+    field: str
+    """Path in the object, starting with `spec` (or `metadata`)."""
+    reason: Reason
+    message: str

@@ -1,0 +1,18 @@
+"""Lists in messages: the first entries, and how many more there are. Pure."""
+
+from collections.abc import Sequence
+
+
+def shorten_names(names: Sequence[str], limit: int) -> str:
+    """Return the first `limit` names, as `a, b and 2 more`."""
+    return ", ".join(names[:limit]) + _more(" and ", len(names) - limit)
+
+
+def shorten_sentences(sentences: Sequence[str], limit: int, *, total: int | None = None, noun: str = "") -> str:
+    """Return the first `limit` sentences, as `a; b; and 2 more nodes`; `total` counts those that are not given too."""
+    count = len(sentences) if total is None else total
+    return "; ".join(sentences[:limit]) + _more("; and ", count - limit, noun)
+
+
+def _more(last: str, count: int, noun: str = "") -> str:
+    return f"{last}{count} more{noun and f' {noun}'}" if count > 0 else ""

@@ -1,0 +1,109 @@
+"""BGPSpeaker: the report of one node's speaker; written by that speaker alone."""
+
+from enum import Enum
+from typing import Annotated
+
+from pydantic import Field
+
+from exalb.api.bfd import BfdReport
+from exalb.api.schema import MAX_ITEMS, Conditions, Model
+from exalb_bgp.session import State
+
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
+Entry = Annotated[str, Field(max_length=96)]
+
+
+class DrainState(Enum):
+    """How far a drain is; a node that is not drained has none."""
+
+    DEPREFERRED = "Depreferred"
+    """Every route has GRACEFUL_SHUTDOWN (RFC 8326), so that routers prefer other nodes."""
+    WITHDRAWING = "Withdrawing"
+    """The routes are being withdrawn."""
+    WITHDRAWN = "Withdrawn"
+    """ExaBGP confirmed that the routes are withdrawn."""
+    RETURNING = "Returning"
+    """The drain was undone: the routes are announced, with GRACEFUL_SHUTDOWN for a while."""
+
+
+class DrainCause(Enum):
+    """Why a node is drained; the first that applies counts."""
+
+    NODE_SHUTDOWN = "NodeShutdown"
+    """The kubelet shuts the machine down (graceful node shutdown)."""
+    ANNOTATION = "Annotation"
+    """The Node has the annotation exalb.io/drain."""
+    TAINT = "Taint"
+    """The Node has a taint of the speaker's `drainTaints`."""
+    CORDON = "Cordon"
+    """The Node is cordoned, and the speaker has `drainOnCordon`."""
+
+
+class DrainReport(Model):
+    """The drain of the node: its routes move to other nodes."""
+
+    state: DrainState
+    """How far it is."""
+    cause: DrainCause
+    """Why the node is drained."""
+    since: Time
+    """When the node entered this state, by its own clock."""
+    held: int = 0
+    """How many prefixes stay announced, with GRACEFUL_SHUTDOWN, since some Service has no other node."""
+    message: Annotated[str, Field(max_length=1024)] = ""
+    """The Services that have no other node, and what to do."""
+
+
+class SessionReport(Model):
+    """One session of the node."""
+
+    peer: Annotated[str, Field(max_length=253)]
+    """Name of the BGPPeer."""
+    peer_address: Annotated[str, Field(max_length=64)] | None = None
+    """The address of the router; unset where the node does not know it, as `lastError` says."""
+    local_asn: Annotated[int | None, Field(alias="localASN")] = None
+    """The AS number of the node."""
+    peer_asn: Annotated[int | None, Field(alias="peerASN")] = None
+    """The AS number of the router."""
+    state: State
+    """The state of the session (RFC 4271 §8.2.2)."""
+    since: Time | None = None
+    """When the session entered this state."""
+    prefixes_wanted: int = 0
+    """How many prefixes the node should announce to the peer."""
+    prefixes_sent: int = 0
+    """How many of them the engine confirmed as sent to the peer."""
+    announced: Annotated[tuple[Entry, ...] | None, Field(max_length=MAX_ITEMS)] = None
+    """The prefixes that the peer has, for programs: 256 addresses an entry, with a bit for each in base64. Unset
+    if they are more than fit, or the speaker does not know them."""
+    bfd: BfdReport | None = None
+    """The BFD session with the router; unset where the peer asks for none."""
+    last_error: Annotated[str, Field(max_length=1024)] | None = None
+    """Why the session last ended, or why it is not Established."""
+
+
+class BGPSpeakerStatus(Model):
+    """The observed state of one node's speaker."""
+
+    sessions: Annotated[tuple[SessionReport, ...], Field(max_length=MAX_ITEMS)] = ()
+    """The sessions that the node should have."""
+    established: int = 0
+    """How many of them are Established."""
+    wanted: int = 0
+    """How many there are."""
+    summary: Annotated[str, Field(max_length=64)] | None = None
+    """Established and wanted sessions, for the column of `kubectl get`."""
+    prefixes: int = 0
+    """How many prefixes the node announces to at least one peer."""
+    withheld: int = 0
+    """How many routes (Service and prefix) the node announces to none of its peers."""
+    partly_withheld: int = 0
+    """How many routes the node announces to some of its peers and withholds from others."""
+    heartbeat: Time | None = None
+    """When the speaker last wrote this report: at least once a minute while it runs, by the node's clock."""
+    drain: DrainReport | None = None
+    """The drain of the node; unset while it is not drained."""
+    conditions: Conditions = ()
+    """Ready, DataPlaneHealthy and AllAnnounced."""

@@ -1,0 +1,132 @@
+"""Shows in advance where the routes of a drained node would go, and judges whether a drain has ended. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from exalb.announcement.drain import DrainPolicy
+from exalb.announcement.last_announcer import OtherAnnouncers
+from exalb.api.address_ranges import prefix_order
+from exalb.api.shorten import shorten_names
+from exalb.api.speaker import DrainCause, DrainReport, DrainState
+from exalb.explain.observed import Observed
+from exalb.model.cluster import SpeakerReport
+from exalb.report.drain import SHOWN_SERVICES, count_services
+from exalb.report.heartbeats import is_stale
+from exalb_bgp.rib import Prefix
+
+_LEAVING = (DrainState.DEPREFERRED, DrainState.WITHDRAWING, DrainState.WITHDRAWN)
+_UNDO = {
+    DrainCause.CORDON: "kubectl uncordon {node}",
+    DrainCause.TAINT: "kubectl taint nodes {node} KEY-",
+    DrainCause.NODE_SHUTDOWN: "start its machine again",
+}
+"""How causes end that are not the annotation."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrainPreview:
+    """The routes of a node, by the effect of a drain on them."""
+
+    node: str
+    moved: Mapping[Prefix, tuple[str, ...]]
+    """Announced by other nodes too, with their Services."""
+    alone: Mapping[Prefix, tuple[str, ...]]
+    """Announced by this node alone for some Services: these."""
+    not_counted: Mapping[str, str]
+    """Nodes that take over nothing, and why."""
+
+    @property
+    def services_alone(self) -> tuple[str, ...]:
+        """The Services that no other node announces."""
+        return tuple(sorted({service for services in self.alone.values() for service in services}))
+
+
+def preview_drain(observed: Observed, node: str) -> DrainPreview:
+    """Return the effect of a drain of `node` now; nodes that announce nothing at this moment do not count."""
+    cluster = observed.cluster
+    idle = {name: why for name in cluster.nodes if (why := _why_idle(cluster.speakers.get(name)))}
+    nodes = {name: known for name, known in cluster.nodes.items() if name not in idle or name == node}
+    plan = observed.undrained_plan(node)
+    lacking = OtherAnnouncers(node, DrainPolicy()).lacking(replace(cluster, nodes=nodes), observed.rules, plan)
+    routes: dict[Prefix, set[str]] = {}
+    for session in plan.sessions.values():
+        for prefix, route in session.routes.items():
+            routes.setdefault(prefix, set()).update(route.services)
+    ordered = sorted(routes, key=prefix_order)
+    return DrainPreview(
+        node,
+        {prefix: tuple(sorted(routes[prefix])) for prefix in ordered if prefix not in lacking},
+        {prefix: tuple(map(str, lacking[prefix])) for prefix in ordered if prefix in lacking},
+        {name: idle[name] for name in sorted(idle)},
+    )
+
+
+def _why_idle(report: SpeakerReport | None) -> str:
+    """Return why a node announces nothing that can be relied on, or an empty text."""
+    if report is None:
+        return "no speaker ever ran there"
+    if is_stale(report.observed):
+        return "its speaker does not report"
+    if not report.observed.established:
+        return "no session is Established"
+    drain = report.observed.drain
+    return f"it is drained ({drain.cause.value})" if drain and drain.state in _LEAVING else ""
+
+
+def preview_sentences(preview: DrainPreview, *, forced: bool) -> list[str]:
+    """Return the effect of a drain in words."""
+    alone = preview.services_alone
+    lines = [f"node {preview.node}: {len(preview.moved)} prefixes move, {len(preview.alone)} have no other node"]
+    if alone:
+        listed = f"{count_services(len(alone))} down: {shorten_names(alone, SHOWN_SERVICES)}"
+        lines.append(
+            f"draining {preview.node} takes {listed}"
+            if forced
+            else f"draining {preview.node} would take {listed}. No other node announces them, so they stay announced"
+            f" from {preview.node}, with GRACEFUL_SHUTDOWN: run them on other nodes too, or use --force"
+        )
+    idle = [f"{name} ({why})" for name, why in preview.not_counted.items() if name != preview.node]
+    if idle:
+        lines.append(f"nodes that take over nothing: {shorten_names(idle, SHOWN_SERVICES)}")
+    if why := preview.not_counted.get(preview.node):
+        lines.append(f"node {preview.node} announces nothing itself now: {why}")
+    return lines
+
+
+def preview_json(preview: DrainPreview) -> dict[str, Any]:
+    """Return the preview as JSON values."""
+    return {
+        "node": preview.node,
+        "moved": [{"prefix": str(prefix), "services": list(names)} for prefix, names in preview.moved.items()],
+        "alone": [{"prefix": str(prefix), "services": list(names)} for prefix, names in preview.alone.items()],
+        "servicesAlone": list(preview.services_alone),
+        "notCounted": [{"node": name, "why": why} for name, why in preview.not_counted.items()],
+    }
+
+
+def has_drained(report: DrainReport | None, *, forced: bool) -> bool:
+    """Whether a drain has ended: all is withdrawn but the prefixes that it holds; with force it holds none."""
+    return report is not None and report.state is DrainState.WITHDRAWN and not (forced and report.held)
+
+
+def has_returned(report: DrainReport | None) -> bool:
+    """Whether an undone drain has ended: the node is not drained, or only by another cause."""
+    return report is None or (report.cause is not DrainCause.ANNOTATION and report.state is not DrainState.RETURNING)
+
+
+def outcome_sentence(node: str, report: DrainReport | None) -> str:
+    """Say how far the drain of a node is."""
+    if report is None:
+        return f"node {node} is not drained"
+    text = f"node {node} is {report.state.value} (cause {report.cause.value})"
+    if report.message:
+        return f"{text}: {report.message}"
+    return text
+
+
+def other_cause(node: str, report: DrainReport | None) -> str:
+    """Say what still drains a node whose annotation is gone, and how to end that; empty if nothing does."""
+    if report is None or report.cause not in _UNDO or report.state is DrainState.RETURNING:
+        return ""
+    return f"node {node} stays drained (cause {report.cause.value}): {_UNDO[report.cause].format(node=node)}"

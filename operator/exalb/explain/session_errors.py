@@ -1,0 +1,43 @@
+"""The next step for a session whose routes are not with the router, by the error that its speaker reports. Pure."""
+
+from collections.abc import Iterator
+
+_UNREACHED = "see that the router runs BGP at that address and port, and that no firewall or access list drops it"
+
+_BY_ERROR = (
+    (
+        "bad peer AS",
+        "compare myASN and peerASN of the BGPPeer with the AS numbers that the router has for this neighbor",
+    ),
+    (
+        "maximum number of prefixes",
+        "raise the router's prefix limit for this neighbor, and clear the session there; see `kubectl exalb routes`",
+    ),
+    ("administrative shutdown", "enable the neighbor on the router; its administrator shut it down"),
+    ("peer de-configured", "configure this node as a neighbor on the router: somebody removed it"),
+    ("hold timer expired", "look for lost packets between node and router, and for an overloaded or stopped router"),
+    ("unacceptable hold time", "set holdTime of the BGPPeer to a value that the router accepts"),
+    ("passwords differ", f"compare the Secret's password with the router's; if they are equal, {_UNREACHED}"),
+    ("no TCP connection", f"{_UNREACHED}; if the router has a password for this neighbor, set passwordSecretRef"),
+    ("refused the connection", "configure this node as a neighbor on the router, and see that BGP runs on that port"),
+    ("to connect to port", "make the router connect to this node, and see that no firewall drops that port"),
+    ("did not negotiate", "activate the address family for this neighbor on the router, or remove it from families"),
+    ("nothing can be written", "look at the router: it does not read, or packets to it are lost"),
+    ("do not fit a BGP message", "remove communities from the advertisements or annotations of these prefixes"),
+    ("did not send the UPDATE", "see the log of the container bgp in the speaker's pod on that node"),
+    ("TCP connection was closed", "read the router's log: it closed the connection without a NOTIFICATION"),
+)
+"""A part of an error, and what to do; the first that is found counts."""
+
+
+def session_step(error: str) -> str:
+    """Return what to do, or nothing if the error does not say.
+
+    The error that ended the last working session says more than the attempts since then.
+    """
+    return next(_steps(error), "")
+
+
+def _steps(error: str) -> Iterator[str]:
+    for part in error.split("; since then: "):
+        yield from (step for words, step in _BY_ERROR if words in part)

@@ -1,0 +1,174 @@
+"""Elects the leader of several controllers by a Lease (coordination.k8s.io), and keeps a late leader from writing.
+
+No two clocks are compared. A follower measures on its own clock how long the Lease went without a change; a leader
+measures from the moment before it sent its last renewal. The leader's time therefore ends before anyone else's begins,
+and a write is only begun if its outcome is known within that time. (No client can exclude that it is frozen between
+that look at the clock and the sending. Then the resourceVersion in the write makes the server refuse it, if the object
+changed meanwhile.)
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import structlog
+
+from exalb.kube.client import (
+    MERGE,
+    SETTLED_SECONDS,
+    ApiError,
+    ConflictError,
+    Json,
+    NotFoundError,
+    StatusClient,
+    UnavailableError,
+)
+from exalb.runtime.clock import seconds_since_boot
+
+log = structlog.get_logger(__name__)
+
+LEASE_SECONDS = 15
+RENEW_SECONDS = 2.0
+MARGIN_SECONDS = 1.0
+"""By which the leader's own time is shorter than the Lease's."""
+_LEASES = "/apis/coordination.k8s.io/v1/namespaces/{}/leases"
+
+
+class Election:
+    """A candidate for one Lease. `lead` runs while we hold it, and is cancelled when we do not."""
+
+    def __init__(self, api: StatusClient, namespace: str, name: str, identity: str) -> None:
+        self._api, self._namespace, self._name, self._identity = api, namespace, name, identity
+        self._collection = _LEASES.format(namespace)
+        self._path = f"{self._collection}/{name}"
+        self._seen: tuple[str, float] = ("", 0.0)
+        """The Lease's last resourceVersion, and when it was first seen."""
+        self._until = 0.0
+        """Our own time ends here; see `seconds_since_boot`."""
+
+    @property
+    def leading(self) -> bool:
+        """Whether we hold the Lease."""
+        return seconds_since_boot() < self._until
+
+    def may_write(self) -> bool:
+        """Return whether the outcome of a write that is sent now is known within our time."""
+        return seconds_since_boot() + SETTLED_SECONDS < self._until
+
+    async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
+        """Take part in the election until cancelled; then end `lead`, and release the Lease."""
+        while True:
+            await self._acquire()
+            log.info("started_leading", lease=self._path, identity=self._identity)
+            try:
+                await self._run_while_leading(lead)
+            finally:
+                await self._release()
+            log.warning("stopped_leading", lease=self._path, identity=self._identity)
+
+    async def _run_while_leading(self, lead: Callable[[], Awaitable[None]]) -> None:
+        leading = asyncio.ensure_future(lead())
+        renewing = asyncio.create_task(self._renew())
+        try:
+            await asyncio.wait((leading, renewing), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (leading, renewing):
+                task.cancel()
+            await asyncio.wait((leading, renewing))
+        for task in (leading, renewing):
+            if not task.cancelled():
+                task.result()
+
+    async def _acquire(self) -> None:
+        while True:
+            try:
+                if await self._try_acquire():
+                    return
+            except ConflictError:
+                log.debug("lease_taken", lease=self._path)
+            except UnavailableError as error:
+                log.debug("lease_not_acquired", lease=self._path, error=str(error))
+            except ApiError as error:
+                log.warning("lease_not_acquired", lease=self._path, error=str(error))
+            await asyncio.sleep(RENEW_SECONDS)
+
+    async def _try_acquire(self) -> bool:
+        begun = seconds_since_boot()
+        try:
+            lease = await self._api.get(self._path)
+        except NotFoundError:
+            body = self._body("", 0) | {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
+            body["metadata"] = {"name": self._name, "namespace": self._namespace}
+            self._record_renewal(await self._api.post(self._collection, body), begun)
+            return True
+        version, spec = lease["metadata"]["resourceVersion"], lease.get("spec") or {}
+        if version != self._seen[0]:
+            self._seen = version, seconds_since_boot()
+        # Ours without our knowing it: the answer to an earlier attempt was lost.
+        vacant = spec.get("holderIdentity") in (None, "", self._identity)
+        if not vacant and seconds_since_boot() - self._seen[1] <= float(
+            spec.get("leaseDurationSeconds") or LEASE_SECONDS
+        ):
+            return False
+        begun = seconds_since_boot()
+        body = self._body(version, int(spec.get("leaseTransitions") or 0) + 1)
+        self._record_renewal(await self._api.patch(self._path, body, MERGE), begun)
+        return True
+
+    async def _renew(self) -> None:
+        """Renew until the Lease is another's, or our time is over."""
+        while self.leading:
+            begun = seconds_since_boot()
+            try:
+                body = {"metadata": {"resourceVersion": self._seen[0]}, "spec": {"renewTime": _now()}}
+                self._record_renewal(await self._api.patch(self._path, body, MERGE), begun)
+            except ConflictError:
+                if not await self._still_ours():
+                    self._until = 0.0
+                    return
+                continue
+            except ApiError as error:
+                seconds = round(self._until - seconds_since_boot(), 1)
+                log.warning("lease_not_renewed", lease=self._path, error=str(error), leading_for_s=seconds)
+            await asyncio.sleep(min(RENEW_SECONDS, max(0.0, self._until - seconds_since_boot())))
+
+    async def _still_ours(self) -> bool:
+        """Look at a Lease that changed under us: our own renewal whose answer was lost, or another's."""
+        while self.leading:
+            try:
+                lease = await self._api.get(self._path)
+            except ApiError:
+                await asyncio.sleep(RENEW_SECONDS / 4)
+                continue
+            self._seen = lease["metadata"]["resourceVersion"], seconds_since_boot()
+            return bool((lease.get("spec") or {}).get("holderIdentity") == self._identity)
+        return False
+
+    async def _release(self) -> None:
+        if not self.leading:
+            return
+        self._until = 0.0
+        try:
+            body = {"metadata": {"resourceVersion": self._seen[0]}, "spec": {"holderIdentity": ""}}
+            await self._api.patch(self._path, body, MERGE)
+        except ApiError as error:
+            log.info("lease_not_released", lease=self._path, error=str(error))
+
+    def _record_renewal(self, lease: Json, begun: float) -> None:
+        self._seen = lease["metadata"]["resourceVersion"], seconds_since_boot()
+        self._until = begun + LEASE_SECONDS - MARGIN_SECONDS
+
+    def _body(self, version: str, transitions: int) -> Json:
+        spec = {
+            "holderIdentity": self._identity,
+            "leaseDurationSeconds": LEASE_SECONDS,
+            "acquireTime": _now(),
+            "renewTime": _now(),
+            "leaseTransitions": transitions,
+        }
+        return {"metadata": {"resourceVersion": version}, "spec": spec}
+
+
+def _now() -> str:
+    """Return the time for people who read the Lease; nothing here depends on it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,1 @@
+"""Makes objects of ExaLB from those of another load balancer, and lists what differs."""

@@ -1,0 +1,1 @@
+"""Decides what is written to the API server: statuses, conditions, events. Pure."""

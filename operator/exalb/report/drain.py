@@ -1,0 +1,42 @@
+"""Decides what a speaker reports about the drain of its node. Pure."""
+
+from datetime import UTC
+
+from exalb.announcement.drain import ANNOTATION, FORCE
+from exalb.announcement.planner import NodeDrain
+from exalb.api.shorten import shorten_names
+from exalb.api.speaker import DrainReport
+
+SHOWN_SERVICES = 5
+"""How many Services the message names."""
+
+
+def drain_report(node: str, drain: NodeDrain | None) -> DrainReport | None:
+    """Return the drain of a node as its BGPSpeaker shows it."""
+    if drain is None:
+        return None
+    step = drain.step
+    since = step.since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return DrainReport(
+        state=step.state, cause=step.cause, since=since, held=len(drain.held), message=drain_message(node, drain)[:1024]
+    )
+
+
+def drain_message(node: str, drain: NodeDrain) -> str:
+    """Say which Services have no other node."""
+    services = sorted({service for services in drain.lacking.values() for service in services})
+    if not services:
+        return ""
+    count = count_services(len(services))
+    names = shorten_names([str(service) for service in services], SHOWN_SERVICES)
+    if drain.forced:
+        return f"draining {node} takes {count} down, which no other node announces: {names}"
+    return (
+        f"draining {node} would take {count} down: {names}. No other node announces them, so they stay announced from"
+        f" {node}, with GRACEFUL_SHUTDOWN: run them on other nodes too, or set {ANNOTATION}={FORCE} to withdraw them"
+    )
+
+
+def count_services(count: int) -> str:
+    """Write a number of Services."""
+    return "1 Service" if count == 1 else f"{count} Services"

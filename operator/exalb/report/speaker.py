@@ -1,0 +1,235 @@
+"""Decides what a speaker writes into its node's BGPSpeaker. Pure."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from heapq import nsmallest
+from typing import Any, Literal
+
+from exalb.announcement.adj_rib_out import SessionPlan, row_order
+from exalb.announcement.bfd import waits
+from exalb.announcement.planner import NodePlan
+from exalb.api.announced import pack, unpack
+from exalb.api.reasons import ConditionType, Reason
+from exalb.api.schema import MAX_ITEMS
+from exalb.api.shorten import shorten_names, shorten_sentences
+from exalb.api.speaker import BGPSpeakerStatus, SessionReport
+from exalb.model.cluster import Cluster, Key, Node, SpeakerReport
+from exalb.model.local_node import DataPlane, LocalNode
+from exalb.model.patches import API_VERSION, Changes, StatusWrite
+from exalb.report.bfd import bfd_report
+from exalb.report.conditions import DesiredCondition, conditions, find_condition, status_patch
+from exalb.report.drain import drain_report
+from exalb.report.heartbeats import HEARTBEAT_SECONDS
+from exalb_bfd.peers import BfdStatus
+from exalb_bgp.rib import Address, Prefix
+from exalb_bgp.session import Family, SessionStatus, State
+from exalb_bgp.speaker import SpeakerStatus
+
+NO_BFD = BfdStatus()
+SHOWN_ROWS = 5
+"""How many withheld routes, and how many routers that refuse a family, the condition names."""
+SHOWN_PEERS = 3
+"""How many peers one withheld route names."""
+LONGEST_SENTENCE = 1024
+"""Characters of one sentence: the API server takes 32768 for all of a condition, and 1024 for `lastError`."""
+
+_SAME_MOMENT = timedelta(seconds=2)
+"""An engine gives the age of a session in whole seconds, so a new speaker finds its begin only to about a second."""
+
+_SENTENCE_NEEDED = (Reason.CONFLICTING_ADVERTISEMENTS, Reason.UNKNOWN_COMMUNITY, Reason.TOO_MANY_COMMUNITIES)
+"""Reasons whose sentence is shown, since no other object has a condition that names all objects concerned."""
+
+_DATA_PLANES = {state.value: state for state in DataPlane}
+
+_IS_HEALTHY: Mapping[DataPlane, Literal["True", "False", "Unknown"]] = {
+    DataPlane.UP: "True",
+    DataPlane.NOT_MONITORED: "Unknown",
+    DataPlane.PROBE_IGNORED: "Unknown",
+    DataPlane.STARTING: "False",
+    DataPlane.DOWN: "False",
+}
+
+
+def speaker_changes(
+    cluster: Cluster, plan: NodePlan, status: SpeakerStatus, now: str, bfd: BfdStatus = NO_BFD
+) -> Changes:
+    """Return the write that brings the node's BGPSpeaker up to date, or that renews its heartbeat."""
+    node = cluster.nodes.get(plan.node)
+    if node is None:
+        return Changes()
+    report = cluster.speakers.get(plan.node)
+    before = report.observed if report else BGPSpeakerStatus()
+    current: Mapping[str, Any] = report.status if report else {}
+    desired = _speaker_status(plan, status, cluster.host, before, now, bfd=bfd)
+    if status_patch(current, desired) is None and _is_fresh(before.heartbeat, now):
+        return Changes()
+    patch = status_patch(current, desired.model_copy(update={"heartbeat": now})) or {}
+    version = report.resource_version if report else None
+    body: dict[str, Any] = {"status": patch}
+    if version:
+        body["metadata"] = {"resourceVersion": version}
+    create = None if report else _new_speaker(node)
+    return Changes((StatusWrite("BGPSpeaker", None, plan.node, "", version, body, "merge", create),))
+
+
+def _is_fresh(heartbeat: str | None, now: str) -> bool:
+    if heartbeat is None:
+        return False
+    age = datetime.fromisoformat(now) - datetime.fromisoformat(heartbeat)
+    return abs(age) < timedelta(seconds=HEARTBEAT_SECONDS)
+
+
+def _new_speaker(node: Node) -> dict[str, Any]:
+    owner = {"apiVersion": "v1", "kind": "Node", "name": node.name, "uid": node.uid}
+    metadata = {"name": node.name, "ownerReferences": [owner]}
+    return {"apiVersion": API_VERSION, "kind": "BGPSpeaker", "metadata": metadata}
+
+
+def data_plane_before(report: SpeakerReport | None) -> DataPlane | None:
+    """Return the data plane's state that the node's last speaker reported."""
+    condition = report and find_condition(report.observed.conditions, ConditionType.DATA_PLANE_HEALTHY)
+    return _DATA_PLANES.get(condition.reason) if condition else None
+
+
+def _speaker_status(
+    plan: NodePlan, status: SpeakerStatus, host: LocalNode, before: BGPSpeakerStatus, now: str, *, bfd: BfdStatus
+) -> BGPSpeakerStatus:
+    earlier = {session.peer: session for session in before.sessions}
+    sessions = [
+        _session(session, status.sessions.get(name, SessionStatus()), earlier.get(name), bfd)
+        for name, session in sorted(plan.sessions.items())
+    ]
+    established = sum(session.state is State.ESTABLISHED for session in sessions)
+    announced = {prefix for session in plan.sessions.values() for prefix in session.rib}
+    withheld = {row for session in plan.sessions.values() for row in session.withheld}
+    partly = sum(1 for _, prefix in withheld if prefix in announced)
+    desired = [_ready(status), _data_plane(host), _all_announced(withheld, plan, status)]
+    return BGPSpeakerStatus(
+        sessions=tuple(sessions[:MAX_ITEMS]),
+        established=established,
+        wanted=len(sessions),
+        summary=f"{established}/{len(sessions)}",
+        prefixes=len(announced),
+        withheld=len(withheld) - partly,
+        partly_withheld=partly,
+        heartbeat=before.heartbeat,
+        drain=drain_report(plan.node, plan.drain),
+        conditions=conditions(before.conditions, desired, now),
+    )
+
+
+def _ready(status: SpeakerStatus) -> DesiredCondition:
+    if status.connected:
+        return DesiredCondition(ConditionType.READY, "True", Reason.ENGINE_CONNECTED)
+    message = "the node's ExaBGP does not answer: see the log of the container bgp"
+    return DesiredCondition(ConditionType.READY, "False", Reason.ENGINE_NOT_CONNECTED, message)
+
+
+def _data_plane(host: LocalNode) -> DesiredCondition:
+    healthy = _IS_HEALTHY[host.data_plane]
+    return DesiredCondition(ConditionType.DATA_PLANE_HEALTHY, healthy, Reason(host.data_plane.value), host.why)
+
+
+def _all_announced(withheld: set[tuple[Key, Prefix]], plan: NodePlan, status: SpeakerStatus) -> DesiredCondition:
+    """Name the first routes that are withheld, by Service and prefix, so that equal causes give an equal message.
+
+    With Local traffic some always are, on nodes without endpoints. Families that routers refuse come first, since no
+    Service can change that.
+    """
+    refused = _refused_families(plan, status)
+    if not withheld and not refused:
+        return DesiredCondition(ConditionType.ALL_ANNOUNCED, "True", Reason.NOTHING_WITHHELD)
+    first = nsmallest(SHOWN_ROWS, withheld, key=row_order)
+    rows = [f"{key} {_short(prefix)}: {_why_withheld((key, prefix), plan)}" for key, prefix in first]
+    routes = [shorten_sentences(rows, SHOWN_ROWS, total=len(withheld))] if rows else []
+    message = "; ".join(refused[:SHOWN_ROWS] + routes)
+    return DesiredCondition(ConditionType.ALL_ANNOUNCED, "False", Reason.SOME_WITHHELD, message)
+
+
+def _refused_families(plan: NodePlan, status: SpeakerStatus) -> list[str]:
+    """Return a sentence for each router that does not take prefixes of a family that should be announced to it."""
+    sentences = {
+        name: _not_negotiated(session, status.sessions.get(name)) for name, session in sorted(plan.sessions.items())
+    }
+    return [f"BGPPeer {name}: {why}" for name, why in sentences.items() if why and plan.sessions[name].rib]
+
+
+def _short(prefix: Prefix) -> Address | Prefix:
+    """Return a host route as the address."""
+    return prefix.network_address if prefix.num_addresses == 1 else prefix
+
+
+def _why_withheld(row: tuple[Key, Prefix], plan: NodePlan) -> str:
+    peers: dict[tuple[str, str], list[str]] = {}
+    for name, session in sorted(plan.sessions.items()):
+        if row in session.withheld:
+            refusal = session.withheld[row]
+            sentence = f": {refusal.message[:LONGEST_SENTENCE]}" if refusal.reason in _SENTENCE_NEEDED else ""
+            peers.setdefault((refusal.reason.value, sentence), []).append(name)
+    causes = sorted((reason, names, sentence) for (reason, sentence), names in peers.items())
+    texts = [f"{reason} (BGPPeer {shorten_names(names, SHOWN_PEERS)}{sentence})" for reason, names, sentence in causes]
+    return shorten_names(texts, SHOWN_PEERS)
+
+
+def _session(plan: SessionPlan, status: SessionStatus, before: SessionReport | None, bfd: BfdStatus) -> SessionReport:
+    session = plan.session
+    error = status.last_error or _not_negotiated(plan, status)
+    if session is None:
+        error = plan.refusal.message if plan.refusal else ""
+    seen = bfd_report(plan, bfd, before.bfd if before else None)
+    if seen and waits(plan, bfd):
+        error = seen.message
+    return SessionReport(
+        peer=plan.peer,
+        peer_address=str(session.peer_address) if session else None,
+        local_asn=session.local_asn if session else None,
+        peer_asn=session.peer_asn if session else None,
+        state=status.state,
+        since=_since(status.since, status.state, before) if session and status.since else None,
+        prefixes_wanted=len(plan.rib),
+        prefixes_sent=status.sent,
+        announced=_announced(plan, status, before),
+        bfd=seen,
+        last_error=None if error is None else error[:LONGEST_SENTENCE],
+    )
+
+
+def _announced(plan: SessionPlan, status: SessionStatus, before: SessionReport | None) -> tuple[str, ...] | None:
+    """Return the prefixes that the peer has, packed; None if they are not known.
+
+    While too many are not sent, those of the report before that are still wanted count.
+    """
+    if status.state is not State.ESTABLISHED:
+        return ()
+    if status.unsent is not None:
+        return pack(prefix for prefix in plan.rib if prefix not in status.unsent)
+    earlier = unpack(before.announced) if before and before.announced is not None else None
+    return pack(prefix for prefix in plan.rib if prefix.network_address in earlier) if earlier else None
+
+
+def _not_negotiated(plan: SessionPlan, status: SessionStatus | None) -> str | None:
+    """Say what the router did not agree to in an Established session, and that those routes are withheld."""
+    session = plan.session
+    if session is None or status is None or status.state is not State.ESTABLISHED:
+        return None
+    lacking = (session.families - status.families).intersection(map(Family.of, plan.rib))
+    if lacking:
+        names = " and ".join(sorted(family.label for family in lacking))
+        return (
+            f"the peer did not negotiate {names} unicast, so {names} prefixes are withheld: activate the address family"
+            " for this neighbor on the router, or remove it from the BGPPeer's families"
+        )
+    if session.extended_next_hop and not status.extended_next_hop:
+        return (
+            "the peer did not negotiate IPv6 next hops for IPv4 prefixes (RFC 8950), so IPv4 prefixes are withheld:"
+            " enable extended next hop encoding for this neighbor on the router, or remove extendedNextHop"
+        )
+    return None
+
+
+def _since(moment: datetime, state: State, before: SessionReport | None) -> str:
+    """Return when the session entered its state: the time reported before where it is about the same."""
+    earlier = before.since if before and before.state is state else None
+    if earlier and abs(datetime.fromisoformat(earlier) - moment) <= _SAME_MOMENT:
+        return earlier
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,1 +1,0 @@
-"""The custom resources of the group exalb.io as typed models. `make crds` writes crds/ from them."""

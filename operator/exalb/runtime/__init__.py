@@ -1,0 +1,1 @@
+"""Parts that every program needs while it runs: backoff, rate limit, clock, logs, telemetry, version."""

@@ -1,0 +1,14 @@
+"""The time of day, for callers of pure functions, and the time since the machine started."""
+
+import time
+from datetime import UTC, datetime
+
+
+def now() -> str:
+    """Return the time in the format of conditions: RFC 3339, UTC, whole seconds."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def seconds_since_boot() -> float:
+    """Return seconds that never go back, and go on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

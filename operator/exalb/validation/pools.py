@@ -1,0 +1,158 @@
+"""Decides which IPAddressPools are active. Pure."""
+
+from bisect import bisect_right, insort
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from exalb.api.address_ranges import AddressRange
+from exalb.api.pool import IPAddressPoolSpec
+from exalb.api.reasons import Finding, Reason, Refusal
+from exalb.validation.inputs import RuleInputs
+from exalb.validation.reserved_addresses import AddressOwner, reserved_addresses, reserved_ranges
+from exalb_bgp.rib import Address, Prefix
+
+
+@dataclass(frozen=True, slots=True)
+class ActivePool:
+    """A pool that gives addresses."""
+
+    name: str
+    labels: Mapping[str, str]
+    spec: IPAddressPoolSpec
+    merged: tuple[AddressRange, ...]
+    """The pool's addresses as the fewest ranges, without the ClusterIPs of the cluster."""
+    taken: Mapping[Address, AddressOwner]
+    """Addresses of the pool that nodes or routers have; they are never assigned."""
+    assignable: tuple[AddressRange, ...]
+    """`merged` without the addresses of pods."""
+    of_pods: tuple[tuple[AddressRange, AddressOwner], ...] = ()
+    """The ranges of pods that overlap the pool."""
+
+    def has(self, address: Address) -> bool:
+        """Return whether `address` is in the pool."""
+        return any(address in part for part in self.merged)
+
+    def refusal(self, address: Address, *, is_held: bool) -> Refusal | None:
+        """Return why no Service may have this address of the pool, or None; `is_held`: the Service has it already."""
+        owner = self.taken.get(address) or next((owner for part, owner in self.of_pods if address in part), None)
+        if owner is None or (is_held and owner.is_claim):
+            return None
+        return Refusal(Reason.ADDRESS_IN_USE, f"{address} is {owner.text}")
+
+    def covers(self, prefix: Prefix) -> bool:
+        """Return whether every address of `prefix` is in the pool."""
+        return any(part.covers(prefix) for part in self.merged)
+
+
+class PoolIndex:
+    """Finds the active pool that has an address."""
+
+    def __init__(self, pools: Iterable[ActivePool]) -> None:
+        ranges = ((part.version, part.first, part.last, pool) for pool in pools for part in pool.merged)
+        self._ranges: list[tuple[int, int, int, ActivePool]] = sorted(ranges, key=lambda entry: entry[:2])
+
+    def find(self, address: Address) -> ActivePool | None:
+        """Return the pool that has `address`."""
+        at: tuple[int, int] = (address.version, int(address))
+        index = bisect_right(self._ranges, at, key=lambda entry: entry[:2]) - 1
+        if index < 0:
+            return None
+        version, _, last, pool = self._ranges[index]
+        return pool if version == address.version and at[1] <= last else None
+
+
+def active_pools(inputs: RuleInputs) -> tuple[tuple[ActivePool, ...], list[Finding]]:
+    """Return the active pools in order of name, and what is wrong with them and the others."""
+    taken_ranges: list[tuple[AddressRange, str]] = []
+    active: list[ActivePool] = []
+    findings: list[Finding] = []
+    reserved = reserved_addresses(inputs.nodes, inputs.peers, inputs.gateways)
+    ranges = reserved_ranges(inputs.nodes)
+    for pool in sorted(inputs.pools.values(), key=lambda pool: pool.age):
+        if pool.spec is None:
+            continue
+        overlap = next(filter(None, (_overlap(part, taken_ranges) for part in pool.spec.ranges)), None)
+        if overlap:
+            message = f"{overlap[0]} overlaps {overlap[1]} of the older IPAddressPool {overlap[2]}: remove it from one"
+            findings.append(Finding("IPAddressPool", pool.name, "spec.addresses", Reason.POOL_OVERLAP, message))
+            continue
+        for part in pool.spec.ranges:
+            insort(taken_ranges, (part, pool.name))
+        merged, cluster_ip_findings = _without_cluster_ips(pool.name, merge(pool.spec.ranges), inputs)
+        taken = {address: owner for address, owner in reserved.items() if any(address in part for part in merged)}
+        of_pods = tuple(entry for entry in ranges if any(entry[0].overlaps(part) for part in merged))
+        assignable = _without(merged, [part for part, _ in of_pods])
+        active.append(ActivePool(pool.name, pool.labels, pool.spec, merged, taken, assignable, of_pods))
+        findings += [*cluster_ip_findings, *_warnings(active[-1])]
+    return tuple(sorted(active, key=lambda pool: pool.name)), findings
+
+
+def _without_cluster_ips(
+    pool: str, ranges: tuple[AddressRange, ...], inputs: RuleInputs
+) -> tuple[tuple[AddressRange, ...], list[Finding]]:
+    """Take the ranges of ClusterIPs out of the ranges of a pool; return the rest, and a finding for each overlap."""
+    findings: list[Finding] = []
+    for service_range in sorted(inputs.service_ranges.values(), key=lambda item: item.name):
+        for part in service_range.ranges:
+            if any(part.overlaps(pool_range) for pool_range in ranges):
+                ranges = _without(ranges, [part])
+                message = (
+                    f"contains {part}, the ClusterIPs of ServiceCIDR {service_range.name}: no Service is assigned these"
+                    " addresses; remove them from the pool"
+                )
+                findings.append(
+                    Finding("IPAddressPool", pool, "spec.addresses", Reason.POOL_CONTAINS_CLUSTER_IPS, message)
+                )
+    return ranges, findings
+
+
+def _without(ranges: tuple[AddressRange, ...], parts: Iterable[AddressRange]) -> tuple[AddressRange, ...]:
+    for part in parts:
+        ranges = tuple(rest for pool_range in ranges for rest in pool_range.without(part))
+    return ranges
+
+
+def never_given(pool: ActivePool, reason: Reason) -> Iterator[Finding]:
+    """Yield the addresses of a pool that it does not give for this reason, each with whose it is."""
+    for address, owner in sorted(pool.taken.items(), key=lambda item: (item[0].version, int(item[0]))):
+        if owner.reason is reason:
+            message = f"{address} is {owner.text}: no Service ever gets it; leave it out of the pool"
+            yield Finding("IPAddressPool", pool.name, "spec.addresses", reason, message)
+
+
+def _warnings(pool: ActivePool) -> Iterator[Finding]:
+    """Yield findings about a pool that is active nevertheless."""
+    yield from never_given(pool, Reason.POOL_CONTAINS_NODE_ADDRESS)
+    if pool.of_pods:
+        more = f" and {len(pool.of_pods) - 1} more such ranges" if len(pool.of_pods) > 1 else ""
+        message = (
+            f"contains addresses {pool.of_pods[0][1].text}{more}: no Service is assigned these addresses; remove them"
+            " from the pool"
+        )
+        yield Finding("IPAddressPool", pool.name, "spec.addresses", Reason.POOL_CONTAINS_POD_ADDRESSES, message)
+    for index, reservation in enumerate(pool.spec.reservations):
+        if not pool.has(ip_address(reservation.address)):
+            message = f"{reservation.address} is not an address of the pool: reserve it where it is, or add it here"
+            field = f"spec.reservations[{index}].address"
+            yield Finding("IPAddressPool", pool.name, field, Reason.RESERVATION_OUTSIDE, message)
+
+
+def _overlap(part: AddressRange, standing: list[tuple[AddressRange, str]]) -> tuple[str, str, str] | None:
+    """Return the range, the earlier one that it overlaps and that one's pool; `standing` is sorted and disjoint."""
+    index = bisect_right(standing, (part.version, part.last), key=lambda entry: (entry[0].version, entry[0].first))
+    if index and standing[index - 1][0].overlaps(part):
+        earlier, name = standing[index - 1]
+        return str(part), str(earlier), name
+    return None
+
+
+def merge(ranges: Iterable[AddressRange]) -> tuple[AddressRange, ...]:
+    """Return the same addresses as the fewest ranges, in order."""
+    merged: list[AddressRange] = []
+    for part in sorted(ranges):
+        if merged and merged[-1].version == part.version and part.first <= merged[-1].last + 1:
+            merged[-1] = AddressRange(part.version, merged[-1].first, max(part.last, merged[-1].last))
+        else:
+            merged.append(part)
+    return tuple(merged)

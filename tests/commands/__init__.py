@@ -1,0 +1,1 @@
+"""The command line and the programs as processes of their own, and parts that need another program (openssl)."""

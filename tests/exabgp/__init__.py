@@ -1,0 +1,1 @@
+"""Tests against real processes: ExaBGP, its supervisor, the relay, the driver."""

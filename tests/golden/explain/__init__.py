@@ -1,0 +1,1 @@
+"""The answers of `exalb explain` and `exalb status`, byte for byte."""

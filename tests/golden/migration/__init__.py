@@ -1,0 +1,1 @@
+"""Reports, objects and steps of migrations, byte for byte."""

@@ -1,0 +1,60 @@
+"""The page docs/situations.md, made from the broken situations that tests stage."""
+
+from collections.abc import Iterator
+
+from exalb.explain.subject import explain
+from tests.support.observing import observed
+from tests.support.session_faults import FAULTS
+from tests.support.situation_titles import TITLES
+from tests.support.situations import CASES, Case
+from tests.support.surfaces import surfaces
+
+HEAD = """\
+<!-- Written by `make docs`. Edit the situations in tests/support instead. -->
+# Broken situations, and what ExaLB says
+
+Tests stage each of these, and assert that `kubectl exalb explain` names this reason and this next step, and that the
+conditions, events and metrics of the third column have the same [reason](reference/reasons.md). The last column is
+MetalLB 0.16.1 in the same situation: `measured` was seen on a real cluster, the rest was read in its source.
+
+## In the objects
+
+| situation | `explain` says | also in | next step | MetalLB |
+|---|---|---|---|---|
+"""
+FAULTS_HEAD = """\
+
+## Between a node and its router
+
+Tests stage these with ExaBGP and a real FRR. The message of `explain` is the session's `lastError` in the BGPSpeaker,
+which also stands in the condition `Established` of the BGPPeer. `exalb_bgp_session_established` is 0; of a family that
+the router does not activate, `exalb_bgp_prefixes_sent` stays below `exalb_bgp_prefixes_wanted`.
+
+| situation | `explain` says | next step, in short | MetalLB |
+|---|---|---|---|
+"""
+
+
+def situations() -> str:
+    """Return the page."""
+    rows = [row for case in CASES if case.id in TITLES for row in _row(case)]
+    faults = [
+        f"| {fault.title} | `{fault.reason.value}`: … {fault.says} … | {fault.next} | {fault.metallb} |"
+        for fault in FAULTS.values()
+    ]
+    return HEAD + "\n".join(rows) + "\n" + FAULTS_HEAD + "\n".join(faults) + "\n"
+
+
+def _row(case: Case) -> Iterator[str]:
+    seen = observed(*case.objects, leader=case.leader)
+    first = explain(seen, case.subject, "default").first_broken
+    if first is None or first.reason is None:
+        raise ValueError(f"nothing is broken in {case.id}")
+    title = TITLES[case.id]
+    also = ", ".join(map(_code, sorted(surfaces(seen, first.reason.value)))) or "-"
+    yield f"| {title.text} | `{first.reason.value}` ({first.hop}) | {also} | {first.next} | {title.metallb} |"
+
+
+def _code(surface: str) -> str:
+    kind, _, name = surface.partition(" ")
+    return f"{kind} `{name}`" if name else kind

@@ -1,0 +1,32 @@
+"""The workflow of releases: it runs targets that exist, on one version, and pushes only after the tests."""
+
+import re
+import subprocess
+
+import yaml
+
+from tests.support.tree import ROOT
+
+WORKFLOW = ROOT / ".github" / "workflows" / "release.yml"
+JOBS = yaml.safe_load(WORKFLOW.read_text())["jobs"]
+
+
+def test_release_runs_targets_that_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    run = [step.get("run", "") for job in JOBS.values() for step in job["steps"]]
+    asked = {target for script in run for target in re.findall(r"\bmake ([a-z-]+)", script)}
+    assert {"check", "test-release", "release-version", "release-files"} <= asked <= targets
+
+
+def test_release_publishes_only_after_the_tests() -> None:
+    assert JOBS["image"]["needs"] == "test"
+    assert JOBS["publish"]["needs"] == "image"
+    assert "needs" not in JOBS["test"]
+
+
+def test_release_has_one_version() -> None:
+    make = ["make", "--no-print-directory", "release-version"]
+    assert subprocess.run(make, cwd=ROOT, check=False).returncode == 0
+    other = subprocess.run([*make, "VERSION=9.9.9"], cwd=ROOT, check=False, capture_output=True, text=True)
+    assert other.returncode != 0
+    assert "version is not 9.9.9" in other.stdout

@@ -1,0 +1,1 @@
+"""The commands of a fresh checkout: the packages that they install, and their errors during an outage of a registry."""

@@ -1,0 +1,258 @@
+"""Broken sessions with a real router: `exalb explain` names the cause and what to do, from what the node reports.
+
+A node's own functions plan its sessions, ExaBGP opens them to FRR, the speaker's report is made from what ExaBGP says,
+and `explain` reads that report.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from ipaddress import IPv4Address, IPv4Interface
+from typing import Any
+
+import pytest
+
+from exalb.explain.answer import Answer
+from exalb.explain.subject import explain
+from exalb.kube.manifests import snapshot_of
+from exalb.report.speaker import speaker_changes
+from exalb_bgp.session import Family
+from exalb_bgp.speaker import Speaker
+from tests.lab.network import Namespace, attach, bridge
+from tests.lab.routers.frr import Frr
+from tests.lab.routers.router import Neighbor
+from tests.lab.wait import until
+from tests.support.decisions import plan_of
+from tests.support.engine.rig import Engine
+from tests.support.objects import Object, assigned_service, endpoint, endpoints, node, peer, pool, secret
+from tests.support.observing import NOW, observed
+from tests.support.session_faults import FAULTS, Fault
+
+NODE, ROUTER = IPv4Address("203.0.113.11"), IPv4Address("203.0.113.1")
+NEIGHBOR = Neighbor(NODE, 64512, hold_time=3)
+SECONDS = 60
+MORE = [assigned_service("shop/more", "198.51.100.2"), endpoints("shop/more")]
+STILL_MORE = [assigned_service("shop/most", "198.51.100.3"), endpoints("shop/most")]
+DROPS_BGP = "table inet acl { chain input { type filter hook input priority 0; tcp dport 179 drop; }; }"
+
+
+@dataclass
+class Rack:
+    """A node n1 with an engine, and a router; the BGPPeer `tor` is the session between them."""
+
+    lab: str
+    node: Namespace = field(init=False)
+    router: Frr = field(init=False)
+    engine: Engine = field(init=False)
+    objects: list[Object] = field(default_factory=list)
+    undo: Callable[[], None] = lambda: None
+    """Ends what a test did to the node's processes."""
+
+    def build(self) -> None:
+        """Connect the namespaces and start the programs."""
+        switch = bridge(Namespace.create(self.lab, "fabric"))
+        self.node, namespace = Namespace.create(self.lab, "n1"), Namespace.create(self.lab, "frr", forwarding=True)
+        for place, address in ((self.node, NODE), (namespace, ROUTER)):
+            attach(switch, place)
+            place.address("eth0", IPv4Interface(f"{address}/24"))
+        self.router, self.engine = Frr(namespace, 64513, ROUTER), Engine(self.node)
+        self.engine.start()
+
+    def wants(self, *more: Object, **spec: Any) -> None:
+        """Have the node announce one Service to a BGPPeer with this spec, and what `more` adds."""
+        self.objects = [
+            pool("main", "198.51.100.0/24"),
+            peer("tor", holdTime="3s", **spec),
+            node("n1", str(NODE)),
+            assigned_service("shop/web", "198.51.100.1"),
+            endpoints("shop/web", endpoint("10.88.1.2", "n1")),
+            *more,
+        ]
+        self.engine.apply(self.plan.speaker)
+
+    @property
+    def cluster(self) -> Any:
+        """The cluster before the speaker reports."""
+        found, malformed = snapshot_of(self.objects, "exalb-system")
+        assert not malformed
+        return found
+
+    @property
+    def plan(self) -> Any:
+        """The plan of the node's speaker."""
+        return plan_of("n1", self.cluster)
+
+    def answer(self, subject: str = "service/shop/web") -> Answer:
+        """Return the answer to a person who asks now."""
+        [write] = speaker_changes(self.cluster, self.plan, self.engine.status, NOW.isoformat()).writes
+        report = {"apiVersion": "exalb.io/v1beta1", "kind": "BGPSpeaker", "metadata": {"name": "n1"}, **write.body}
+        return explain(observed(*self.objects, report), subject, "default")
+
+    def well(self) -> bool:
+        """Whether nothing is broken."""
+        found = self.answer()
+        assert found.first_broken is None, found
+        return True
+
+
+@pytest.fixture(scope="module")
+def built(lab: str) -> Iterator[Rack]:
+    """Build the rack once for this file."""
+    made = Rack(lab)
+    made.build()
+    try:
+        yield made
+    finally:
+        made.engine.stop()
+
+
+@pytest.fixture
+def rack(built: Rack) -> Iterator[Rack]:
+    """Return a rack without sessions, whose router has no neighbor; after the test all is as before."""
+    built.engine.apply(Speaker({}, {}))
+    built.engine.settle(seconds=60)
+    built.router.start()
+    built.undo = lambda: None
+    try:
+        yield built
+    finally:
+        built.undo()
+        built.router.namespace.run(["nft", "flush", "ruleset"])
+        built.router.namespace.ip("link set eth0 up")
+        built.router.stop()
+
+
+def announced(rack: Rack, *more: Object, **spec: Any) -> None:
+    """Bring the session up and announce, with nothing broken."""
+    rack.router.configure(NEIGHBOR)
+    rack.wants(*more, **spec)
+    until("the Service is announced", rack.well, seconds=60)
+
+
+def other_asn(rack: Rack) -> None:
+    """Expect another AS number of the node."""
+    rack.router.configure(replace(NEIGHBOR, asn=64999))
+    rack.wants()
+
+
+def other_password(rack: Rack) -> None:
+    """Give the Secret another password than the router has."""
+    rack.router.configure(replace(NEIGHBOR, password="s3cret"))
+    rack.wants(secret("key", "wrong"), passwordSecretRef={"name": "key"})
+
+
+def password_on_the_router_alone(rack: Rack) -> None:
+    """Give the router a password for the node, and the BGPPeer none."""
+    rack.router.configure(replace(NEIGHBOR, password="s3cret"))
+    rack.wants()
+
+
+def unknown_neighbor(rack: Rack) -> None:
+    """Leave the node's address out of the router's neighbors."""
+    rack.router.configure()
+    rack.wants()
+
+
+def access_list(rack: Rack) -> None:
+    """Drop BGP at the router."""
+    rack.router.namespace.run(["nft", DROPS_BGP])
+    rack.router.configure(NEIGHBOR)
+    rack.wants()
+
+
+def router_gone(rack: Rack) -> None:
+    """Cut the cable to the router while the session is Established."""
+    announced(rack)
+    rack.router.namespace.ip("link set eth0 down")
+
+
+def prefix_limit(rack: Rack) -> None:
+    """Let the router take one prefix of the node, and announce more; FRR sees it at the next UPDATE."""
+    announced(rack)
+    limit = ["address-family ipv4 unicast", f"neighbor {NODE} maximum-prefix 1"]
+    rack.router.vtysh("configure terminal", "router bgp 64513", *limit)
+    rack.wants(*MORE)
+    until("the router has both", lambda: len(rack.router.prefixes()) == 2, seconds=SECONDS)
+    rack.wants(*MORE, *STILL_MORE)
+
+
+def family_refused(rack: Rack) -> None:
+    """Leave IPv4 unicast inactive for the node."""
+    rack.router.configure(replace(NEIGHBOR, families=frozenset({Family.IPV6})))
+    rack.wants()
+
+
+def shut_down(rack: Rack) -> None:
+    """Shut the neighbor down on the router, with a message."""
+    announced(rack)
+    rack.router.vtysh("configure terminal", "router bgp 64513", f"neighbor {NODE} shutdown message moving racks")
+
+
+def neighbor_removed(rack: Rack) -> None:
+    """Remove the neighbor from the router."""
+    announced(rack)
+    rack.router.configure()
+
+
+def dead_exabgp(rack: Rack) -> None:
+    """End ExaBGP and its supervisor."""
+    announced(rack)
+    rack.engine.stop_supervisor()
+    rack.undo = rack.engine.start_supervisor
+
+
+def hanging_exabgp(rack: Rack) -> None:
+    """Stop ExaBGP, its helper, and the supervisor that would end it; then announce more."""
+    announced(rack)
+    pids = [rack.engine.supervisor_pid, rack.engine.pid("exabgp.server"), rack.engine.pid("relay.py")]
+    rack.undo = partial(send, pids, signal.SIGCONT)
+    send(pids, signal.SIGSTOP)
+    rack.wants(*MORE)
+
+
+def send(pids: Iterable[int], number: signal.Signals) -> None:
+    """Send a signal to processes of this test."""
+    for pid in pids:
+        os.kill(pid, number)
+
+
+STAGES = (
+    *(other_asn, other_password, password_on_the_router_alone, unknown_neighbor, access_list, router_gone),
+    *(prefix_limit, family_refused, shut_down, neighbor_removed, dead_exabgp, hanging_exabgp),
+)
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.__name__)
+def test_cause_is_named(rack: Rack, stage: Callable[[Rack], None]) -> None:
+    stage(rack)
+    for subject in ("service/shop/web", "peer/tor", "node/n1"):
+        named = partial(names, rack, subject, FAULTS[stage.__name__])
+        until(f"{subject} names the cause", named, seconds=SECONDS)
+
+
+def test_every_fault_is_staged() -> None:
+    assert {stage.__name__ for stage in STAGES} == FAULTS.keys()
+
+
+def names(rack: Rack, subject: str, fault: Fault) -> bool:
+    """Whether the answer has the reason, the error and the next step of a fault."""
+    found = rack.answer(subject)
+    first = found.first_broken
+    assert first, found
+    assert first.reason is fault.reason, first
+    assert fault.says in first.message, first
+    assert fault.next in first.next, first
+    return True
+
+
+def test_router_that_filters_is_where_to_look_next(rack: Rack) -> None:
+    """BGP does not say that a router refused a route: nothing is broken here, and the last step names the router."""
+    announced(rack)
+    lines = ["route-map none deny 10", "router bgp 64513", "address-family ipv4 unicast"]
+    rack.router.vtysh("configure terminal", *lines, f"neighbor {NODE} route-map none in")
+    until("the router has no route", lambda: not rack.router.prefixes(), seconds=SECONDS)
+    found = rack.answer()
+    assert found.first_broken is None
+    assert "look at the router" in found.steps[-1].message

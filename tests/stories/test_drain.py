@@ -1,0 +1,176 @@
+"""A node that is drained: its routes move to the other node, come back afterwards, and no request is lost."""
+
+import json
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from ipaddress import IPv4Address, ip_address, ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exalb_bgp.rib import GRACEFUL_SHUTDOWN, Address
+from tests.lab import fabric, wait
+from tests.stories.story import Story
+from tests.stories.traffic import TIMEOUT, Note, asking, pods_on, wait_rules
+from tests.support.documents import Page
+from tests.support.kernel import KernelRoutes
+from tests.support.tree import ROOT
+
+PAGE = Page(ROOT / "docs" / "how-to" / "drain.md")
+RATE = 200.0
+DRAIN = "exalb.io/drain"
+
+
+@pytest.fixture
+def undrained(story: Story) -> Iterator[Story]:
+    """Return the story; afterwards no node has the annotation, whatever happened."""
+    yield story
+    for node in story.lab.nodes:
+        story.lab.kubectl("annotate", "node", node.name, f"{DRAIN}-")
+
+
+def _announced(story: Story, address: Address) -> dict[Address, bool]:
+    """Return the nodes that announce the address, and whether the route has GRACEFUL_SHUTDOWN."""
+    routes = [route for route in story.router.routes() if route.prefix == ip_network(address)]
+    return {ip_address(route.peer): GRACEFUL_SHUTDOWN in route.communities for route in routes}
+
+
+def _wait_announced(story: Story, address: Address, **depreferred: bool) -> None:
+    """Return when exactly these nodes announce the address, each with GRACEFUL_SHUTDOWN or without."""
+    wanted = {story.lab.node(name).addresses[0]: value for name, value in depreferred.items()}
+
+    def reached() -> bool:
+        found = _announced(story, address)
+        assert found == wanted, found
+        return True
+
+    story.wait(f"the router has {wanted} for {address}", reached, TIMEOUT)
+
+
+def _drain(story: Story, node: str) -> Any:
+    status = story.lab.api.get(f"/apis/exalb.io/v1beta1/bgpspeakers/{node}")["status"]
+    return status.get("drain", {})
+
+
+def _wait_state(story: Story, node: str, state: str | None, held: int = 0) -> Any:
+    """Return the drain in the node's BGPSpeaker once it is in this state and holds so many prefixes."""
+
+    def reached() -> Any:
+        found = _drain(story, node)
+        assert (found.get("state"), found.get("held", 0)) == (state, held), found
+        return found or True
+
+    return wait.until(f"the drain of {node} is {state}", reached, seconds=TIMEOUT)
+
+
+def _run_documented(story: Story, node: str, part: str) -> str:
+    """Run the command of the how-to page that contains `part`, for this node."""
+    [command] = {line for line in PAGE.code() if line.startswith("kubectl ") and part in line}
+    return story.lab.kubectl(*re.sub(r"\bn1\b", node, command).split()[1:])
+
+
+def _service(story: Story, policy: str) -> IPv4Address:
+    story.lab.apply(story.service("web", externalTrafficPolicy=policy))
+    [text] = story.wait_addresses("web", seconds=TIMEOUT)
+    wait_rules(story, IPv4Address(text))
+    return IPv4Address(text)
+
+
+def test_drain_and_its_undo_lose_no_request(undrained: Story, note: Note) -> None:
+    """200 requests a second while the node leaves and comes back."""
+    story, (first, second) = undrained, [node.name for node in undrained.lab.nodes]
+    for name in (first, second):
+        pods_on(story, name, 1)
+    address = _service(story, "Local")
+    _wait_announced(story, address, **{first: False, second: False})
+    with KernelRoutes(story.network) as kernel, asking(story, address, RATE) as answers:
+        _run_documented(story, first, f"{DRAIN}=true")
+        _run_documented(story, first, "kubectl wait")
+        _wait_announced(story, address, **{second: False})
+        _run_documented(story, first, f"{DRAIN}-")
+        _wait_announced(story, address, **{first: False, second: False})
+        _wait_state(story, first, None)
+    answers.note(note, "requests through a drain and its undo")
+    moves = [change.time for change in kernel.changes if change.prefix == ip_network(address)]
+    note("moves of the route", len(moves))
+    assert answers.total > RATE
+    assert answers.lost(moves) == [], moves
+
+
+def test_address_without_another_node_is_held(undrained: Story) -> None:
+    """Its pods run on the drained node alone; force takes it down."""
+    story, (first, _) = undrained, [node.name for node in undrained.lab.nodes]
+    pods_on(story, first, 1)
+    address = _service(story, "Local")
+    _wait_announced(story, address, **{first: False})
+    with asking(story, address, RATE) as answers:
+        story.lab.kubectl("annotate", "node", first, f"{DRAIN}=true")
+        _wait_announced(story, address, **{first: True})
+        _wait_state(story, first, "Withdrawn", held=1)
+    assert answers.failures == []
+    assert f"{story.name}/web" in _drain(story, first)["message"]
+    _run_documented(story, first, f"{DRAIN}=force")
+    _wait_announced(story, address)
+    story.lab.kubectl("annotate", "node", first, f"{DRAIN}-")
+    _wait_announced(story, address, **{first: False})
+
+
+def _exalb(story: Story, *arguments: str) -> tuple[int, str]:
+    """Run `kubectl exalb` where the API server can be reached; return its exit code and its output."""
+    command = [str(Path(sys.executable).with_name("kubectl-exalb")), *arguments]
+    kubeconfig = f"--kubeconfig={story.lab.layout.kubeconfig}"
+    done = story.lab.layout.namespace(fabric.CONTROL_PLANE).run(
+        [*command, kubeconfig], check=False, timeout=2 * TIMEOUT
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_command_drains_and_brings_back(undrained: Story, note: Note) -> None:
+    """The simulation says the same as the drain does; an address without another node makes the exit code 1."""
+    story, (first, second) = undrained, [node.name for node in undrained.lab.nodes]
+    for name in (first, second):
+        pods_on(story, name, 1)
+    address = _service(story, "Local")
+    _wait_announced(story, address, **{first: False, second: False})
+    _wait_state(story, first, None)
+    code, text = _exalb(story, "drain", first, "--simulate", "-o=json")
+    moved = {entry["prefix"]: entry["services"] for entry in json.loads(text)["moved"]}
+    assert (code, moved[f"{address}/32"]) == (0, [f"{story.name}/web"])
+    _wait_announced(story, address, **{first: False, second: False})
+    with KernelRoutes(story.network) as kernel, asking(story, address, RATE) as answers:
+        code, text = _exalb(story, "drain", first, "--wait")
+        assert (code, "Withdrawn" in text) == (0, True), text
+        _wait_announced(story, address, **{second: False})
+        code, text = _exalb(story, "drain", second, "--simulate")
+        assert (code, f"would take 1 Service down: {story.name}/web" in text) == (1, True), text
+        code, text = _exalb(story, "drain", first, "--undo", "--wait")
+        assert code == 0, text
+        _wait_announced(story, address, **{first: False, second: False})
+    answers.note(note, "requests through a drain by the command")
+    moves = [change.time for change in kernel.changes if change.prefix == ip_network(address)]
+    assert answers.lost(moves) == [], moves
+
+
+def test_node_that_shuts_down_withdraws_everything(undrained: Story) -> None:
+    """As a kubelet reports a graceful node shutdown; also the address that no other node announces is withdrawn."""
+    story, node = undrained, undrained.lab.nodes[0]
+    pods_on(story, node.name, 1)
+    address = _service(story, "Local")
+    _wait_announced(story, address, **{node.name: False})
+    node.signal("kubelet", signal.SIGSTOP)
+    try:
+        _set_ready(story, node.name, status="False", message="node is shutting down")
+        _wait_announced(story, address)
+        assert _wait_state(story, node.name, "Withdrawn")["cause"] == "NodeShutdown"
+    finally:
+        node.signal("kubelet", signal.SIGCONT)
+        _set_ready(story, node.name, status="True", message="kubelet is posting ready status")
+    _wait_announced(story, address, **{node.name: False})
+
+
+def _set_ready(story: Story, node: str, **fields: str) -> None:
+    patch = json.dumps({"status": {"conditions": [{"type": "Ready", "reason": "Story", **fields}]}})
+    story.kubectl("patch", f"node/{node}", "--subresource=status", "--type=strategic", f"--patch={patch}")

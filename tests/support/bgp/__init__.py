@@ -1,0 +1,1 @@
+"""BGP peers, messages and API lines for tests."""

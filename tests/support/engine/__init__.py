@@ -1,0 +1,1 @@
+"""Real and in-memory ExaBGP processes for tests."""

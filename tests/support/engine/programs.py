@@ -1,0 +1,66 @@
+"""The two processes of a node, as its pods have them: one supervises ExaBGP, the other drives it.
+
+`python -m tests.support.engine.programs supervise|drive DIRECTORY [LOG_LEVEL]`. The driver reads its goals from
+standard input and writes its status to standard output, as pickled frames, so that a story can kill it as hard as a
+node can.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import sys
+from asyncio import StreamReader, StreamReaderProtocol
+from pathlib import Path
+
+import structlog
+
+from exalb_bgp.exabgp.driver.driver import ExaBGPDriver
+from exalb_bgp.exabgp.settings import EngineSettings
+from exalb_bgp.exabgp.supervisor.supervisor import supervise
+from tests.support.bgp.frames import LENGTH, Apply, Settle, Settled, load, write
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+async def drive(settings: EngineSettings) -> None:
+    """Drive until standard input ends."""
+    driver = ExaBGPDriver(settings)
+    reader = StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: StreamReaderProtocol(reader), sys.stdin)
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(driver.run()), tasks.create_task(_report(driver))]
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                (length,) = LENGTH.unpack(await reader.readexactly(LENGTH.size))
+                match load(await reader.readexactly(length)):
+                    case Apply(goal):
+                        driver.apply(goal)
+                    case Settle(number):
+                        running.append(tasks.create_task(_settle(driver, number)))
+        for task in running:
+            task.cancel()
+
+
+async def _report(driver: ExaBGPDriver) -> None:
+    while True:
+        write(sys.stdout.buffer, driver.status())
+        await driver.changed()
+
+
+async def _settle(driver: ExaBGPDriver, number: int) -> None:
+    await driver.settled()
+    write(sys.stdout.buffer, Settled(number, driver.status()))
+
+
+def main(program: str, directory: str, log_level: str = "WARNING") -> None:
+    """Run one of the two. The supervisor adopts orphans, as the first process of a container does."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    settings = EngineSettings(Path(directory), log_level=log_level)
+    if program == "supervise":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    asyncio.run(drive(settings) if program == "drive" else supervise(settings))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,1 @@
+"""Controllers and speakers of a test against a real API server."""

@@ -1,0 +1,127 @@
+"""ExaLB's processes in a lab, with their memory and processor time."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.lab.cluster import Lab
+
+PROC = Path("/proc")
+LISTEN = "0A"
+"""The state of a listening socket in /proc/net/tcp."""
+ROLES = {"controller", "speaker", "bgp"}
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process of ExaLB: a controller, a speaker, a `bgp` (which supervises), an `exabgp` or a `relay`."""
+
+    pid: int
+    role: str
+    node: str
+
+    def cpu_seconds(self) -> float:
+        """Return the time of a processor that it has had so far, to the nanosecond."""
+        spent = 0
+        for task in (PROC / str(self.pid) / "task").iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                spent += int((task / "schedstat").read_text().split()[0])
+        return spent / 1e9
+
+
+def of(lab: Lab) -> list[Process]:
+    """Find all of them."""
+    children: dict[int, list[int]] = defaultdict(list)
+    for pid, parent in _parents():
+        children[parent].append(pid)
+    found = []
+    for node in lab.nodes:
+        below = [node.pid or 0]
+        for pid in below:
+            below += children[pid]
+        found += [Process(pid, role, node.name) for pid in below if (role := _role(pid))]
+    return found
+
+
+def memory(processes: Sequence[Process]) -> dict[Process, float]:
+    """Return the memory of each in megabytes; shared memory on a node is divided among its processes.
+
+    That is PSS as on nodes that are machines: the kernel's own figure also divides by processes on the other nodes,
+    and in other labs, whose images happen to be the same files here.
+    """
+    used = dict.fromkeys(processes, 0.0)
+    for node in {process.node for process in processes}:
+        maps = {process: list(_mappings(process.pid)) for process in processes if process.node == node}
+        users = Counter(file for mappings in maps.values() for file in {file for file, _, _ in mappings})
+        for process, mappings in maps.items():
+            used[process] = sum(own + shared / users[file] for file, own, shared in mappings) / 1e6
+    return used
+
+
+def resident(pid: int) -> tuple[float, float]:
+    """Return the resident memory of a process in megabytes, shared pages included: now, and at most so far."""
+    lines = (PROC / str(pid) / "status").read_text().splitlines()
+    sizes = {
+        name: int(rest.split()[0]) / 1000 for name, _, rest in (line.partition(":") for line in lines) if "kB" in rest
+    }
+    return sizes["VmRSS"], sizes["VmHWM"]
+
+
+def listening_port(pid: int) -> int | None:
+    """Return the lowest TCP port that a process listens on over IPv4; None while there is none."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        files = {str(path.readlink()) for path in (PROC / str(pid) / "fd").iterdir()}
+        rows = [line.split() for line in (PROC / str(pid) / "net" / "tcp").read_text().splitlines()[1:]]
+        listening = [row for row in rows if row[3] == LISTEN and f"socket:[{row[9]}]" in files]
+        return min((int(row[1].partition(":")[2], 16) for row in listening), default=None)
+    return None
+
+
+def running(command: str, among: Iterable[int]) -> list[int]:
+    """List the processes with these words in their command lines, without those whose parents have them too."""
+    parents: dict[int, int] = {}
+    for pid in among:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if command in (PROC / str(pid) / "cmdline").read_text().replace("\0", " "):
+                parents[pid] = parent(pid)
+    return [pid for pid, above in parents.items() if above not in parents]
+
+
+def parent(pid: int) -> int:
+    """Return the parent of a process."""
+    return int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    for path in PROC.glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            yield int(path.name), parent(int(path.name))
+
+
+def _role(pid: int) -> str | None:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        words = (PROC / str(pid) / "cmdline").read_text().split("\0")
+        if any(word.endswith("/relay.py") for word in words):
+            return "relay"
+        if "exalb_bgp.exabgp.server" in words:
+            return "exabgp"
+        if len(words) > 2 and words[1].endswith("/exalb") and words[2] in ROLES:
+            return words[2]
+    return None
+
+
+def _mappings(pid: int) -> Iterator[tuple[str, int, int]]:
+    """Yield for each mapping its file, the octets of its own memory, and those of the file's."""
+    file, resident = "", 0
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for line in (PROC / str(pid) / "smaps").read_text().splitlines():
+            words = line.split()
+            if not words[0].endswith(":"):
+                file = words[5] if len(words) > 5 else ""
+            elif words[0] == "Rss:":
+                resident = 1024 * int(words[1])
+            elif words[0] == "Anonymous:":
+                own = 1024 * int(words[1])
+                yield file, own, resident - own

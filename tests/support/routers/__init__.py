@@ -1,0 +1,1 @@
+"""One node with an engine and three real routers: where the router stories and the walks of chaos happen."""

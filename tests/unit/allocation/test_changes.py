@@ -1,0 +1,103 @@
+"""One allocator over several snapshots: it decides as a new one, whatever left or came between two of them."""
+
+from dataclasses import replace
+
+import pytest
+
+from exalb.allocation.allocator import Allocator
+from exalb.allocation.outcome import Outcome
+from exalb.kube.manifests import snapshot_of
+from exalb.model.cluster import Key
+from exalb.validation.rules import Validator
+from tests.support.objects import Object, assigned, pool, service, wants
+
+MAIN = pool("main", "198.51.100.7/32", "198.51.100.8/32")
+HAS = "198.51.100.7"
+
+
+def holder(name: str, day: int) -> Object:
+    """Return a Service of that age whose status has the address."""
+    return assigned(service(name, HAS, day=day))
+
+
+def held(*snapshots: list[Object]) -> list[dict[str, str]]:
+    """Return the addresses that one allocator decides on for each snapshot, by the name of the Service."""
+    allocator, validator, decisions = Allocator(), Validator(), list[dict[str, str]]()
+    for objects in snapshots:
+        cluster = snapshot_of([MAIN, *objects], "exalb-system")[0]
+        outcomes = allocator.allocate(cluster, validator.validate(cluster)).outcomes
+        decisions.append({key.name: " ".join(map(str, outcome.addresses)) for key, outcome in outcomes.items()})
+    return decisions
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "last"),
+    [
+        pytest.param([holder("a", 1), service("b", day=2)], [service("b", day=2)], {"b": HAS}, id="holder-deleted"),
+        pytest.param(
+            [holder("b", 2)], [holder("b", 2), holder("a", 1)], {"a": HAS, "b": "198.51.100.8"}, id="older-comes"
+        ),
+        pytest.param(
+            [holder("a", 1), holder("b", 2), holder("c", 3)],
+            [holder("a", 1), holder("c", 3)],
+            {"a": HAS, "c": "198.51.100.8"},
+            id="one-of-two-losers-deleted",
+        ),
+    ],
+)
+def test_last_snapshot_decides(before: list[Object], after: list[Object], last: dict[str, str]) -> None:
+    assert held(before, after)[-1] == last == held(after)[-1]
+
+
+def test_address_shared_in_another_pool_is_not_used() -> None:
+    spare = pool("spare", "203.0.113.0/24")
+    with_key = wants(sharing_key="k")
+    holding = assigned(service("a", HAS, annotations=with_key, ports=[{"port": 80}]))
+    asking = service("b", annotations=wants(sharing_key="k", pool="spare"), ports=[{"port": 81}])
+    assert held([spare, holding, asking]) == [{"a": HAS, "b": "203.0.113.0"}]
+
+
+def decided(objects: list[Object], *present: set[str]) -> list[dict[str, Outcome]]:
+    """Return what one allocator decides while only some of the Services are there, each the same object throughout."""
+    cluster, allocator, validator = snapshot_of(objects, "exalb-system")[0], Allocator(), Validator()
+    decisions = []
+    for names in present:
+        snapshot = replace(cluster, services={k: s for k, s in cluster.services.items() if k.name in names})
+        outcomes = allocator.allocate(snapshot, validator.validate(snapshot)).outcomes
+        fresh = Allocator().allocate(snapshot, Validator().validate(snapshot)).outcomes
+        assert dict(outcomes) == dict(fresh)
+        decisions.append({key.name: outcome for key, outcome in outcomes.items()})
+    return decisions
+
+
+EXPLICIT, WITH_KEY = wants(addresses=HAS), wants(addresses=HAS, sharing_key="k")
+
+
+@pytest.mark.parametrize(
+    ("pools", "services"),
+    [
+        pytest.param([MAIN], [holder("a", 1), service("b", annotations=EXPLICIT)], id="holder-leaves"),
+        pytest.param(
+            [pool("main", "198.51.100.0/24", quotaPerNamespace=1)],
+            [holder("a", 1), service("b", annotations=wants(addresses="198.51.100.9"))],
+            id="quota-gets-free",
+        ),
+        pytest.param([pool("main", f"{HAS}/32")], [holder("a", 1), service("b")], id="pool-gets-free"),
+        pytest.param(
+            [MAIN],
+            [service("a", type="ClusterIP", externalIPs=[HAS]), service("b", annotations=EXPLICIT)],
+            id="external-ip-leaves",
+        ),
+        pytest.param(
+            [MAIN],
+            [assigned(service("a", HAS, loadBalancerClass="other")), service("b", annotations=EXPLICIT)],
+            id="other-controller-leaves",
+        ),
+    ],
+)
+def test_refused_service_is_tried_again_when_its_address_gets_free(pools: list[Object], services: list[Object]) -> None:
+    """The third snapshot is the second one again: nothing changed, so that the refusal is not decided anew."""
+    refused, still_refused, free, left = decided([*pools, *services], {"a", "b"}, {"a", "b"}, {"b"}, {"a", "b"})
+    assert refused["b"].refusal == still_refused["b"].refusal != free["b"].refusal
+    assert free["b"].addresses
+    assert Key("default", "b").name in left

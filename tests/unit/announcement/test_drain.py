@@ -1,0 +1,120 @@
+"""The drain of a node: why it begins, its steps, and the routes in each of them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from exalb.announcement.drain import DrainPolicy, DrainStep, TaintSelector, drain_request, next_step, step_of
+from exalb.api.speaker import DrainCause, DrainReport, DrainState
+from exalb.model.parse_core import parse_node
+from tests.support.objects import node
+
+BEGAN = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+POLICY = DrainPolicy(deprefer_seconds=1.0, return_seconds=5.0)
+DEPREFERRED, WITHDRAWING, WITHDRAWN, RETURNING = DrainState
+SHUTTING_DOWN = {"status": "False", "reason": "KubeletNotReady", "message": "node is shutting down"}
+STARTING = {"status": "False", "reason": "KubeletNotReady", "message": "container runtime is down"}
+EVERYTHING = DrainPolicy(on_cordon=True, taints=(TaintSelector.parse("rack=down:NoExecute"),))
+RACK = {"key": "rack", "value": "down", "effect": "NoExecute"}
+
+
+def _annotated(value: str) -> dict[str, Any]:
+    return {"annotations": {"exalb.io/drain": value}}
+
+
+@pytest.mark.parametrize(
+    ("marks", "policy", "cause", "forced"),
+    [
+        pytest.param({}, EVERYTHING, None, False, id="unmarked"),
+        pytest.param(_annotated("true"), DrainPolicy(), DrainCause.ANNOTATION, False, id="annotated"),
+        pytest.param(_annotated(""), DrainPolicy(), DrainCause.ANNOTATION, False, id="annotated-without-value"),
+        pytest.param(_annotated(" Force "), DrainPolicy(), DrainCause.ANNOTATION, True, id="forced"),
+        pytest.param(_annotated("false"), DrainPolicy(), None, False, id="annotated-false"),
+        pytest.param({"ready": SHUTTING_DOWN}, DrainPolicy(), DrainCause.NODE_SHUTDOWN, True, id="shutting-down"),
+        pytest.param({"ready": STARTING}, EVERYTHING, None, False, id="not-ready-for-another-reason"),
+        pytest.param({"ready": {**SHUTTING_DOWN, "status": "True"}}, EVERYTHING, None, False, id="shutdown-cancelled"),
+        pytest.param({"cordoned": True}, DrainPolicy(), None, False, id="cordon-is-opt-in"),
+        pytest.param({"cordoned": True}, EVERYTHING, DrainCause.CORDON, False, id="cordoned"),
+        pytest.param({"taints": [RACK]}, DrainPolicy(), None, False, id="taints-are-opt-in"),
+        pytest.param({"taints": [RACK]}, EVERYTHING, DrainCause.TAINT, False, id="tainted"),
+        pytest.param({"taints": [{**RACK, "effect": "NoSchedule"}]}, EVERYTHING, None, False, id="another-effect"),
+        pytest.param({"taints": [{**RACK, "value": "up"}]}, EVERYTHING, None, False, id="another-value"),
+        pytest.param({"ready": SHUTTING_DOWN, **_annotated("true")}, DrainPolicy(), DrainCause.NODE_SHUTDOWN, True),
+    ],
+)
+def test_cause(marks: dict[str, Any], policy: DrainPolicy, cause: DrainCause | None, forced: bool) -> None:
+    request = drain_request(parse_node(node("n1", **marks)), policy)
+    assert (request and request.cause, bool(request and request.forced)) == (cause, forced)
+
+
+@pytest.mark.parametrize(
+    ("text", "selector"),
+    [
+        ("rack", TaintSelector("rack")),
+        ("rack=down", TaintSelector("rack", "down")),
+        ("rack:NoExecute", TaintSelector("rack", "", "NoExecute")),
+        (" rack=down:NoSchedule", TaintSelector("rack", "down", "NoSchedule")),
+    ],
+)
+def test_taint_selector(text: str, selector: TaintSelector) -> None:
+    assert TaintSelector.parse(text) == selector
+
+
+@pytest.mark.parametrize("text", ["", "=down", ":NoExecute", "rack:Never"])
+def test_text_that_is_no_taint_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no taint"):
+        TaintSelector.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("state", "wanted", "seconds", "confirmed", "after"),
+    [
+        pytest.param(None, False, 0, False, None, id="serving"),
+        pytest.param(None, True, 0, True, DEPREFERRED, id="begins"),
+        pytest.param(DEPREFERRED, True, 0.9, True, DEPREFERRED, id="waits-for-time"),
+        pytest.param(DEPREFERRED, True, 1, False, DEPREFERRED, id="waits-for-confirmation"),
+        pytest.param(DEPREFERRED, True, 1, True, WITHDRAWING, id="withdraws"),
+        pytest.param(DEPREFERRED, True, 3, False, WITHDRAWING, id="withdraws-unconfirmed"),
+        pytest.param(DEPREFERRED, True, -9, True, DEPREFERRED, id="clock-set-back"),
+        pytest.param(WITHDRAWING, True, 60, False, WITHDRAWING, id="is-not-withdrawn-before-it-is-confirmed"),
+        pytest.param(WITHDRAWING, True, 0, True, WITHDRAWN, id="is-withdrawn"),
+        pytest.param(WITHDRAWN, True, 9999, True, WITHDRAWN, id="stays"),
+        pytest.param(DEPREFERRED, False, 0, True, RETURNING, id="undone-half-way"),
+        pytest.param(WITHDRAWN, False, 0, True, RETURNING, id="undone"),
+        pytest.param(RETURNING, False, 4.9, True, RETURNING, id="returns-slowly"),
+        pytest.param(RETURNING, False, 5, False, None, id="is-back"),
+        pytest.param(RETURNING, True, 1, True, DEPREFERRED, id="drained-again"),
+    ],
+)
+def test_step(
+    state: DrainState | None, wanted: bool, seconds: float, confirmed: bool, after: DrainState | None
+) -> None:
+    marks: dict[str, Any] = _annotated("true") if wanted else {}
+    request = drain_request(parse_node(node("n1", **marks)), POLICY)
+    step = DrainStep(state, DrainCause.ANNOTATION, BEGAN) if state else None
+    result = next_step(step, request, POLICY, BEGAN + timedelta(seconds=seconds), confirmed=confirmed)
+    assert (result and result.state) == after
+    if result and result.state is not state:
+        assert result.since == BEGAN + timedelta(seconds=seconds)
+
+
+def test_clock_that_was_set_back_prolongs_no_step() -> None:
+    """The step began an hour later than now; a second from now it is over."""
+    request = drain_request(parse_node(node("n1", **_annotated("true"))), POLICY)
+    step: DrainStep | None = DrainStep(DEPREFERRED, DrainCause.ANNOTATION, BEGAN + timedelta(hours=1))
+    for seconds in (0, 1):
+        step = next_step(step, request, POLICY, BEGAN + timedelta(seconds=seconds), confirmed=True)
+    assert step
+    assert step.state is WITHDRAWING
+
+
+def test_without_slow_return_a_drain_ends_at_once() -> None:
+    step = DrainStep(WITHDRAWN, DrainCause.ANNOTATION, BEGAN)
+    assert next_step(step, None, DrainPolicy(), BEGAN, confirmed=True) is None
+
+
+def test_reported_step_is_read_back() -> None:
+    report = DrainReport(state=WITHDRAWN, cause=DrainCause.TAINT, since="2026-01-05T08:00:00Z")
+    assert step_of(report) == DrainStep(WITHDRAWN, DrainCause.TAINT, BEGAN)
+    assert step_of(None) is None

@@ -1,0 +1,144 @@
+"""The routes of a drained node: with GRACEFUL_SHUTDOWN, withdrawn, or held where no other node announces them."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from exalb.announcement.drain import DrainPolicy, DrainRequest, DrainStep
+from exalb.announcement.drained_plan import DrainPlanner
+from exalb.api.speaker import DrainCause, DrainState
+from exalb.kube.manifests import snapshot_of
+from exalb.model.cluster import Cluster
+from exalb.validation.rules import validate
+from tests.support.decisions import plan_of
+from tests.support.objects import (
+    Object,
+    advertisement,
+    announcements,
+    assigned_service,
+    endpoint,
+    endpoints,
+    node,
+    peer,
+    pool,
+)
+
+POOL = pool("main", "198.51.100.0/24")
+WEB = assigned_service("web", "198.51.100.7")
+LOCAL = assigned_service("web", "198.51.100.7", externalTrafficPolicy="Local")
+ROUTE = "198.51.100.7/32"
+KEPT, GONE = f"{ROUTE} 65535:0", f"{ROUTE} NodeDraining"
+DRAIN = {"exalb.io/drain": "true"}
+N1 = node("n1", "10.0.0.1", annotations=DRAIN)
+N2 = node("n2", "10.0.0.2")
+BOTH = endpoints("web", endpoint("10.88.1.2", "n1"), endpoint("10.88.2.2", "n2"))
+
+
+@pytest.mark.parametrize(
+    ("objects", "n1"),
+    [
+        pytest.param([WEB, endpoints(), N1, N2, peer()], GONE, id="another-node-announces-it"),
+        pytest.param([WEB, endpoints(), N1, peer()], KEPT, id="the-only-node"),
+        pytest.param([LOCAL, endpoints(), N1, N2, peer()], KEPT, id="the-only-node-with-endpoints"),
+        pytest.param([LOCAL, BOTH, N1, N2, peer()], GONE, id="another-node-with-endpoints"),
+        pytest.param(
+            [WEB, endpoints(), N1, node("n2", annotations=DRAIN), peer()], KEPT, id="the-other-node-is-drained-too"
+        ),
+        pytest.param(
+            [WEB, endpoints(), N1, node("n2", ready={"status": "Unknown"}), peer()], KEPT, id="the-other-is-not-ready"
+        ),
+        pytest.param(
+            [WEB, endpoints(), N1, node("n2", unavailable="True"), peer()], KEPT, id="the-other-has-no-network"
+        ),
+        pytest.param(
+            [WEB, endpoints(), N1, N2, peer(nodeSelectors=[{"matchLabels": {"rack": "a"}}])], None, id="no-peer-at-all"
+        ),
+        pytest.param(
+            [
+                WEB,
+                endpoints(),
+                node("n1", "10.0.0.1", annotations=DRAIN, rack="a"),
+                N2,
+                peer(nodeSelectors=[{"matchLabels": {"rack": "a"}}]),
+            ],
+            KEPT,
+            id="the-other-has-no-peer",
+        ),
+        pytest.param(
+            [
+                WEB,
+                endpoints(),
+                node("n1", "10.0.0.1", annotations=DRAIN, rack="a"),
+                N2,
+                peer(),
+                advertisement(nodeSelectors=[{"matchLabels": {"rack": "a"}}]),
+            ],
+            KEPT,
+            id="the-other-has-no-advertisement",
+        ),
+        pytest.param(
+            [WEB, endpoints(), node("n1", "10.0.0.1", annotations={"exalb.io/drain": "force"}), peer()],
+            GONE,
+            id="forced",
+        ),
+        pytest.param([WEB, endpoints(), node("n1", "10.0.0.1"), N2, peer()], ROUTE, id="not-drained"),
+    ],
+)
+def test_end_of_a_drain(objects: list[Object], n1: str | None) -> None:
+    assert announcements(POOL, *objects).get("n1 tor") == (n1 and [n1])
+
+
+def test_two_drained_nodes_hold_the_address_that_both_announce() -> None:
+    n2 = node("n2", "10.0.0.2", annotations=DRAIN)
+    routes = announcements(POOL, WEB, endpoints(), N1, n2, peer())
+    assert routes == {"n1 tor": [KEPT], "n2 tor": [KEPT]}
+
+
+def test_aggregate_with_a_service_of_this_node_alone_is_held() -> None:
+    """The other node announces the aggregate too, but only for the other Service in it."""
+    mail = assigned_service("mail", "198.51.100.8", externalTrafficPolicy="Local")
+    services = [LOCAL, BOTH, mail, endpoints("mail", endpoint("10.88.1.3", "n1"))]
+    routes = announcements(POOL, *services, N1, N2, peer(), advertisement(aggregationLength=24))
+    assert routes == {
+        "n1 tor": ["198.51.100.0/24 65535:0"],
+        "n2 tor": ["198.51.100.0/24", "198.51.100.8/32 NoReadyEndpoints"],
+    }
+
+
+def _drained(state: DrainState, *objects: Object) -> Any:
+    cluster, _ = snapshot_of([POOL, *objects], "exalb-system")
+    step = DrainStep(state, DrainCause.ANNOTATION, datetime(2026, 1, 5, tzinfo=UTC))
+    return DrainPlanner("n1", DrainPolicy()).plan(cluster, validate(cluster), plan_of("n1", cluster), step, None)
+
+
+@pytest.mark.parametrize("state", [DrainState.DEPREFERRED, DrainState.RETURNING])
+def test_routes_have_graceful_shutdown_before_and_after(state: DrainState) -> None:
+    plan = _drained(state, WEB, endpoints(), N1, N2, peer())
+    assert [str(community) for route in plan.speaker.ribs["tor"].values() for community in route.communities] == [
+        "65535:0"
+    ]
+    assert not plan.sessions["tor"].withheld
+
+
+def test_sessions_stay_through_a_drain() -> None:
+    plan = _drained(DrainState.WITHDRAWN, WEB, endpoints(), N1, N2, peer())
+    assert (list(plan.speaker.sessions), dict(plan.speaker.ribs["tor"])) == (["tor"], {})
+
+
+def test_answer_follows_the_endpoints_of_the_other_node() -> None:
+    """The planner remembers its answers; one about slices that changed is found again."""
+    both, _ = snapshot_of([POOL, LOCAL, BOTH, N1, N2, peer()], "exalb-system")
+    alone, _ = snapshot_of([endpoints("web", endpoint("10.88.1.2", "n1"))], "exalb-system")
+    planner, rules = DrainPlanner("n1", DrainPolicy()), validate(both)
+    step = DrainStep(DrainState.WITHDRAWN, DrainCause.ANNOTATION, datetime(2026, 1, 5, tzinfo=UTC))
+    request = DrainRequest(DrainCause.ANNOTATION, "node n1 is drained")
+
+    def held(cluster: Cluster) -> list[str]:
+        plan = planner.plan(cluster, rules, plan_of("n1", cluster), step, request)
+        return [str(prefix) for prefix in plan.speaker.ribs["tor"]]
+
+    assert held(both) == held(both) == []
+    assert held(replace(both, slices=alone.slices)) == [ROUTE]
+    assert held(both) == []

@@ -1,0 +1,1 @@
+"""BFD without a network."""

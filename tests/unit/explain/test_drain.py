@@ -1,0 +1,112 @@
+"""A drain as `kubectl exalb` shows it: where routes would go, whether it ended, and the plan of a drained node."""
+
+from typing import Any
+
+import pytest
+
+from exalb.api.speaker import DrainCause, DrainReport, DrainState
+from exalb.explain.drain import (
+    DrainPreview,
+    has_drained,
+    has_returned,
+    other_cause,
+    preview_drain,
+    preview_json,
+    preview_sentences,
+)
+from tests.support import objects
+from tests.support.observing import SINCE, down, observed, speaker
+
+ROUTE = "198.51.100.7/32"
+REST = (objects.pool("main", "198.51.100.0/24"), objects.peer(), objects.endpoints())
+NODES = objects.node("n1", "10.0.0.1"), objects.node("n2", "10.0.0.2")
+WEB = objects.assigned_service("web", "198.51.100.7")
+LOCAL = objects.assigned_service("web", "198.51.100.7", externalTrafficPolicy="Local")
+CORDON = {"state": "Withdrawn", "cause": "Cordon", "since": SINCE}
+STALE = objects.condition("Ready", "Unknown", "SpeakerNotReporting", "")
+
+
+def _preview(service: objects.Object, *second: objects.Object) -> DrainPreview:
+    """Preview the drain of n1; `second` is the BGPSpeaker of n2, if it has one."""
+    return preview_drain(observed(*REST, service, *NODES, speaker("n1"), *second), "n1")
+
+
+@pytest.mark.parametrize(
+    ("service", "second", "idle"),
+    [
+        pytest.param(WEB, (speaker("n2"),), None, id="another-node-announces-it"),
+        pytest.param(LOCAL, (speaker("n2"),), None, id="the-other-has-no-endpoint"),
+        pytest.param(WEB, (), "no speaker", id="the-other-has-no-speaker"),
+        pytest.param(WEB, (speaker("n2", down()),), "Established", id="the-other-has-no-session"),
+        pytest.param(WEB, (speaker("n2", conditions=[STALE]),), "not report", id="the-other-is-silent"),
+        pytest.param(WEB, (speaker("n2", drain=CORDON),), "Cordon", id="the-other-is-drained"),
+        pytest.param(WEB, (speaker("n2", drain={**CORDON, "state": "Returning"}),), None, id="the-other-returns"),
+    ],
+)
+def test_preview(service: objects.Object, second: tuple[objects.Object, ...], idle: str | None) -> None:
+    preview, entry = _preview(service, *second), {"prefix": ROUTE, "services": ["default/web"]}
+    moves = idle is None and service is WEB
+    shown = preview_json(preview)
+    assert (shown["moved"], shown["alone"]) == (([entry], []) if moves else ([], [entry]))
+    assert shown["servicesAlone"] == ([] if moves else ["default/web"])
+    assert list(preview.not_counted) == (["n2"] if idle else [])
+    assert all((idle or "") in why for why in preview.not_counted.values())
+
+
+def test_drain_of_the_only_node_has_no_other_node() -> None:
+    preview = preview_drain(observed(*REST, WEB, NODES[0], speaker("n1")), "n1")
+    assert preview.services_alone == ("default/web",)
+
+
+@pytest.mark.parametrize(("forced", "says"), [(False, "would take 1 Service down"), (True, "n1 takes 1 Service down")])
+def test_services_that_go_down_are_named(forced: bool, says: str) -> None:
+    [line] = [line for line in preview_sentences(_preview(LOCAL), forced=forced) if "down" in line]
+    assert says in line
+    assert "default/web" in line
+    assert ("--force" in line) != forced
+
+
+def test_node_without_a_session_announces_nothing_itself() -> None:
+    preview = preview_drain(observed(*REST, WEB, *NODES, speaker("n1", down()), speaker("n2")), "n1")
+    assert "announces nothing itself" in preview_sentences(preview, forced=False)[-1]
+
+
+def _report(state: DrainState, cause: DrainCause = DrainCause.ANNOTATION, held: int = 0) -> DrainReport:
+    return DrainReport(state=state, cause=cause, since=SINCE, held=held)
+
+
+@pytest.mark.parametrize(
+    ("report", "ends"),
+    [
+        pytest.param(None, (False, False), id="not-seen-yet"),
+        pytest.param(_report(DrainState.WITHDRAWING), (False, False), id="withdrawing"),
+        pytest.param(_report(DrainState.WITHDRAWN), (True, True), id="withdrawn"),
+        pytest.param(_report(DrainState.WITHDRAWN, held=1), (True, False), id="force-not-seen-yet"),
+    ],
+)
+def test_end_of_a_drain(report: DrainReport | None, ends: tuple[bool, bool]) -> None:
+    assert (has_drained(report, forced=False), has_drained(report, forced=True)) == ends
+
+
+@pytest.mark.parametrize(
+    ("report", "ended", "other"),
+    [
+        pytest.param(None, True, "", id="not-drained"),
+        pytest.param(_report(DrainState.WITHDRAWN), False, "", id="undo-not-seen-yet"),
+        pytest.param(_report(DrainState.RETURNING), False, "", id="returning"),
+        pytest.param(_report(DrainState.RETURNING, DrainCause.CORDON), False, "", id="returning-from-a-cordon"),
+        pytest.param(_report(DrainState.WITHDRAWN, DrainCause.CORDON), True, "kubectl uncordon n1", id="cordoned"),
+        pytest.param(_report(DrainState.WITHDRAWN, DrainCause.TAINT), True, "kubectl taint nodes n1", id="tainted"),
+    ],
+)
+def test_end_of_an_undo(report: DrainReport | None, ended: bool, other: str) -> None:
+    assert has_returned(report) == ended
+    said = other_cause("n1", report)
+    assert (bool(said), other in said) == (bool(other), True)
+
+
+def test_plan_of_a_reported_drain_is_drained() -> None:
+    drain: dict[str, Any] = {"drain": CORDON}
+    found = observed(*REST, WEB, *NODES, speaker("n1", **drain), speaker("n2"))
+    assert not found.plan("n1").sessions["tor"].routes
+    assert found.undrained_plan("n1").sessions["tor"].routes

@@ -1,0 +1,57 @@
+"""What to do about a session, by the errors that the package of BGP really makes."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv4Network
+
+import pytest
+
+from exalb.explain.session_errors import session_step
+from exalb_bgp.events import CloseCause, Closed
+from exalb_bgp.notification_text import describe_notification
+from exalb_bgp.session import Password, Session, SessionStatus, State
+from exalb_bgp.session_status import observe, refused, started, too_large, unwritten
+
+ROUTER = IPv4Address("203.0.113.1")
+PLAIN = Session("tor", ROUTER, 64512, 64513, IPv4Address("203.0.113.11"))
+NOW = datetime(2026, 1, 31, tzinfo=UTC)
+
+
+def notification(code: int, subcode: int) -> str:
+    """Return the error of a NOTIFICATION that the router sent."""
+    return describe_notification(False, code, subcode, b"")
+
+
+def closed(session: Session, before: SessionStatus) -> str:
+    """Return the error of a connection that was lost."""
+    return observe(before, session, Closed(ROUTER, CloseCause.LOST), NOW).last_error or ""
+
+
+LATER = SessionStatus(State.ACTIVE, ended=notification(6, 1), last_error=notification(6, 1))
+PREFIX = IPv4Network("198.51.100.1/32")
+ERRORS = {
+    "asn": (notification(2, 2), "peerASN"),
+    "prefixes": (notification(6, 1), "prefix limit"),
+    "shutdown": (notification(6, 2), "enable the neighbor"),
+    "removed": (notification(6, 3), "somebody removed it"),
+    "hold-time": (notification(2, 6), "holdTime"),
+    "hold-timer": (notification(4, 0), "lost packets"),
+    "first-cause": (closed(PLAIN, LATER), "prefix limit"),
+    "refused": (closed(PLAIN, started(PLAIN)), "configure this node as a neighbor"),
+    "unreached": (started(PLAIN).last_error, "no firewall"),
+    "password": (started(replace(PLAIN, password=Password(b"x"))).last_error, "Secret"),
+    "passive": (started(replace(PLAIN, passive=True)).last_error, "make the router connect"),
+    "lost": (closed(PLAIN, SessionStatus(State.ESTABLISHED)), "router's log"),
+    "unwritten": (unwritten(PLAIN), "it does not read"),
+    "too-large": (too_large([PREFIX]), "remove communities"),
+    "engine": (refused([PREFIX]), "container bgp"),
+    "unknown": (notification(5, 0), ""),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_error_leads_to_a_step(name: str) -> None:
+    error, step = ERRORS[name]
+    assert error
+    assert step in session_step(error)
+    assert bool(session_step(error)) == bool(step)

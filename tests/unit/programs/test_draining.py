@@ -1,0 +1,225 @@
+"""A drain that a program runs: each step after the other, by the confirmation of an engine."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from exalb.announcement.drain import DrainPolicy
+from exalb.announcement.planner import NodePlan, RoutePlanner
+from exalb.api.speaker import DrainCause, DrainReport, DrainState
+from exalb.kube.manifests import snapshot_of
+from exalb.programs.draining import Drainer
+from exalb.validation.rules import validate
+from exalb_bgp.memory import MemoryDriver
+from exalb_bgp.speaker import Speaker
+from tests.support import objects
+
+QUICK = DrainPolicy(deprefer_seconds=0.01, return_seconds=0.01)
+SLOW = DrainPolicy(deprefer_seconds=3600, return_seconds=3600)
+REST = (
+    *(objects.pool("main", "198.51.100.0/24"), objects.peer(), objects.assigned_service("web", "198.51.100.7")),
+    *(objects.endpoints(), objects.node("n2", "10.0.0.2")),
+)
+TIMEOUT = 30.0
+
+
+class RecordingDriver(MemoryDriver):
+    """Remembers every goal; it confirms nothing while `confirming` is cleared."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.goals: list[Speaker] = []
+        self.confirming = asyncio.Event()
+        self.confirming.set()
+
+    def apply(self, desired: Speaker) -> None:
+        """Take the goal."""
+        self.goals.append(desired)
+        super().apply(desired)
+
+    async def settled(self) -> None:
+        """Wait for the confirmation."""
+        await self.confirming.wait()
+        await super().settled()
+
+
+@dataclass
+class Rig:
+    """One node with its drain."""
+
+    policy: DrainPolicy
+    driver: RecordingDriver = field(default_factory=RecordingDriver)
+    marks: dict[str, Any] = field(default_factory=dict)
+    plan: NodePlan | None = None
+    states: list[DrainState | None] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.due, self.moved, self.ran = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.drainer = Drainer("n1", self.policy, self.driver, self.due.set)
+        self._planner = RoutePlanner("n1")
+
+    def annotate(self, value: str | None) -> None:
+        """Set the annotation of the Node, or remove it."""
+        self.mark(annotations={"exalb.io/drain": value} if value else {})
+
+    def mark(self, **marks: Any) -> None:
+        """Change the Node."""
+        self.marks = marks
+        self.due.set()
+
+    async def rounds(self) -> None:
+        """Run a round whenever one is due."""
+        while True:
+            await self.due.wait()
+            self.due.clear()
+            cluster, _ = snapshot_of([*REST, objects.node("n1", "10.0.0.1", **self.marks)], "exalb-system")
+            rules = validate(cluster)
+            self.plan = self.drainer.plan(cluster, rules, self._planner.plan(cluster, rules))
+            self.driver.apply(self.plan.speaker)
+            self.ran.set()
+            state = self.plan.drain.step.state if self.plan.drain else None
+            if not self.states or self.states[-1] is not state:
+                self.states.append(state)
+                self.moved.set()
+
+    async def reach(self, *states: DrainState | None) -> None:
+        """Wait until the drain went through these states, from the start."""
+        async with asyncio.timeout(TIMEOUT):
+            while len(self.states) < len(states):
+                await self.moved.wait()
+                self.moved.clear()
+        assert tuple(self.states) == states
+
+    async def quiet(self) -> None:
+        """Wait until the round that is due has run."""
+        async with asyncio.timeout(TIMEOUT):
+            while self.due.is_set():
+                await self.ran.wait()
+                self.ran.clear()
+
+    @property
+    def communities(self) -> list[str]:
+        """The communities of the routes on the wire."""
+        return [
+            " ".join(map(str, attributes.communities))
+            for table in self.driver.tables.values()
+            for attributes in table.values()
+        ]
+
+
+@asynccontextmanager
+async def running(
+    policy: DrainPolicy, report: DrainReport | None = None, value: str | None = None
+) -> AsyncIterator[Rig]:
+    """Run a drain; `report` is that of the node's last speaker."""
+    rig = Rig(policy)
+    rig.drainer.resume(report)
+    rig.annotate(value)
+    tasks = [asyncio.ensure_future(work) for work in (rig.driver.run(), rig.drainer.run(), rig.rounds())]
+    try:
+        yield rig
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_drain_and_its_undo_go_through_every_step() -> None:
+    async with running(QUICK) as rig:
+        await rig.reach(None)
+        assert rig.communities == [""]
+        rig.annotate("true")
+        there = (None, DrainState.DEPREFERRED, DrainState.WITHDRAWING, DrainState.WITHDRAWN)
+        await rig.reach(*there)
+        assert rig.communities == []
+        rig.annotate(None)
+        await rig.reach(*there, DrainState.RETURNING, None)
+        assert rig.communities == [""]
+
+
+async def test_routes_are_depreferred_before_they_are_withdrawn() -> None:
+    async with running(SLOW, value="true") as rig:
+        await rig.reach(DrainState.DEPREFERRED)
+        assert rig.communities == ["65535:0"]
+
+
+async def test_undo_half_way_brings_the_routes_back() -> None:
+    async with running(replace(SLOW, return_seconds=0), value="true") as rig:
+        await rig.reach(DrainState.DEPREFERRED)
+        rig.annotate(None)
+        await rig.reach(DrainState.DEPREFERRED, None)
+        assert rig.communities == [""]
+
+
+async def test_drain_is_withdrawn_only_with_the_confirmation() -> None:
+    report = DrainReport(state=DrainState.DEPREFERRED, cause=DrainCause.ANNOTATION, since="2026-01-05T08:00:00Z")
+    async with running(SLOW, report, "true") as rig:
+        rig.driver.confirming.clear()
+        await rig.reach(DrainState.WITHDRAWING)
+        rig.annotate("true")
+        await rig.quiet()
+        assert rig.states == [DrainState.WITHDRAWING]
+        rig.driver.confirming.set()
+        await rig.reach(DrainState.WITHDRAWING, DrainState.WITHDRAWN)
+
+
+async def test_new_speaker_does_not_announce_again() -> None:
+    """Its predecessor had withdrawn the routes."""
+    report = DrainReport(state=DrainState.WITHDRAWN, cause=DrainCause.ANNOTATION, since="2026-01-05T08:00:00Z")
+    async with running(SLOW, report, "true") as rig:
+        await rig.reach(DrainState.WITHDRAWN)
+        assert [dict(rib) for goal in rig.driver.goals for rib in goal.ribs.values()] == [{}]
+
+
+async def test_new_speaker_ends_a_drain_that_was_undone_meanwhile() -> None:
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    report = DrainReport(state=DrainState.WITHDRAWN, cause=DrainCause.ANNOTATION, since=now)
+    async with running(replace(SLOW, return_seconds=0), report) as rig:
+        await rig.reach(None)
+        assert rig.communities == [""]
+
+
+async def test_new_speaker_goes_on_with_a_drain_half_way() -> None:
+    """The time that the last speaker spent in the step counts."""
+    report = DrainReport(state=DrainState.DEPREFERRED, cause=DrainCause.ANNOTATION, since="2026-01-05T08:00:00Z")
+    async with running(SLOW, report, "true") as rig:
+        await rig.reach(DrainState.WITHDRAWING, DrainState.WITHDRAWN)
+
+
+SHUTTING_DOWN = {"status": "False", "reason": "KubeletNotReady", "message": "node is shutting down"}
+
+
+async def test_speaker_that_ends_with_its_machine_withdraws_everything() -> None:
+    """The address has no other node; the time of the present step is not waited for."""
+    async with running(SLOW) as rig:
+        await rig.reach(None)
+        rig.mark(ready=SHUTTING_DOWN)
+        await rig.reach(None, DrainState.DEPREFERRED)
+        await rig.drainer.leave()
+        assert rig.states[-1] is DrainState.WITHDRAWN
+        assert rig.communities == []
+
+
+async def test_shutdown_that_is_seen_just_after_the_signal_withdraws_too() -> None:
+    async with running(SLOW) as rig:
+        await rig.reach(None)
+        leaving = asyncio.ensure_future(rig.drainer.leave())
+        rig.mark(ready=SHUTTING_DOWN)
+        await leaving
+        assert rig.states[-1] is DrainState.WITHDRAWN
+
+
+@pytest.mark.parametrize("value", [None, "true"])
+async def test_speaker_that_ends_alone_leaves_the_routes(value: str | None) -> None:
+    """Also in the middle of a drain: the next speaker continues it."""
+    async with running(SLOW, value=value) as rig:
+        states = (DrainState.DEPREFERRED if value else None,)
+        await rig.reach(*states)
+        await rig.drainer.leave()
+        assert tuple(rig.states) == states
+        assert rig.communities == ["65535:0" if value else ""]
