@@ -153,6 +153,10 @@ def _stanza(neighbor: Neighbor) -> Iterator[str]:
         yield "exit-address-family"
     if isinstance(neighbor.address, IPv4Network | IPv6Network):
         yield f"bgp listen range {neighbor.address} peer-group {name}"
+    elif not neighbor.password:
+        # bgpd keeps the key of a dynamic neighbor on its socket if the session ended before the range went.
+        yield f"neighbor {name} password unused"
+        yield f"no neighbor {name} password"
 
 
 def _options(neighbor: Neighbor) -> Iterator[str]:
