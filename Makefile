@@ -36,6 +36,12 @@ lab: $(VENV)/.ready ## Bring up a small datacentre with ExaLB in it, show the ma
 lab-reload: $(VENV)/.ready ## Bring a changed checkout into the running lab
 	@$(LAB) reload
 
+PART ?= controller
+
+.PHONY: lab-debug
+lab-debug: $(VENV)/.ready ## Restart a program of the lab under debugpy and open a port to it: PART=controller or speaker, NODE=n1
+	@$(LAB) debug --part '$(PART)' $(if $(NODE),--node '$(NODE)')
+
 .PHONY: lab-shell
 lab-shell: $(VENV)/.ready ## A shell with kubectl, helm, vtysh and curl of the running lab
 	@$(LAB) shell

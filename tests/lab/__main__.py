@@ -1,7 +1,9 @@
-"""The lab from the command line: `python -m tests.lab prepare|up|reload|demo|shell|status|env|down [--name NAME]`."""
+"""The lab from the command line: `python -m tests.lab prepare|up|reload|debug|demo|shell|status|env|down`."""
 
 import argparse
+import asyncio
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -9,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from tests.lab import demo, exalb, layout, packages, sweep
+from tests.lab import debug, demo, exalb, layout, packages, sweep
 from tests.lab.binaries import BinariesError
 from tests.lab.cgroups import CgroupError
 from tests.lab.cluster import ESTIMATE, CommandError, Lab, LabBusyError
@@ -45,10 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--name", default=layout.default_name(), help="which lab (default: EXALB_LAB, else exalb)")
     parser.add_argument("--nodes", type=int, default=2, help="how many nodes a new lab has (default: 2)")
     parser.add_argument("--no-demo", action="store_true", help="bring the lab up without the demo")
+    parser.add_argument("--part", choices=debug.PROGRAMS, default="controller", help="which program to debug")
+    parser.add_argument("--node", help="whose speaker to debug (default: the first node's)")
     commands: dict[str, Callable[[Lab, argparse.Namespace], int]] = {
         "prepare": _prepare,
         "up": _up,
         "reload": _reload,
+        "debug": _debug,
         "demo": _demo,
         "shell": _shell,
         "status": _status,
@@ -107,6 +112,17 @@ def _reload(lab: Lab, _: argparse.Namespace) -> int:
     begun = time.monotonic()
     image = exalb.reload(lab)
     lab.narration.say(f"{image.reference} runs on every node after {time.monotonic() - begun:.1f} s")
+    return 0
+
+
+def _debug(lab: Lab, options: argparse.Namespace) -> int:
+    if _is_down(lab):
+        return 1
+    target = debug.start(lab, options.part, options.node)
+    with socket.create_server(("127.0.0.1", debug.PORT)) as listening:
+        lab.narration.say(f"{target.pod} runs under debugpy: attach your debugger to 127.0.0.1:{debug.PORT}")
+        lab.narration.say(f"Ctrl-C closes the port; `make lab-reload{_other(lab)}` ends debugpy")
+        asyncio.run(debug.lead(target, listening))
     return 0
 
 
