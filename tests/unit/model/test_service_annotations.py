@@ -1,5 +1,7 @@
 """What a Service asks for in its annotations; what comes of it is in the tables of choice and advertising."""
 
+import re
+
 import pytest
 
 from exalb.api.community_values import WELL_KNOWN
@@ -19,6 +21,17 @@ def overrides(**annotations: str) -> AttributeOverrides:
     found = asked(**annotations).overrides
     assert found
     return found
+
+
+KNOWN = [
+    f"exalb.io/{name}"
+    for name in ("addresses", "pool", "sharing-key", "sharing-namespaces", "communities", "local-pref", "med")
+] + ["exalb.io/as-path-prepend"]
+
+
+def annotations_in(message: str) -> list[str]:
+    """Return the annotations that a message names, in its order."""
+    return re.findall(r"[a-z.]+/[A-Za-z0-9-]+", message)
 
 
 def test_annotations_of_others_request_nothing() -> None:
@@ -45,7 +58,7 @@ def test_annotations_of_others_request_nothing() -> None:
 def test_misspelt_annotation_is_reported_with_the_right_name(name: str, meant: str) -> None:
     (remark,) = parse_request({f"exalb.io/{name}": "1", "exalb.io/addresses": "198.51.100.1"}, "").remarks
     assert remark.reason is Reason.UNKNOWN_ANNOTATION
-    assert remark.message == f"unknown annotation exalb.io/{name}: did you mean exalb.io/{meant}?"
+    assert annotations_in(remark.message) == [f"exalb.io/{name}", f"exalb.io/{meant}"]
 
 
 @pytest.mark.parametrize("prefix", ["metallb.io", "metallb.universe.tf"])
@@ -61,7 +74,7 @@ def test_misspelt_annotation_is_reported_with_the_right_name(name: str, meant: s
 def test_misspelt_annotation_of_metallb_is_reported(prefix: str, name: str, meant: str) -> None:
     (remark,) = parse_request({f"{prefix}/{name}": "198.51.100.20"}, "").remarks
     assert remark.reason is Reason.UNKNOWN_ANNOTATION
-    assert remark.message == f"unknown annotation {prefix}/{name}: did you mean {prefix}/{meant}?"
+    assert annotations_in(remark.message) == [f"{prefix}/{name}", f"{prefix}/{meant}"]
 
 
 @pytest.mark.parametrize("name", ["ip-allocated-from-pool", "loadBalancerIPs", "address-pool", "allow-shared-ip", "x"])
@@ -99,7 +112,7 @@ def test_address_that_no_service_can_have_is_refused(address: str) -> None:
 
 def test_unknown_annotation_is_reported_with_all_known_ones() -> None:
     (remark,) = asked(color="red").remarks
-    assert remark.message.startswith("unknown annotation exalb.io/color: known are exalb.io/addresses, exalb.io/pool, ")
+    assert annotations_in(remark.message) == ["exalb.io/color", *KNOWN]
 
 
 def test_first_unknown_annotations_are_reported() -> None:
@@ -112,7 +125,8 @@ def test_remark_changes_no_request() -> None:
     found = asked(addresses="198.51.100.1", adresses="198.51.100.2", med="much")
     assert (len(found.addresses), found.problem) == (1, None)
     assert [remark.reason for remark in found.remarks] == [Reason.UNKNOWN_ANNOTATION, Reason.INVALID_REQUEST]
-    assert found.remarks[1].message == "exalb.io/med: 'much' is not a number from 0 to 4294967295"
+    assert annotations_in(found.remarks[1].message) == ["exalb.io/med"]
+    assert "'much'" in found.remarks[1].message
 
 
 def test_all_requests() -> None:

@@ -9,6 +9,7 @@ from exalb.api.announced import pack
 from exalb.kube.manifests import snapshot_of
 from exalb.model.cluster import Cluster, Key, Service
 from exalb.model.patches import Changes
+from exalb.report.announced_services import LOOKED_AT
 from exalb.report.announcements import BURST, PER_SECOND, AnnouncementReporter
 from tests.support.objects import Object, assigned, condition, endpoints, made, node, peer, pool, service
 from tests.support.observing import session, speaker
@@ -189,3 +190,36 @@ def test_other_numbers_leave_half_of_the_burst() -> None:
     clock, both = Clock(), [*up, report("n1", *names), report("n2", *names)]
     clock.after(0, *both)
     assert len(clock.after(61, *both).writes) == BURST // 2 + 1
+
+
+def test_change_of_a_service_does_not_restart_its_time() -> None:
+    clock, up = Clock(), web(*YES, "announced by 1 node to 1 peer")
+    labelled = {**up, "metadata": {**up["metadata"], "labels": {"tier": "front"}}}
+    assert not clock.after(0, up, report("n1"), report("n2")).writes
+    assert not clock.after(6, labelled, report("n1"), report("n2")).writes
+    assert said(clock.after(5, labelled, report("n1"), report("n2")))[0][:2] == NO
+
+
+def test_only_services_of_changed_prefixes_change() -> None:
+    near, far = "198.51.100.2", "198.51.100.200"
+    services = [assigned(service("default/near", near)), assigned(service("default/far", far))]
+    for raw in services:
+        raw["status"]["conditions"].append(condition(KIND, *YES, "announced by 1 node to 1 peer"))
+    clock = Clock()
+    clock.after(0, *services, report("n1", near, far), report("n2"))
+    clock.after(1, *services, report("n1", far, "198.51.100.0/28"), report("n2"))
+    assert clock.reporter.not_announced == 0
+    clock.after(1, *services, report("n1", far), report("n2"))
+    assert clock.reporter.not_announced == 1
+
+
+def test_services_beyond_the_number_of_one_round_are_looked_at_in_the_next() -> None:
+    """A reporter with more to look at asks for its next round at once."""
+    many = [assigned(service(f"default/s{n:04}", f"198.18.{n // 250}.{n % 250}")) for n in range(LOOKED_AT + 1)]
+    clock = Clock()
+    clock.after(0, *many, report("n1"), report("n2"))
+    assert clock.reporter.next_at(clock.seconds) == clock.seconds
+    assert clock.reporter.not_announced == LOOKED_AT
+    clock.after(0, *many, report("n1"), report("n2"))
+    assert clock.reporter.next_at(clock.seconds) != clock.seconds
+    assert clock.reporter.not_announced == LOOKED_AT + 1

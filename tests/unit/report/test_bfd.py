@@ -67,3 +67,7 @@ def test_strict_session_that_waits_says_so(session: BfdSession | None) -> None:
     found = reported(session, strict=True)
     assert "bfd.strict" in found["bfd"]["message"]
     assert found["lastError"] == found["bfd"]["message"]
+
+
+def test_session_without_a_beginning_has_none() -> None:
+    assert "since" not in reported(replace(UP, since=None))["bfd"]

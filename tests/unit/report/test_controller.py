@@ -7,7 +7,8 @@ from exalb.model.parse_custom import parse_speaker
 from exalb.report.controller import ControllerReporter
 from exalb.validation.rules import validate
 from tests.support.decisions import allocation_of
-from tests.support.objects import made, node, peer, pool
+from tests.support.objects import assigned, made, node, peer, pool, service
+from tests.support.observing import session, speaker
 
 
 def test_only_reports_that_changed_are_looked_at_again() -> None:
@@ -20,8 +21,19 @@ def test_only_reports_that_changed_are_looked_at_again() -> None:
     settled = replace(cluster, pools=pools, peers=peers)
     assert not reporter.changes(settled, rules, allocation, made(2)).writes
     assert not reporter.changes(settled, rules, allocation, made(2)).writes
-    session = {"peer": "tor", "state": "Established"}
-    report = {"metadata": {"name": "n1", "resourceVersion": "1"}, "status": {"sessions": [session]}}
+    established = {"peer": "tor", "state": "Established"}
+    report = {"metadata": {"name": "n1", "resourceVersion": "1"}, "status": {"sessions": [established]}}
     up = replace(settled, speakers={"n1": parse_speaker(report)})
     (write,) = reporter.changes(up, rules, allocation, made(3)).writes
     assert (write.kind, write.body["status"]["sessions"]) == ("BGPPeer", "1/1")
+
+
+def test_service_without_announcement_is_counted_and_looked_at_again() -> None:
+    web = assigned(service("default/web", "198.51.100.1"))
+    cluster, _ = snapshot_of([pool("main", "198.51.100.0/24"), peer("tor"), node("n1"), web], "exalb-system")
+    cluster = replace(cluster, speakers={"n1": parse_speaker(speaker("n1", session("tor", announced=[])))})
+    reporter = ControllerReporter()
+    assert reporter.next_at(0.0) is None
+    reporter.changes(cluster, validate(cluster), allocation_of(cluster), made(1))
+    assert reporter.not_announced == 1
+    assert reporter.next_at(0.0) is not None

@@ -3,10 +3,12 @@
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
+from exalb.api.announced import pack
 from exalb.kube.manifests import snapshot_of
 from exalb.model.cluster import Cluster
 from exalb.model.parse_custom import parse_speaker
@@ -288,3 +290,19 @@ def test_speaker_of_an_unknown_node_writes_nothing() -> None:
     """The report belongs to the Node, which the API server deletes it with."""
     cluster, _ = snapshot_of([], "exalb-system")
     assert not speaker_changes(cluster, plan_of("n1", cluster), SpeakerStatus(), objects.made(1)).writes
+
+
+def test_too_many_unsent_prefixes_keep_those_of_the_report_before() -> None:
+    """A table that is too long to compare: what the peer had, and is still wanted, counts."""
+    api = objects.assigned_service("api", "198.51.100.8")
+    before = _announced(WEB, api, objects.endpoints(), objects.endpoints("api"))
+    unknown = replace(UP, sent=1, unsent=None)
+    assert _packed(_announced(WEB, objects.endpoints(), status=unknown)) is None
+    kept = _announced(WEB, objects.endpoints(), before=before, status=unknown)
+    assert _packed(kept) == list(pack([ip_network("198.51.100.7")]) or ())
+
+
+def _packed(status: dict[str, Any] | None) -> Any:
+    """Return what the first session is reported to announce; None if that is not known."""
+    assert status is not None
+    return status["sessions"][0].get("announced")

@@ -219,7 +219,7 @@ def test_of_two_peers_with_one_address_on_a_node_the_later_has_no_session_there(
         "n2 by-address": [V4],
     }
     (message,) = invalid(*SERVED, *peers, *nodes).values()
-    assert message == f"BGPPeer {first} has a session with 203.0.113.9 from node n1: a node can have only one"
+    assert all(word in message for word in (f"BGPPeer {first}", "203.0.113.9", "node n1"))
 
 
 ON_ETH0 = Gateway(ip_address("203.0.113.1"), "eth0")

@@ -109,4 +109,5 @@ def test_claimed_addresses(row: Row) -> None:
 def test_used_addresses_of_a_pool_with_pods_are_counted_without_them() -> None:
     found = planned(MAIN, with_pods("198.51.100.0/30"), node("n2", HAS), *(service(name) for name in "abcde"))
     (refused,) = [row for row in found["services"] if row["reason"]]
-    assert refused["message"].startswith("pool main: 4 of 4 addresses are in use")
+    assert refused["reason"] == "PoolExhausted"
+    assert "4 of 4" in refused["message"]
