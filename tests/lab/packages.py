@@ -156,16 +156,31 @@ def _same(version: str, tested: str) -> bool:
 def _install(missing: Sequence[Package], say: Say) -> None:
     names = [package.name for package in missing]
     say(f"installing from Debian, about a minute: {' '.join(names)}")
-    log, env = cache.root() / "apt.log", {"DEBIAN_FRONTEND": "noninteractive"}
-    apt = ("apt-get", "--quiet", "--yes", "-o", "DPkg::Lock::Timeout=600")
+    outage: progress.CommandError | None = None
     with no_service_starts():
-        source = "Debian's archive (/etc/apt/sources.list and sources.list.d)"
-        progress.run([*apt, "update"], say=say, what="apt-get update", log=log, env=env, source=source)
-        argv = [*apt, "install", "--no-install-recommends", *names]
-        progress.run(argv, say=say, what="apt-get install", log=log, env=env, source=source, whole=True)
+        try:
+            _apt_get("update", "--error-on=any", say=say)
+        except progress.CommandError as error:  # of one source, maybe; the installation shows whether it is needed
+            outage = error
+        try:
+            _apt_get("install", "--no-install-recommends", *names, say=say, whole=True)
+        except progress.CommandError as error:
+            raise outage or error from None
     services = [service for package in missing for service in package.services]
     if services and shutil.which("systemctl"):
         subprocess.run(["systemctl", "--quiet", "disable", *services], check=False, capture_output=True)
+
+
+def _apt_get(verb: str, *arguments: str, say: Say, whole: bool = False) -> None:
+    progress.run(
+        ["apt-get", "--quiet", "--yes", "-o", "DPkg::Lock::Timeout=600", verb, *arguments],
+        say=say,
+        what=f"apt-get {verb}",
+        log=cache.root() / f"apt-{verb}.log",
+        env={"DEBIAN_FRONTEND": "noninteractive"},
+        source="Debian's archive (/etc/apt/sources.list and sources.list.d)",
+        whole=whole,
+    )
 
 
 @contextmanager
