@@ -15,6 +15,7 @@ from tests.cluster.chart import CHART, IMAGE, NAMESPACE
 from tests.lab import wait
 from tests.lab.api import Json
 from tests.lab.cluster import CommandError, Lab
+from tests.support.kubernetes.fixtures import delete_crds
 
 VALUES = (
     *("--set=first.addresses={198.51.100.0/24}", "--set=first.peerAddress=203.0.113.1"),
@@ -23,7 +24,6 @@ VALUES = (
 OURS = "/apis/exalb.io/v1beta1"
 POOL, PEER = f"{OURS}/ipaddresspools/main", f"{OURS}/bgppeers/router"
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
-CRDS = f"--filename={CHART / 'files' / 'crds'}"
 
 
 class JobRunner:
@@ -92,11 +92,12 @@ def runner(release: Lab, tmp_path: Path) -> Iterator[JobRunner]:
 @contextmanager
 def cleared(lab: Lab) -> Iterator[None]:
     """Have no definitions before, and no release and no namespace after."""
-    lab.kubectl("delete", "--ignore-not-found", CRDS)
+    delete_crds(lab)
     try:
         yield
     finally:
         lab.helm("uninstall", "exalb", f"--namespace={NAMESPACE}", "--ignore-not-found")
+        delete_crds(lab)
         rendered = lab.helm("template", "exalb", str(CHART), f"--namespace={NAMESPACE}", *VALUES)
         lab.delete(rendered)
         lab.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
@@ -135,7 +136,7 @@ def test_first_deleted_pool_is_not_created_again(release: Lab, runner: JobRunner
 def test_first_is_created_again_after_the_definitions_were_deleted(release: Lab, runner: JobRunner) -> None:
     runner.helm("install", "exalb", CHART, *VALUES, "--create-namespace")
     runner.helm("uninstall", "exalb")
-    release.kubectl("delete", CRDS)
+    delete_crds(release)
     runner.helm("install", "exalb", CHART, *VALUES)
     assert release.api.get(POOL)["spec"]["addresses"] == ["198.51.100.0/24"]
 

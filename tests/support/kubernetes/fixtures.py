@@ -1,10 +1,12 @@
 """A control plane with ExaLB's custom resources, the objects of one test in it, and ExaLB's programs."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.lab import wait
 from tests.lab.cluster import Lab
 from tests.support.kubernetes.programs import Programs
 from tests.support.kubernetes.world import World
@@ -25,6 +27,23 @@ def install_crds(lab: Lab) -> Lab:
     lab.kubectl("apply", "--server-side", "--force-conflicts", f"--filename={CRDS}")
     lab.kubectl("wait", "--for=condition=Established", f"--filename={CRDS}")
     return lab
+
+
+def delete_crds(lab: Lab) -> None:
+    """Delete the custom resource definitions, and wait until they are gone.
+
+    An API server that has not yet opened the storage of a definition which was created a moment ago looks at its
+    deletion again after up to 5 minutes, or when the definition changes.
+    """
+    lab.kubectl("delete", "--ignore-not-found", "--wait=false", f"--filename={CRDS}")
+
+    def are_gone() -> bool:
+        left = lab.kubectl("get", "--ignore-not-found", "--output=name", f"--filename={CRDS}").split()
+        for name in left:
+            lab.kubectl("annotate", "--overwrite", name, f"exalb.io/looked-at={time.monotonic()}", check=False)
+        return not left
+
+    wait.until("the definitions are gone", are_gone, seconds=60, every=0.5)
 
 
 @pytest.fixture(scope="session")
