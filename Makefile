@@ -42,6 +42,10 @@ PART ?= controller
 lab-debug: $(VENV)/.ready ## Restart a program of the lab under debugpy and open a port to it: PART=controller or speaker, NODE=n1
 	@$(LAB) debug --part '$(PART)' $(if $(NODE),--node '$(NODE)')
 
+.PHONY: lab-web
+lab-web: $(VENV)/.ready ## The web page of `kubectl exalb web` about the lab, on this machine, until Ctrl-C
+	@$(LAB) web
+
 .PHONY: lab-shell
 lab-shell: $(VENV)/.ready ## A shell with kubectl, helm, vtysh and curl of the running lab
 	@$(LAB) shell
@@ -192,7 +196,7 @@ $(SITE)/venv/.ready: requirements/site.txt
 .PHONY: site
 site: $(SITE)/venv/.ready ## Make the documents a site in .site/html; a broken link is an error
 	@rm -rf $(SITE)/pages && mkdir -p $(SITE)/pages
-	@git ls-files --cached --others --exclude-standard '*.md' LICENSE | tar --create --files-from - | tar --extract --directory $(SITE)/pages
+	@git ls-files --cached --others --exclude-standard '*.md' 'docs/pictures/*' LICENSE | tar --create --files-from - | tar --extract --directory $(SITE)/pages
 	@NO_MKDOCS_2_WARNING=1 $(SITE_BIN)/mkdocs build --strict
 	@echo "The site is in $(SITE)/html"
 

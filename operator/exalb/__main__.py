@@ -24,6 +24,7 @@ COMMANDS = {
     "routes": ("exalb.cli.live_commands", "routes", "Show each prefix: sent or withheld, by which nodes, and why"),
     "pools": ("exalb.cli.live_commands", "pools", "Show how full each pool is, and who has its addresses"),
     "diff": ("exalb.cli.live_commands", "diff", "Show what manifests would change in the cluster"),
+    "web": ("exalb.cli.live_commands", "web", "Serve a live web page with all of it on this machine"),
     "drain": ("exalb.cli.live_commands", "drain", "Move the routes of a node to the others, or show that in advance"),
     "logs": ("exalb.cli.live_commands", "logs", "Show the decisions about a Service, from the logs of all nodes"),
     "support-bundle": ("exalb.cli.live_commands", "support_bundle", "Write an archive for a report of a fault"),

@@ -1,54 +1,20 @@
 """`kubectl exalb` on a real API server, with the rights of a reader alone, started by kubectl as a user starts it."""
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 import yaml
 
-from tests.cluster.chart import NAMESPACE, in_force, rendered
+from tests.cluster.chart import NAMESPACE, rendered
+from tests.cluster.reader import exalb, reader, wait_aggregated
 from tests.lab import wait
 from tests.lab.cluster import Lab
 from tests.support.kubernetes.gate import Gate
 from tests.support.kubernetes.programs import Programs
 from tests.support.kubernetes.world import OURS, World
 
+__all__ = ["reader"]
 PEER = {"myASN": 64512, "peerASN": 64513, "peerAddress": "203.0.113.1"}
-
-
-@pytest.fixture
-def reader(cluster: Lab, gate: Gate, tmp_path: Path) -> Iterator[Path]:
-    """Return the kubeconfig of a person whose only right is the ClusterRole `view`."""
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "reader", "namespace": NAMESPACE}}
-    binding = {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": "test-reader"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
-        "subjects": [{"kind": "ServiceAccount", "name": "reader", "namespace": NAMESPACE}],
-    }
-    with in_force(cluster, {"ClusterRole"}):
-        cluster.apply([account, binding])
-        data = yaml.safe_load(cluster.layout.kubeconfig.read_text())
-        data["clusters"][0]["cluster"]["server"] = gate.url
-        token = cluster.kubectl("create", "token", "reader", f"--namespace={NAMESPACE}").strip()
-        data["users"][0]["user"] = {"token": token}
-        path = tmp_path / "reader"
-        path.write_text(yaml.safe_dump(data))
-        yield path
-        cluster.delete([binding, account])
-
-
-def exalb(kubeconfig: Path, *arguments: str) -> tuple[int, str]:
-    """Run `exalb` as a process of its own; return its exit code and what it printed."""
-    command = [str(Path(sys.executable).with_name("kubectl-exalb")), *arguments, f"--kubeconfig={kubeconfig}"]
-    environment = {"PATH": os.environ["PATH"]}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    return done.returncode, done.stdout + done.stderr
 
 
 def explained(kubeconfig: Path, subject: str, namespace: str) -> dict[str, object]:
@@ -58,11 +24,6 @@ def explained(kubeconfig: Path, subject: str, namespace: str) -> dict[str, objec
     assert code == (0 if answer["firstBroken"] is None else 1)
     found: dict[str, object] = {} if answer["firstBroken"] is None else answer["steps"][answer["firstBroken"]]
     return found
-
-
-def wait_aggregated(reader: Path) -> None:
-    """Wait until the API server has made the reader's role a part of `view`."""
-    wait.until("view has the rights of the reader", lambda: exalb(reader, "status")[0] != 2)
 
 
 def test_reader_follows_a_service_from_pending_to_the_missing_speaker(

@@ -1,4 +1,4 @@
-"""The lab from the command line: `python -m tests.lab prepare|up|reload|debug|demo|shell|status|env|down`."""
+"""The lab from the command line: `python -m tests.lab prepare|up|reload|debug|web|demo|shell|status|env|down`."""
 
 import argparse
 import asyncio
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from tests.lab import debug, demo, exalb, layout, packages, sweep
+from tests.lab import debug, demo, exalb, layout, packages, relay, sweep, web
 from tests.lab.binaries import BinariesError
 from tests.lab.cgroups import CgroupError
 from tests.lab.cluster import ESTIMATE, CommandError, Lab, LabBusyError
@@ -54,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "up": _up,
         "reload": _reload,
         "debug": _debug,
+        "web": _web,
         "demo": _demo,
         "shell": _shell,
         "status": _status,
@@ -120,9 +121,18 @@ def _debug(lab: Lab, options: argparse.Namespace) -> int:
         return 1
     target = debug.start(lab, options.part, options.node)
     with socket.create_server(("127.0.0.1", debug.PORT)) as listening:
-        lab.narration.say(f"{target.pod} runs under debugpy: attach your debugger to 127.0.0.1:{debug.PORT}")
+        lab.narration.say(f"{options.part} runs under debugpy: attach your debugger to 127.0.0.1:{debug.PORT}")
         lab.narration.say(f"Ctrl-C closes the port; `make lab-reload{_other(lab)}` ends debugpy")
-        asyncio.run(debug.lead(target, listening))
+        asyncio.run(relay.lead(target, listening))
+    return 0
+
+
+def _web(lab: Lab, _: argparse.Namespace) -> int:
+    if _is_down(lab):
+        return 1
+    with web.page(lab) as (url, target), socket.create_server(("127.0.0.1", target.port)) as listening:
+        lab.narration.say(f"the page of `kubectl exalb web` is at {url}; Ctrl-C ends it")
+        asyncio.run(relay.lead(target, listening))
     return 0
 
 
@@ -202,6 +212,7 @@ def _guide(lab: Lab) -> None:
         narration.hint(f"{lab.layout.bin}/{command}", meaning)
     targets = {
         f"make lab-shell{other}": "a shell with these commands in its PATH",
+        f"make lab-web{other}": "all of it on a web page, live",
         f"make lab-reload{other}": "after a change of the code",
         f"make lab-down{other}": "remove the lab",
     }

@@ -1,11 +1,8 @@
 """A debugger for the programs of a lab: one of them runs under debugpy, and a port of this machine leads to it."""
 
-import asyncio
-import contextlib
 import hashlib
 import importlib.util
 import json
-import socket
 from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
@@ -14,9 +11,10 @@ from tests.lab import cache, exalb, images, oci
 from tests.lab.cluster import CommandError, Lab
 from tests.lab.images import Archive
 from tests.lab.network import Namespace
+from tests.lab.relay import Target
 
 PORT = 5678
-"""Where debugpy listens, in the pod and on this machine."""
+"""Of debugpy, in the pod and on this machine."""
 _PLACE = "debug"
 """Of debugpy in the image."""
 _PYTHON = "/opt/exalb/bin/python"
@@ -36,18 +34,8 @@ PROGRAMS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A program under debugpy: its pod, and where debugpy listens."""
-
-    pod: str
-    address: IPv4Address
-    namespace: Namespace
-    """A namespace from which the address can be reached."""
-
-
 def start(lab: Lab, name: str, node: str | None = None) -> Target:
-    """Restart a program of PROGRAMS under debugpy and return its pod, on `node` if one is given.
+    """Restart a program of PROGRAMS under debugpy and return where that listens, on `node` if one is given.
 
     `make lab-reload` ends it. There is no liveness probe meanwhile, because a program at a breakpoint answers none.
     Raises CommandError if the program does not start.
@@ -76,7 +64,7 @@ def _target(lab: Lab, name: str, image: Archive, node: str | None) -> Target:
         if is_new and "deletionTimestamp" not in pod["metadata"] and node in (None, pod["spec"]["nodeName"]):
             address = ip_address(pod["status"]["podIP"])
             if isinstance(address, IPv4Address):
-                return Target(pod["metadata"]["name"], address, Namespace(lab.name, pod["spec"]["nodeName"]))
+                return Target(Namespace(lab.name, pod["spec"]["nodeName"]), address, PORT)
     raise CommandError(f"no pod of {name} runs{f' on node {node}' if node else ''}: see kubectl get pods --output=wide")
 
 
@@ -107,26 +95,3 @@ def _files() -> dict[str, bytes]:
         for path in top.rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     }
-
-
-async def lead(target: Target, listening: socket.socket) -> None:
-    """Lead all connections to `listening` to the target, until cancelled."""
-
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            there = target.namespace.open_socket(socket.AF_INET, socket.SOCK_STREAM)
-            there.setblocking(False)
-            await asyncio.get_running_loop().sock_connect(there, (str(target.address), PORT))
-            their_reader, their_writer = await asyncio.open_connection(sock=there)
-            await asyncio.gather(_copy(reader, their_writer), _copy(their_reader, writer))
-        writer.close()
-
-    async with await asyncio.start_server(accept, sock=listening) as server:
-        await server.serve_forever()
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(1 << 16):
-        writer.write(data)
-        await writer.drain()
-    writer.close()

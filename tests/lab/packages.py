@@ -80,6 +80,9 @@ LUA = (Package("lua5.4", ("lua5.4",), tested="5.4"),)
 MONITORING = (Package("prometheus", ("prometheus", "promtool"), ("prometheus",), tested="2.42"),)
 """Prometheus, which tests use to check rules and dashboards; the lab does not."""
 
+BROWSER = (Package("chromium", ("chromium",)),)
+"""A browser, in which tests look at the web page; the lab does not need it."""
+
 EVERYTHING = tuple(dict.fromkeys((*NODES, *ROUTERS, *IMAGES)))
 
 _PLACES = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/lib/frr")

@@ -38,7 +38,16 @@ def test_message_names_all_missing_programs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "group", [packages.NODES, packages.ROUTERS, packages.IMAGES, packages.CLOCKS, packages.LUA, packages.MONITORING]
+    "group",
+    [
+        packages.NODES,
+        packages.ROUTERS,
+        packages.IMAGES,
+        packages.CLOCKS,
+        packages.LUA,
+        packages.MONITORING,
+        packages.BROWSER,
+    ],
 )
 def test_every_package_is_named_once_in_its_group(group: tuple[Package, ...]) -> None:
     names = [package.name for package in group]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab import debug, exalb
+from tests.lab import debug, exalb, relay
 from tests.lab.cluster import Lab
 
 CODE = exalb.CHART.parents[1] / "operator/exalb/kube/leader_election.py"
@@ -47,14 +47,14 @@ class Debugger:
 
 
 @contextmanager
-def port_to(target: debug.Target) -> Iterator[int]:
+def port_to(target: relay.Target) -> Iterator[int]:
     """Lead a port of this machine to the target."""
     done = threading.Event()
 
     async def serve(listening: socket.socket) -> None:
-        relay = asyncio.create_task(debug.lead(target, listening))
+        leading = asyncio.create_task(relay.lead(target, listening))
         await asyncio.to_thread(done.wait)
-        relay.cancel()
+        leading.cancel()
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=lambda: asyncio.run(serve(listening)), daemon=True)

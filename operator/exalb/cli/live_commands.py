@@ -38,6 +38,13 @@ def _asks_cluster(command: Callable[..., int]) -> Callable[..., int]:
     return command
 
 
+def _watches_cluster(command: Callable[..., int]) -> Callable[..., int]:
+    """Add the options that choose the cluster, for a command without output of its own."""
+    for option in (_TARGET[3], _TARGET[1], _TARGET[0]):
+        command = option(command)
+    return command
+
+
 @click.command(epilog=EXIT_CODES)
 @_asks_cluster
 def status(**target: str) -> int:
@@ -165,3 +172,22 @@ def support_bundle(path: str | None, **target: str) -> int:
     from exalb.cli import live, support  # noqa: PLC0415
 
     return support.write_bundle(live.Target(**target), path)
+
+
+@click.command(
+    epilog="Exit codes: 0 ended by Ctrl-C, 2 the cluster cannot be used, or the port is taken.\n\n"
+    "\b\nExample:\n  kubectl exalb web --port 8080"
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=7481, show_default=True, help="Port of 127.0.0.1; 0: any."
+)
+@_watches_cluster
+def web(port: int, **target: str) -> int:
+    """Serve a web page with the state of ExaLB on this machine: sessions, pools, Services and explanations, live.
+
+    It reads with your rights, changes nothing, and costs the cluster nothing when it has ended. Nobody else on this
+    machine can guess its URL.
+    """
+    from exalb.cli import live, web_page  # noqa: PLC0415
+
+    return web_page.serve(live.Target(**target, namespace=None, output="text"), port)

@@ -31,7 +31,7 @@ class Live(NamedTuple):
 async def read_live(api: Reader, namespace: str) -> Live:
     """Read everything that answers need; `namespace` is ExaLB's own. Raises ApiError."""
     scope, lease = (
-        asyncio.ensure_future(_scope(api, namespace)),
+        asyncio.ensure_future(read_scope(api, namespace)),
         asyncio.ensure_future(read_lease(api, namespace)),
     )
     try:
@@ -64,8 +64,8 @@ async def read_lease(api: Reader, namespace: str) -> Lease:
     return Lease(spec.get("holderIdentity") or "", datetime.fromisoformat(renewed) if renewed else None)
 
 
-async def _scope(api: Reader, namespace: str) -> Scope:
-    """Return the Services and Nodes that ExaLB serves, as the Deployment of the controllers says; else the default."""
+async def read_scope(api: Reader, namespace: str) -> Scope:
+    """Return the Services and Nodes that ExaLB serves, as the Deployment of its controllers says; else the default."""
     try:
         deployments = [
             deployment

@@ -1,0 +1,1 @@
+"""The web page of `kubectl exalb web`: the state of ExaLB, live and read-only."""

@@ -1,0 +1,89 @@
+"""`kubectl exalb web` on a real API server, with the rights of a reader alone."""
+
+import http.client
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cluster.reader import EXALB, reader, wait_aggregated
+from tests.lab import wait
+from tests.support.kubernetes.world import World
+
+__all__ = ["reader"]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A running page: its port, and the secret path."""
+
+    port: int
+    path: str
+
+    def ask(self, name: str = "", *, host: str = "127.0.0.1", verb: str = "GET") -> tuple[int, str]:
+        """Return status and text of one request."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)) as connection:
+            connection.request(verb, self.path + name, headers={"Host": f"{host}:{self.port}"})
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+
+    def overviews(self) -> Iterator[dict[str, Any]]:
+        """Yield the overviews that the server sends."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            connection.request("GET", f"{self.path}events")
+            response = connection.getresponse()
+            assert response.headers["Content-Type"].startswith("text/event-stream")
+            while line := response.readline():
+                if line.startswith(b"data: "):
+                    yield json.loads(line.removeprefix(b"data: "))
+
+
+@pytest.fixture
+def page(reader: Path, world: World, tmp_path: Path) -> Iterator[Page]:  # noqa: ARG001 - an empty cluster
+    wait_aggregated(reader)
+    printed = tmp_path / "printed"
+    with printed.open("w") as output:
+        process = subprocess.Popen(
+            [EXALB, "web", "--port=0", f"--kubeconfig={reader}"], stdout=output, env={"PATH": os.environ["PATH"]}
+        )
+    try:
+        url = re.compile(r"http://127.0.0.1:(\d+)(/\S+/)")
+        [(port, path)] = wait.until("the page has a URL", lambda: url.findall(printed.read_text()))
+        yield Page(int(port), path)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def test_change_of_the_cluster_arrives_at_the_page(page: Page, world: World) -> None:
+    """The stream stays open; a Service that nobody serves shows its reason, and so does its explanation."""
+    overviews = page.overviews()
+    assert next(overviews)["services"] == []
+    world.service("web")
+    name = f"{world.namespace}/web"
+    seen = next(row for found in overviews for row in found["services"] if row["name"] == name)
+    assert (seen["good"], seen["reason"], seen["addresses"]) == (False, "NoMatchingPool", [])
+    world.pool("main", "198.51.100.8/30")
+    found = next(found for found in overviews if found["pools"])
+    assert [(row["pool"], row["use"]) for row in found["pools"]] == [("main", "1 of 4")]
+    status, text = page.ask(f"explain?subject=service/{name}")
+    assert status == 200
+    answer = json.loads(text)
+    assert answer["steps"][answer["firstBroken"]]["reason"] == "NoLeader"
+
+
+def test_page_is_read_only_and_for_its_own_browser(page: Page) -> None:
+    status, text = page.ask()
+    assert (status, "<title>ExaLB</title>" in text) == (200, True)
+    assert page.ask("page.js")[0] == page.ask("page.css")[0] == 200
+    assert page.ask(host="attacker.example")[0] == 403, "a name that a site rebound to this machine"
+    assert Page(page.port, "/").ask()[0] == Page(page.port, "/guessed/").ask("events")[0] == 404
+    assert {page.ask(verb=verb)[0] for verb in ("POST", "PUT", "PATCH", "DELETE")} == {405}
+    assert page.ask("explain?subject=secret/x")[0] == 400
