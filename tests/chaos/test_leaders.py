@@ -33,6 +33,7 @@ def gates(world: World) -> Iterator[list[Gate]]:
         yield [stack.enter_context(gate) for gate in make]
 
 
+@pytest.mark.release
 def test_leaders_fall_while_services_churn(world: World, programs: Programs, gates: list[Gate]) -> None:
     seed = os.environ.get(SEED) or secrets.token_hex(4)
     print(f"to replay: {SEED}={seed}")

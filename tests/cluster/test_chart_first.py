@@ -133,6 +133,7 @@ def test_first_deleted_pool_is_not_created_again(release: Lab, runner: JobRunner
     assert not release.api.items(f"{OURS}/ipaddresspools") + release.api.items(f"{OURS}/bgppeers")
 
 
+@pytest.mark.release
 def test_first_is_created_again_after_the_definitions_were_deleted(release: Lab, runner: JobRunner) -> None:
     runner.helm("install", "exalb", CHART, *VALUES, "--create-namespace")
     runner.helm("uninstall", "exalb")

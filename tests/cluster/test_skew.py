@@ -58,6 +58,7 @@ def wait_wanted(world: World, prefixes: int) -> None:
     wait.until(f"the report has {prefixes} prefixes", reported, seconds=60)
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("old", ["controller", "speaker"])
 def test_skew_of_one_release(world: World, programs: Programs, gate: Gate, last: Path, old: str) -> None:
     """The controller's address is planned by the speaker, the speaker's report is counted by the controller."""

@@ -51,7 +51,7 @@ def index(checkout: Path) -> Iterator[fake_index.Index]:
         yield served
 
 
-@pytest.fixture(params=PIPS)
+@pytest.fixture(params=["22.3", pytest.param("26.3", marks=pytest.mark.release)])
 def python(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Return a `python3` whose virtual environments have a pip of the version asked for."""
     if request.param == "22.3" and sys.version_info >= (3, 12):
@@ -136,6 +136,7 @@ def test_dockerfile_installs_the_locks_despite_newer_releases(
     assert _installed(tmp_path / "opt" / "exalb" / "bin" / "python") == kept
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("python", ["26.3"], indirect=True)
 def test_outage_is_reported_and_the_next_run_fetches_only_the_rest(
     checkout: Path, index: fake_index.Index, python: Path, tmp_path: Path

@@ -14,7 +14,10 @@ from tests.lab import gobuild
 NOWHERE = "http://127.0.0.1:1"
 """A module proxy that refuses connections."""
 
-pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="builds with the Go of this machine: install Go")
+pytestmark = [
+    pytest.mark.release,
+    pytest.mark.skipif(shutil.which("go") is None, reason="builds with the Go of this machine: install Go"),
+]
 
 
 @pytest.fixture

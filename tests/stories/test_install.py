@@ -84,6 +84,7 @@ def test_install_two_commands_lead_to_the_first_address(empty: Lab, note: Note) 
     assert empty.kubectl("get", "service", "first", f"-o=jsonpath={ADDRESS}") == address
 
 
+@pytest.mark.release
 def test_install_refuses_a_node_as_router_with_a_sentence(empty: Lab) -> None:
     node = str(empty.nodes[0].addresses[0])
     with pytest.raises(CommandError) as refused:

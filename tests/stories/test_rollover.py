@@ -37,7 +37,7 @@ def _served(story: Story, web: Json) -> IPv4Address:
     [
         pytest.param(2, 5, id="graceful"),
         pytest.param(1, 5, id="graceful-and-alone"),
-        pytest.param(2, 0, id="naive"),
+        pytest.param(2, 0, id="naive", marks=pytest.mark.release),
     ],
 )
 def test_rollout_under_policy_local_loses_no_request(story: Story, replicas: int, grace: int, note: Note) -> None:

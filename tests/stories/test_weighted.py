@@ -2,6 +2,8 @@
 
 from ipaddress import ip_address, ip_network
 
+import pytest
+
 from tests.stories.story import Story
 from tests.stories.traffic import TIMEOUT, Answers, Note, advertised, ask, pods_on, wait_rules, wait_weights
 
@@ -23,6 +25,7 @@ def _shares(answers: Answers, connections: int) -> list[float]:
     return sorted(count * PODS / connections for count in answers.by_pod.values())
 
 
+@pytest.mark.release
 def test_pods_have_fair_shares_of_connections(story: Story, note: Note) -> None:
     """With `weight: Endpoints` every pod is within a tenth of it; without, the lone pod has twice as much."""
     for node, pods in zip(story.lab.nodes, (1, 3), strict=True):
