@@ -56,3 +56,15 @@ async def test_leader_without_connection_stops_writing_in_time(
             await seen("the second leads", lambda: bool(found))
             assert second.may_write()
             assert found == [(False, False)], "two led at one moment"
+
+
+async def test_leader_that_ends_gives_back_a_lease_that_it_saw_in_an_older_version(
+    api: ApiClient, world: World
+) -> None:
+    """As when its own renewal is on the way at that moment; else the next leader would wait for the Lease to end."""
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{world.namespace}/leases/lease"
+    first = Election(api, world.namespace, "lease", "first")
+    async with running(first.run(leader())):
+        await seen("the first may write", first.may_write)
+        await asyncio.to_thread(world.change, path, {"metadata": {"annotations": {"example.com/changed": "now"}}})
+    assert world.api.get(path)["spec"].get("holderIdentity", "") == ""

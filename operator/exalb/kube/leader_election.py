@@ -149,8 +149,22 @@ class Election:
             return
         self._until = 0.0
         try:
-            body = {"metadata": {"resourceVersion": self._seen[0]}, "spec": {"holderIdentity": ""}}
-            await self._api.patch(self._path, body, MERGE)
+            await self._give_back(self._seen[0])
+        except ConflictError:
+            await self._give_back_newer()
+        except ApiError as error:
+            log.info("lease_not_released", lease=self._path, error=str(error))
+
+    async def _give_back(self, version: str) -> None:
+        body = {"metadata": {"resourceVersion": version}, "spec": {"holderIdentity": ""}}
+        await self._api.patch(self._path, body, MERGE)
+
+    async def _give_back_newer(self) -> None:
+        """Give back a Lease that changed since we saw it: a renewal was on its way when we were ended."""
+        try:
+            lease = await self._api.get(self._path)
+            if (lease.get("spec") or {}).get("holderIdentity") == self._identity:
+                await self._give_back(lease["metadata"]["resourceVersion"])
         except ApiError as error:
             log.info("lease_not_released", lease=self._path, error=str(error))
 
