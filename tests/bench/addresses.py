@@ -19,7 +19,7 @@ from tests.bench.figures import COUNT, MEGABYTES, MILLISECONDS, SECONDS, WRITES,
 from tests.bench.services import spread
 from tests.lab import layout, wait
 from tests.lab.api import Client, Json
-from tests.lab.audit import Write
+from tests.lab.audit import Request
 from tests.lab.cluster import Lab
 from tests.lab.narration import Narration
 from tests.lab.nodeconfig import API_PORT
@@ -118,16 +118,16 @@ def _bulk(world: World, program: Program, count: int, mark: int) -> Iterator[Fig
     yield Figure("refused", COUNT, [sum(write.status != 200 for write in written)])
 
 
-def _at_rest(world: World, program: Program, mark: int) -> list[Write]:
+def _at_rest(world: World, program: Program, mark: int) -> list[Request]:
     """Return the program's writes to Services, once there are no more of them for some seconds."""
-    written: list[Write] = []
+    written: list[Request] = []
     while len(found := _to_services(world, program, mark)) > len(written):
         written = found
         time.sleep(3)
     return written
 
 
-def _to_services(world: World, program: Program, mark: int) -> list[Write]:
+def _to_services(world: World, program: Program, mark: int) -> list[Request]:
     return [write for write in world.writes(program.user, mark) if write.resource == "services/status"]
 
 

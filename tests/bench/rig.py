@@ -10,7 +10,7 @@ from typing import Self
 from exalb_bgp.rib import Address, Prefix
 from tests.bench.services import Services
 from tests.lab import exalb, layout, wait
-from tests.lab.audit import Write
+from tests.lab.audit import Request
 from tests.lab.cluster import Lab
 from tests.lab.narration import Narration
 from tests.support.bgp.messages import Kind, Message
@@ -139,7 +139,7 @@ class Rig:
         """Return the place from which `writes` begins later."""
         return self.lab.control_plane.audit.end
 
-    def writes(self, since: int) -> list[Write]:
+    def writes(self, since: int) -> list[Request]:
         """Return what ExaLB wrote to the API server; the Lease, by which controllers elect one, is left out."""
         return [
             write

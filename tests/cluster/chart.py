@@ -26,9 +26,9 @@ def rendered(lab: Lab, kinds: Collection[str], only: str = "", *, values: Collec
 
 
 @contextmanager
-def in_force(lab: Lab, kinds: Collection[str], only: str = "") -> Iterator[None]:
+def in_force(lab: Lab, kinds: Collection[str], only: str = "", *, values: Collection[str] = ()) -> Iterator[None]:
     """Have the chart's objects of some kinds in the cluster, in a namespace made for them."""
-    objects = rendered(lab, kinds, only)
+    objects = rendered(lab, kinds, only, values=values)
     lab.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}])
     try:
         lab.apply(objects)

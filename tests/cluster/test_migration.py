@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.api import Json
-from tests.lab.audit import Write
+from tests.lab.audit import Request
 from tests.lab.cluster import Lab
 from tests.support import objects
 from tests.support.kubernetes.gate import Gate
@@ -65,7 +65,7 @@ def held(world: World) -> dict[str, str]:
     return {name: " ".join(world.addresses(name)) for name in HELD}
 
 
-def of_metallb(world: World, writes: list[Write]) -> set[str]:
+def of_metallb(world: World, writes: list[Request]) -> set[str]:
     """Return the kinds of MetalLB that were written; its objects are in one namespace, and others are other tests'."""
     kinds = ("ipaddresspools", "bgppeers")
     return {write.resource for write in writes if write.resource in kinds and write.namespace == world.namespace}

@@ -1,6 +1,5 @@
 """Each program is granted what it does, and nothing more: the chart's roles on a real API server."""
 
-import json
 from collections.abc import Iterable, Iterator
 
 import pytest
@@ -10,9 +9,7 @@ from exalb.model.kinds import CONFIGURATION, CORE_KINDS, SECRET, Kind
 from exalb.programs import controller, speaker
 from tests.cluster.chart import NAMESPACE, in_force
 from tests.lab.cluster import Lab
-
-Right = tuple[str, str, str, str]
-"""API group, resource, name (* is any), verb."""
+from tests.support.kubernetes.rights import Right, rights
 
 OURS = [kind.plural for kind in CONFIGURATION]
 KINDS = {"controller": controller.KINDS, "speaker": speaker.KINDS}
@@ -42,10 +39,14 @@ AT_HOME: dict[str, set[Right]] = {
 """The rights in ExaLB's own namespace only."""
 
 
+ROLES = {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
+PASSWORDS = "bgp-passwords"
+
+
 @pytest.fixture
 def installed(release: Lab) -> Iterator[Lab]:
     """Return a cluster with the chart's roles and accounts."""
-    with in_force(release, {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}):
+    with in_force(release, ROLES):
         yield release
 
 
@@ -60,6 +61,16 @@ def test_rights_in_the_own_namespace_are_minimal(installed: Lab, program: str) -
     assert rights(installed, program, NAMESPACE) == EVERYWHERE[program] | AT_HOME[program] | follows(KINDS[program])
 
 
+def test_passwords_can_have_a_namespace_of_their_own(release: Lab) -> None:
+    secrets = follows([SECRET])
+    release.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": PASSWORDS}}])
+    with in_force(release, ROLES, values=[f"passwords.namespace={PASSWORDS}"]):
+        assert not secrets & rights(release, "controller", PASSWORDS)
+        for namespace in (NAMESPACE, "default"):
+            assert not secrets & rights(release, "speaker", namespace)
+        assert rights(release, "speaker", PASSWORDS) - rights(release, "speaker", NAMESPACE) == secrets
+
+
 def follows(kinds: Iterable[Kind]) -> set[Right]:
     """Return what it takes to keep a store of `kinds` up to date."""
     return {(group(kind), kind.plural, "*", verb) for kind in kinds for verb in ("list", "watch")}
@@ -68,32 +79,6 @@ def follows(kinds: Iterable[Kind]) -> set[Right]:
 def group(kind: Kind) -> str:
     """Return the API group of a kind; the core group is empty."""
     return kind.prefix.removeprefix("/apis/").rpartition("/")[0] if kind.prefix.startswith("/apis/") else ""
-
-
-def rights(lab: Lab, program: str, namespace: str) -> set[Right]:
-    """Ask the API server what a program's account may do, beyond what any account may."""
-    account = granted(lab, f"system:serviceaccount:{NAMESPACE}:exalb-{program}", namespace)
-    return account - granted(lab, f"system:serviceaccount:{NAMESPACE}:nobody", namespace)
-
-
-def granted(lab: Lab, user: str, namespace: str) -> set[Right]:
-    """Ask the API server what a user may do in a namespace."""
-    review = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SelfSubjectRulesReview",
-        "spec": {"namespace": namespace},
-    }
-    command = ["create", f"--as={user}", "--validate=false", "--output=json", "--filename=-"]
-    answer = json.loads(lab.kubectl(*command, given=json.dumps(review)))
-    assert not answer["status"]["incomplete"]
-    return {
-        (api_group, resource, name, verb)
-        for rule in answer["status"]["resourceRules"]
-        for api_group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for name in rule.get("resourceNames", ["*"])
-        for verb in rule["verbs"]
-    }
 
 
 def test_table_has_the_place_of_every_kind() -> None:

@@ -1,7 +1,6 @@
-"""The audit log of a lab's API server: who wrote what, as the server saw it. Reads are left out."""
+"""The audit log of a lab's API server: who did what, as the server saw it. Reads of Kubernetes itself are left out."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,25 +8,35 @@ from typing import Any
 
 import yaml
 
+READS = ("get", "list", "watch")
+KUBERNETES = ("apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
 POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
-    "omitStages": ["RequestReceived", "ResponseStarted"],
-    "rules": [{"level": "None", "verbs": ["get", "list", "watch"]}, {"level": "Metadata"}],
+    "omitStages": ["RequestReceived"],
+    "rules": [
+        {"level": "None", "verbs": [*READS], "users": ["admin", *(f"system:{name}" for name in KUBERNETES)]},
+        {"level": "None", "verbs": [*READS], "userGroups": ["system:nodes", "system:serviceaccounts:kube-system"]},
+        # A watch begins at this stage, and is complete only minutes later.
+        {"level": "Metadata", "verbs": ["watch"], "omitStages": ["ResponseComplete"]},
+        {"level": "Metadata", "omitStages": ["ResponseStarted"]},
+    ],
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
-    """One request that could change something, and how it ended."""
+class Request:
+    """One request, and how it ended."""
 
     received: float
     """When the server had it: UNIX time in seconds."""
     completed: float
     user: str
     verb: str
+    group: str
+    """The API group; empty for the core group."""
     resource: str
-    """In the plural, with the subresource: `services/status`."""
+    """In the plural, with the subresource: `services/status`; empty for a path that is no resource."""
     namespace: str
     name: str
     status: int
@@ -54,12 +63,16 @@ class AuditLog:
         """Where the log ends now."""
         return self._log.stat().st_size
 
-    def writes(self, after: int = 0) -> list[Write]:
-        """Read what was written to the log after it ended at `after`; oldest first."""
+    def writes(self, after: int = 0) -> list[Request]:
+        """Return the requests that could change something, since the log ended at `after`; oldest first."""
+        return [request for request in self.requests(after) if request.verb not in READS]
+
+    def requests(self, after: int = 0) -> list[Request]:
+        """Return all requests since the log ended at `after`; oldest first."""
         with self._log.open("rb") as file:
             file.seek(after)
             whole, _, _ = file.read().rpartition(b"\n")
-        return [_write(json.loads(line)) for line in whole.splitlines()]
+        return [_request(json.loads(line)) for line in whole.splitlines()]
 
     @property
     def _policy(self) -> Path:
@@ -70,19 +83,15 @@ class AuditLog:
         return self.directory / "audit.log"
 
 
-def by_service_account(writes: list[Write], namespace: str, name: str) -> Iterator[Write]:
-    """Yield those that a ServiceAccount made."""
-    return (write for write in writes if write.user == f"system:serviceaccount:{namespace}:{name}")
-
-
-def _write(event: dict[str, Any]) -> Write:
+def _request(event: dict[str, Any]) -> Request:
     target = event.get("objectRef", {})
     parts = [target.get("resource", ""), target.get("subresource", "")]
-    return Write(
+    return Request(
         received=_time(event["requestReceivedTimestamp"]),
         completed=_time(event["stageTimestamp"]),
         user=event["user"]["username"],
         verb=event["verb"],
+        group=target.get("apiGroup", ""),
         resource="/".join(part for part in parts if part),
         namespace=target.get("namespace", ""),
         name=target.get("name", ""),

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from tests.lab import wait
 from tests.lab.api import Json
-from tests.lab.audit import Write
+from tests.lab.audit import Request
 from tests.lab.cluster import Lab
 from tests.support import objects
 
@@ -95,7 +95,7 @@ class World:
         """Return a Service's first address, once it has one."""
         return wait.until(f"{name} has an address", lambda: self.addresses(name), seconds=seconds)[0]
 
-    def writes(self, user: str, after: int) -> list[Write]:
+    def writes(self, user: str, after: int) -> list[Request]:
         """Return the writes of `user` since the audit log ended at `after`, without its Lease."""
         found = self.cluster.control_plane.audit.writes(after)
         return [write for write in found if write.user == user and write.resource != "leases"]
