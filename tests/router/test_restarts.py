@@ -230,6 +230,24 @@ def test_full_volume_stops_no_route(announced: World, trio: list[Peer]) -> None:
     assert announced.connections(but=trio) == before
 
 
+def test_read_only_volume_stops_no_route(announced: World, trio: list[Peer]) -> None:
+    """A session is removed only when the volume can be written again; nothing else waits for that."""
+    gone, *others = trio
+    volume, before = announced.engine.volume, announced.connections(but=trio)
+    assert volume
+    volume.protect()
+    try:
+        del announced.sessions[gone.name]
+        announced.announce(table(SIZE + 2), *others)
+        announced.until_announced(*others)
+        assert announced.established(gone)
+    finally:
+        volume.release()
+    until(f"{gone.name} is closed", lambda: not announced.established(gone))
+    announced.until_announced(*others)
+    assert announced.connections(but=trio) == before
+
+
 def test_removed_session_leaves_no_route(announced: World, pair: list[Peer]) -> None:
     """Where graceful restart was agreed, the router would keep the routes for the restart time, which is 30 s here."""
     announced.announce(table(20 * SIZE), *pair)

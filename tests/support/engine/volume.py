@@ -43,6 +43,18 @@ class Volume:
         """Free the space again."""
         (self.directory / "filler").unlink(missing_ok=True)
 
+    def protect(self) -> None:
+        """Make the volume read-only, as the kernel does with a disk that has errors."""
+        self._remount("ro")
+
+    def release(self) -> None:
+        """Make it writable again."""
+        self._remount("rw")
+
+    def _remount(self, option: str) -> None:
+        directory = "/" / self.directory.relative_to(f"/proc/{self._holder.pid}/root")
+        subprocess.run([*self.inside, "mount", "-o", f"remount,{option}", directory], check=True)
+
     def close(self) -> None:
         """End the process that holds it; it is gone with the last process inside."""
         assert self._holder.stdin

@@ -27,6 +27,9 @@ class Gate:
         self._relays: set[asyncio.Task[None]] = set()
         self._is_open = True
         self._swallow = False
+        self._idle: float | None = None
+        self.cut = 0
+        """Connections that were cut because nothing passed."""
         self.port = 0
         self.refused = 0
         """Connections that came while the gate was shut."""
@@ -65,6 +68,10 @@ class Gate:
     def swallow_next_answer(self) -> None:
         """Let the next request through, and break its connection when the server answers."""
         self._swallow = True
+
+    def cut_idle(self, seconds: float) -> None:
+        """Cut connections, of those that come from now on, on which nothing passes for so long, as proxies do."""
+        self._idle = seconds
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
@@ -105,16 +112,31 @@ class Gate:
             await self._loop.sock_connect(made, self._target)
             unless_connected.pop_all()
         far_reader, far_writer = await asyncio.open_connection(sock=made)
-        asked = asyncio.Event()
+        asked, passed = asyncio.Event(), asyncio.Event()
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._ask(reader, far_writer, asked))
-                tasks.create_task(self._answer(far_reader, writer, asked))
+                tasks.create_task(self._ask(reader, far_writer, asked, passed))
+                tasks.create_task(self._answer(far_reader, writer, asked, passed))
+                if self._idle is not None:
+                    tasks.create_task(self._cut_when_idle(passed, self._idle))
         finally:
             far_writer.transport.abort()
 
-    async def _ask(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, asked: asyncio.Event) -> None:
+    async def _cut_when_idle(self, passed: asyncio.Event, seconds: float) -> None:
+        while True:
+            passed.clear()
+            try:
+                async with asyncio.timeout(seconds):
+                    await passed.wait()
+            except TimeoutError:
+                self.cut += 1
+                raise ConnectionAbortedError from None
+
+    async def _ask(
+        self, source: asyncio.StreamReader, target: asyncio.StreamWriter, asked: asyncio.Event, passed: asyncio.Event
+    ) -> None:
         while data := await source.read(65536):
+            passed.set()
             if self._swallow:
                 self._swallow = False
                 asked.set()
@@ -122,8 +144,11 @@ class Gate:
             await target.drain()
         raise ConnectionAbortedError
 
-    async def _answer(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, asked: asyncio.Event) -> None:
+    async def _answer(
+        self, source: asyncio.StreamReader, target: asyncio.StreamWriter, asked: asyncio.Event, passed: asyncio.Event
+    ) -> None:
         while data := await source.read(65536):
+            passed.set()
             if asked.is_set():
                 break
             target.write(data)

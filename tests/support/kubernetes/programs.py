@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,9 +114,16 @@ class Programs:
         )
         return Authority(directory).kubeconfig(directory / "kubeconfig", address, certificate)
 
-    def controller(self, user: str, server: str, namespace: str, code: Path | None = None) -> Program:
+    def controller(
+        self,
+        user: str,
+        server: str,
+        namespace: str,
+        code: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Program:
         """Start a controller whose Lease is in `namespace`, of this checkout or of the `code` of another one."""
-        return self._start(user, server, code, "controller", f"--namespace={namespace}")
+        return self._start(user, server, code, "controller", f"--namespace={namespace}", environment=environment)
 
     def speaker(self, user: str, server: str, namespace: str, node: str, code: Path | None = None) -> Program:
         """Start the speaker of a node; it has no BGP engine."""
@@ -125,19 +132,27 @@ class Programs:
         own = (f"--namespace={namespace}", f"--node-name={node}", f"--directory={directory}", "--data-plane=off")
         return self._start(user, server, code, "speaker", *own)
 
-    def _start(self, user: str, server: str, code: Path | None, *arguments: str) -> Program:
+    def _start(
+        self,
+        user: str,
+        server: str,
+        code: Path | None,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+    ) -> Program:
         log = self._directory / f"{user}.log"
         more = (f"--kubeconfig={self.user(user, server)}", "--listen=127.0.0.1:0")
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("EXALB_")}
+        variables = {name: value for name, value in os.environ.items() if not name.startswith("EXALB_")}
+        variables |= environment or {}
         if code:
-            environment["PYTHONPATH"] = f"{code / 'operator'}:{code / 'bgp'}"
+            variables["PYTHONPATH"] = f"{code / 'operator'}:{code / 'bgp'}"
         with log.open("w") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "exalb", *arguments, *more, "--log-format=console", "--log-level=debug"],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=environment,
+                env=variables,
                 cwd=self._directory,
             )
         program = Program(user, process, log)

@@ -106,7 +106,7 @@ class World:
         Namespace.create(self.lab, self.node.role)
         attach(switch, self.node)
         self.node.sysctl({"net.ipv4.ip_unprivileged_port_start": 0})  # a passive session listens on port 179
-        self.node.address("eth0", *map(_interface, (*NODE.values(), *OTHER.values())))
+        self.node.address("eth0", *map(interface, (*NODE.values(), *OTHER.values())))
         for number, maker in enumerate(MAKERS, FIRST_ROUTER):
             namespace = Namespace.create(self.lab, maker.kind, forwarding=True)
             attach(switch, namespace)
@@ -119,7 +119,7 @@ class World:
 
     def _place(self, router: Router, address: Address, loopback: Address) -> None:
         peer = Peer(router, Family.of(address), address, loopback)
-        router.namespace.address("eth0", _interface(address))
+        router.namespace.address("eth0", interface(address))
         router.namespace.ip(f"address add {loopback} dev lo")
         self.node.ip(f"route add {loopback} via {address}")
         self.peers[peer.name] = peer
@@ -254,5 +254,6 @@ def host(family: Family, number: int) -> Prefix:
     return IPv6Network(IPv6Address("2001:db8:100::") + number)
 
 
-def _interface(address: Address) -> IPv4Interface | IPv6Interface:
+def interface(address: Address) -> IPv4Interface | IPv6Interface:
+    """Return an address of the switch with the length of its prefix."""
     return IPv4Interface(f"{address}/24") if address.version == 4 else IPv6Interface(f"{address}/64")
