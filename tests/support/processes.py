@@ -33,16 +33,23 @@ class Process:
 
 def of(lab: Lab) -> list[Process]:
     """Find all of them."""
+    return [
+        Process(pid, role, node.name)
+        for node in lab.nodes
+        for pid in (node.pid or 0, *descendants(node.pid or 0))
+        if (role := _role(pid))
+    ]
+
+
+def descendants(ancestor: int) -> list[int]:
+    """Return the children of a process, their children, and so on."""
     children: dict[int, list[int]] = defaultdict(list)
     for pid, parent in _parents():
         children[parent].append(pid)
-    found = []
-    for node in lab.nodes:
-        below = [node.pid or 0]
-        for pid in below:
-            below += children[pid]
-        found += [Process(pid, role, node.name) for pid in below if (role := _role(pid))]
-    return found
+    below = list(children[ancestor])
+    for pid in below:
+        below += children[pid]
+    return below
 
 
 def memory(processes: Sequence[Process]) -> dict[Process, float]:
