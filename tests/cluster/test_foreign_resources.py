@@ -1,6 +1,7 @@
 """Documented commands mean our resources where Calico's and MetalLB's have the same names, on a real API server."""
 
 import re
+import shlex
 from collections.abc import Iterator
 
 import pytest
@@ -8,10 +9,10 @@ import pytest
 from exalb.api.definitions import RESOURCES
 from exalb.api.schema import GROUP, VERSION
 from tests.lab.api import Json
-from tests.lab.cluster import Lab
+from tests.lab.cluster import CommandError, Lab
 from tests.support.documents import Page, pages
 from tests.support.specs import peer, pool
-from tests.support.tree import ROOT
+from tests.support.tree import ROOT, files
 
 FOREIGN = {
     "crd.projectcalico.org": {"BGPPeer": "bgppeers", "IPPool": "ippools"},
@@ -19,11 +20,19 @@ FOREIGN = {
         "BGPPeer": "bgppeers",
         "IPAddressPool": "ipaddresspools",
         "BGPAdvertisement": "bgpadvertisements",
+        "L2Advertisement": "l2advertisements",
+        "BFDProfile": "bfdprofiles",
         "Community": "communities",
     },
 }
 """Groups of other products, with the kinds that matter here."""
-NAMES = "|".join(name for resource in RESOURCES for name in (f"{resource.plural}.{GROUP}", resource.short, "exalb"))
+READING, WRITING = ("get", "describe", "explain"), ("delete", "annotate", "label")
+ELSEWHERE = {
+    *("exalb", "apply", "create", "expose", "patch", "scale", "rollout", "wait"),  # in stories, and tests of documents
+    *("logs", "exec", "top", "cordon", "uncordon", "drain", "replace"),  # of Kubernetes' own kinds
+    "purelb",  # another product's
+}
+PLACEHOLDERS = {"NODE": "n1", "NAMESPACE": "default", "NAME": "web", "POD": "pod"}
 OURS: list[Json] = [
     {"apiVersion": f"{GROUP}/{VERSION}", "kind": "IPAddressPool", "metadata": {"name": "main"}, "spec": dict(pool())},
     {"apiVersion": f"{GROUP}/{VERSION}", "kind": "BGPPeer", "metadata": {"name": "tor"}, "spec": dict(peer())},
@@ -50,7 +59,7 @@ def shared(release: Lab) -> Iterator[Lab]:
     named = [f"crd/{entry['metadata']['name']}" for entry in definitions]
     release.kubectl("wait", "--for=condition=Established", *named)
     release.apply(
-        [{"apiVersion": f"{group}/v1", "kind": kind, "metadata": {"name": "main"}} for group, kind, _ in kinds]
+        [{"apiVersion": f"{group}/v1", "kind": kind, "metadata": {"name": "not-ours"}} for group, kind, _ in kinds]
     )
     release.apply(OURS)
     yield release
@@ -66,16 +75,65 @@ def test_uninstall_deletes_only_our_objects(shared: Lab) -> None:
     assert left == ["BGPSpeaker"]
     for group, names in FOREIGN.items():
         for plural in names.values():
-            assert shared.kubectl("get", f"{plural}.{group}", "--output=name") == f"{names_of(plural, group)}/main\n"
+            assert (
+                shared.kubectl("get", f"{plural}.{group}", "--output=name") == f"{names_of(plural, group)}/not-ours\n"
+            )
 
 
-def test_documented_commands_show_our_objects(shared: Lab) -> None:
-    pattern = re.compile(rf"kubectl (?:get|describe) (?:services,)?((?:{NAMES})(?: [a-z]\S*)?)(?= |$)")
-    named = sorted({match[1] for page in pages() for line in page.code() if (match := pattern.match(line))})
-    assert len(named) >= 5
-    for words in named:
-        shown = shared.kubectl("get", *words.split(), "--output=name", "--ignore-not-found")
-        assert all(f".{GROUP}/" in name for name in shown.split()), words
+def documented() -> Iterator[str]:
+    """Yield every command of kubectl in the documents and the chart's notes, also inside pipes."""
+    notes = (ROOT / "charts/exalb/templates/NOTES.txt").read_text()
+    for text in ["\n".join(page.code()) for page in pages()] + [re.sub(r"{{.*?}}", "exalb-system", notes)]:
+        variables = dict(re.findall(r"^(\w+)=([\w,.]+)$", text, re.MULTILINE))
+        for line in text.replace("\\\n", " ").splitlines():
+            whole = re.sub(r"(^|\s)#.*", "", line)
+            for part in re.split(r"\||&&|;|\$\(", whole):
+                command = part.partition(" > ")[0].strip()
+                for name, value in {**PLACEHOLDERS, **{f"${key}": word for key, word in variables.items()}}.items():
+                    command = command.replace(name, value)
+                if command.startswith("kubectl "):
+                    yield command
+
+
+def verb_of(command: str) -> str:
+    """Return the first word that is neither an option nor the namespace."""
+    return next(word for word in re.sub(r" -n \S+", "", command).split()[1:] if not word.startswith("-"))
+
+
+def said(lab: Lab, *words: str) -> str:
+    """Return what kubectl prints, also where it fails."""
+    try:
+        return lab.kubectl(*words)
+    except CommandError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("verb", [*READING, *WRITING])
+def test_documented_commands_mean_our_objects(shared: Lab, verb: str) -> None:
+    """Each is run; what writes, as a dry run. An object that is not there is no error here, and an unknown kind is."""
+    commands = sorted({command for command in documented() if verb_of(command) == verb})
+    whole = [command for command in commands if re.search(rf" {verb} [^-\s]", command)]
+    assert whole, f"no command of kubectl {verb} in the documents"
+    for command in whole:
+        words = shlex.split(command)[1:] + (["--dry-run=server"] if verb in WRITING else [])
+        shown = said(shared, *words)
+        assert "doesn't have a resource type" not in shown, command
+        assert "error:" not in shown, f"{command}: {shown}"
+        assert "not-ours" not in shown or any(f".{group}" in command for group in FOREIGN), f"{command}: {shown}"
+
+
+def test_commands_name_no_kind_that_others_have_too() -> None:
+    """Which of two groups kubectl means by a bare name is the server's choice, so a run alone does not show it."""
+    bare = {name for kinds in FOREIGN.values() for kind, plural in kinds.items() for name in (plural, kind.lower())}
+    sources = (path.read_text() for path in files(".py") if path.is_relative_to(ROOT / "operator"))
+    messages = [found for text in sources for found in re.findall(r"kubectl [^\"`\n]+", text)]
+    assert len(messages) > 10
+    for command in [*documented(), *messages]:
+        assert not bare & set(re.split(r"[\s,/]", command)), command
+
+
+def test_every_documented_verb_is_run_here_or_elsewhere() -> None:
+    assert {verb_of(command) for command in documented()} <= {*READING, *WRITING, *ELSEWHERE}
 
 
 def test_short_names_are_explained_as_ours(shared: Lab) -> None:
