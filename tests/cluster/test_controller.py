@@ -119,10 +119,10 @@ def test_next_leader_starts_at_once_when_the_leader_ends(world: World, programs:
 
 
 OVERLAP = ("ipaddresspools", "IPAddressPool", {"addresses": ["198.51.100.0/25"]})
-NO_SECRET = ("bgppeers", "BGPPeer", {**PEER_SPEC, "passwordSecretRef": {"name": "nowhere"}})
+NO_TEMPLATE = ("bgppeers", "BGPPeer", {**PEER_SPEC, "template": "nowhere"})
 
 
-@pytest.mark.parametrize("bad", [OVERLAP, NO_SECRET], ids=["overlapping pool", "missing Secret"])
+@pytest.mark.parametrize("bad", [OVERLAP, NO_TEMPLATE], ids=["overlapping pool", "missing template"])
 def test_invalid_object_does_not_affect_others(
     world: World, programs: Programs, gate: Gate, bad: tuple[str, str, dict[str, Any]]
 ) -> None:

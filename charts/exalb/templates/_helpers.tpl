@@ -81,12 +81,20 @@ capabilities:
   value: {{ .Values.log.format }}
 {{- end -}}
 
-{{- define "exalb.clusterEnv" -}}
-{{ include "exalb.env" . }}
+{{- define "exalb.ownNamespace" -}}
 - name: EXALB_NAMESPACE
   valueFrom:
     fieldRef:
       fieldPath: metadata.namespace
+{{- end -}}
+
+{{/* The namespace of passwords: the one that speakers read Secrets in. */}}
+{{- define "exalb.passwordsNamespace" -}}
+{{ .Values.passwords.namespace | default .Release.Namespace }}
+{{- end -}}
+
+{{- define "exalb.clusterEnv" -}}
+{{ include "exalb.env" . }}
 - name: EXALB_REQUIRE_CLASS
   value: {{ .Values.requireClass | quote }}
 - name: EXALB_LOAD_BALANCER_CLASS

@@ -47,7 +47,10 @@ def _is_restart_time(seconds: int) -> int:
 
 
 class SecretReference(Model):
-    """A Secret of type kubernetes.io/basic-auth in ExaLB's own namespace; its key `password` is the TCP MD5 key."""
+    """A Secret of type kubernetes.io/basic-auth in the namespace of passwords; its key `password` is the TCP MD5 key.
+
+    The namespace is the chart's `passwords.namespace`, by default ExaLB's own.
+    """
 
     name: Name
     """Name of the Secret."""

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from exalb.api.bfd import BfdReport
+from exalb.api.reasons import ConditionType, Reason
 from exalb.api.schema import MAX_ITEMS, Conditions, Model
 from exalb_bgp.session import State
 
@@ -84,6 +85,17 @@ class SessionReport(Model):
     """Why the session last ended, or why it is not Established."""
 
 
+class SecretReport(Model):
+    """A Secret with a password that the node cannot use."""
+
+    name: Annotated[str, Field(max_length=253)]
+    """Name of the Secret."""
+    is_missing: bool = False
+    """Whether there is no such Secret; else it has another type, or a password that no session can have."""
+    message: Annotated[str, Field(max_length=1024)] = ""
+    """The fault, and what to do."""
+
+
 class BGPSpeakerStatus(Model):
     """The observed state of one node's speaker."""
 
@@ -105,5 +117,13 @@ class BGPSpeakerStatus(Model):
     """When the speaker last wrote this report: at least once a minute while it runs, by the node's clock."""
     drain: DrainReport | None = None
     """The drain of the node; unset while it is not drained."""
+    unusable_secrets: Annotated[tuple[SecretReport, ...], Field(max_length=MAX_ITEMS)] = ()
+    """The Secrets that BGPPeers name and that cannot be used, as this node reads them."""
     conditions: Conditions = ()
     """Ready, DataPlaneHealthy and AllAnnounced."""
+
+
+def is_stale(report: BGPSpeakerStatus) -> bool:
+    """Whether the controller marked this report as stale."""
+    ready = ConditionType.READY.value, Reason.SPEAKER_NOT_REPORTING.value
+    return any((condition.type, condition.reason) == ready for condition in report.conditions)

@@ -13,7 +13,7 @@ from exalb.api.definitions import RESOURCES
 from exalb.api.reasons import Finding, Reason
 
 _HINTS = {
-    ("BGPPeer", "namespace"): "remove it: ExaLB reads Secrets of its own namespace",
+    ("BGPPeer", "namespace"): "remove it: ExaLB reads Secrets of one namespace, the chart's passwords.namespace",
     ("BGPPeer", "peerIP"): "did you mean peerAddress?",
     ("BGPPeer", "asNumber"): "did you mean peerASN?",
     ("BGPPeer", "localASN"): "did you mean myASN?",

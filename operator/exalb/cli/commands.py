@@ -19,7 +19,7 @@ from exalb.cli.options import manifests_option
     metavar="NAME",
     default="exalb-system",
     show_default=True,
-    help="ExaLB's own namespace, which holds the Secrets of peers.",
+    help="The namespace with the Secrets of peers: ExaLB's own, or the chart's passwords.namespace.",
 )
 @click.option(
     "-o",

@@ -8,11 +8,10 @@ from exalb.announcement.drain import DrainPolicy
 from exalb.announcement.last_announcer import OtherAnnouncers
 from exalb.api.address_ranges import prefix_order
 from exalb.api.shorten import shorten_names
-from exalb.api.speaker import DrainCause, DrainReport, DrainState
+from exalb.api.speaker import DrainCause, DrainReport, DrainState, is_stale
 from exalb.explain.observed import Observed
 from exalb.model.cluster import SpeakerReport
 from exalb.report.drain import SHOWN_SERVICES, count_services
-from exalb.report.heartbeats import is_stale
 from exalb_bgp.rib import Prefix
 
 _LEAVING = (DrainState.DEPREFERRED, DrainState.WITHDRAWING, DrainState.WITHDRAWN)

@@ -61,7 +61,7 @@ NEXT_STEPS: Mapping[Reason, str] = {
     Reason.NOT_SENT: "wait a moment; if it stays so, see the log of the speaker on that node",
     Reason.INVALID_SPEC: "correct the field that the message names",
     Reason.POOL_OVERLAP: "remove the addresses from one of the two pools",
-    Reason.SECRET_NOT_FOUND: "create the Secret in ExaLB's namespace, with type kubernetes.io/basic-auth",
+    Reason.SECRET_NOT_FOUND: "create the Secret in that namespace, with type kubernetes.io/basic-auth",
     Reason.SECRET_UNUSABLE: "correct the Secret as the message says",
     Reason.TEMPLATE_NOT_FOUND: "create the template, or correct spec.template",
     Reason.TEMPLATE_UNUSABLE: "correct the template as the message says",

@@ -17,12 +17,13 @@ from exalb.announcement.drained_plan import DrainPlanner
 from exalb.announcement.planner import NodePlan, RoutePlanner
 from exalb.api.peer import BGPPeerStatus
 from exalb.api.reasons import ConditionType, Finding, Reason, Refusal
+from exalb.api.speaker import is_stale
 from exalb.api.status import parse_status
 from exalb.model.cluster import Cluster, Secret, SpeakerReport
 from exalb.model.lease import Lease
 from exalb.model.local_node import DataPlane, Gateway, LocalNode
 from exalb.report.conditions import find_condition
-from exalb.report.heartbeats import SILENT_SECONDS, is_stale
+from exalb.report.heartbeats import SILENT_SECONDS
 from exalb.validation.rules import Rules, validate
 from exalb_bgp.rib import Address
 from exalb_bgp.session import FAMILIES, Family, Password

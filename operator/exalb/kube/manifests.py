@@ -14,6 +14,7 @@ from exalb.kube.documents import MAX_SIZE, UNREADABLE, documents_of
 from exalb.model.cluster import Cluster, EndpointSlice, Key
 from exalb.model.kinds import BY_NAME, ENDPOINT_SLICE, Kind
 from exalb.model.parse_core import MalformedError, key_of
+from exalb.model.scope import DEFAULT
 
 _SUFFIXES = {".yaml", ".yml", ".json"}
 
@@ -153,7 +154,8 @@ def snapshot_of(objects: Iterable[dict[str, Any]], namespace: str) -> tuple[Clus
         except MalformedError as error:
             index.malformed[kind.name, name] = _malformed(raw, error)
     slices: dict[Key, EndpointSlice | None] = index.values.pop(ENDPOINT_SLICE.cluster_field, {})
-    cluster = Cluster(**index.values, slices=_by_service(slices.values()))
+    scope = DEFAULT._replace(secrets_namespace=namespace)
+    cluster = Cluster(**index.values, slices=_by_service(slices.values()), scope=scope)
     return cluster, tuple(mistake for mistakes in index.malformed.values() for mistake in mistakes)
 
 

@@ -23,7 +23,7 @@ ABSENT_SECONDS = 600.0
 def reflectors(
     api: Reader, store: Store, kinds: Iterable[Kind], *, namespace: str, node: str | None = None
 ) -> dict[Kind, "Reflector"]:
-    """Return a reflector for each kind; `namespace` is ExaLB's own, and of reports only that of `node` is watched."""
+    """Return a reflector for each kind; Secrets are read in `namespace`, and of reports only that of `node`."""
     only_own = {"fieldSelector": f"metadata.name={node}"}
     return {
         kind: Reflector(

@@ -23,7 +23,7 @@ from exalb.kube.change_event import ChangeEvent
 from exalb.kube.client import Json
 from exalb.kube.watch_ages import WatchAges
 from exalb.model.cluster import Cluster, EndpointSlice, Key
-from exalb.model.kinds import ENDPOINT_SLICE, SERVICE, Kind
+from exalb.model.kinds import ENDPOINT_SLICE, SECRET, SERVICE, Kind
 from exalb.model.local_node import LocalNode
 from exalb.model.parse_core import MalformedError
 from exalb.model.scope import DEFAULT, Scope
@@ -77,9 +77,10 @@ class Store:
         """Return everything as it is now; unchanged objects are shared with earlier snapshots."""
         if self._slices_snapshot is None:
             self._slices_snapshot = MappingProxyType(dict(self._slices))
-        views = {
+        views: dict[str, Any] = {
             kind.cluster_field: self._tables[kind.name].view() for kind in self._kinds if kind is not ENDPOINT_SLICE
         }
+        views.setdefault(SECRET.cluster_field, None)
         return Cluster(**views, slices=self._slices_snapshot, host=self._host, scope=self._scope)
 
     def observe(self, host: LocalNode) -> None:

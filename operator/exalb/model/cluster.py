@@ -191,12 +191,14 @@ class Namespace:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A Secret of ExaLB's own namespace that may hold a TCP MD5 key."""
+    """A Secret of the namespace of passwords, which may hold a TCP MD5 key."""
 
     name: str
     password: Password | None
     problem: str | None
     """Why it cannot: a sentence for people."""
+    is_missing: bool = False
+    """Whether it is not there at all, as speakers report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +279,8 @@ class Cluster:
     nodes: Mapping[str, Node] = field(default_factory=lambda: _NOTHING)
     namespaces: Mapping[str, Namespace] = field(default_factory=lambda: _NOTHING)
     service_ranges: Mapping[str, ServiceRange] = field(default_factory=lambda: _NOTHING)
-    secrets: Mapping[str, Secret] = field(default_factory=lambda: _NOTHING)
+    secrets: Mapping[str, Secret] | None = field(default_factory=lambda: _NOTHING)
+    """None in a program that reads none."""
     pools: Mapping[str, Pool] = field(default_factory=lambda: _NOTHING)
     peers: Mapping[str, Peer] = field(default_factory=lambda: _NOTHING)
     advertisements: Mapping[str, Advertisement] = field(default_factory=lambda: _NOTHING)

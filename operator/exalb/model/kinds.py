@@ -69,7 +69,7 @@ class Kind:
     role: Role = Role.CORE
     namespaced: bool = False
     own_namespace: bool = False
-    """Whether only objects in ExaLB's own namespace matter; then their key in a `Cluster` is the name alone."""
+    """Whether only objects of one namespace matter; then their key in a `Cluster` is the name alone."""
     query: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     """Selectors of lists and watches; they leave out objects that do not matter."""
     optional: bool = False
@@ -145,6 +145,7 @@ SECRET = Kind(
     "secrets",
     parse_secret,
     "secrets",
+    watched_by=_SPEAKER,
     namespaced=True,
     own_namespace=True,
     # Large or sensitive, and never a key for BGP.

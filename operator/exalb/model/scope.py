@@ -1,4 +1,4 @@
-"""The settings that say which Services and Nodes ExaLB serves. Pure."""
+"""The settings that say which Services and Nodes ExaLB serves, and where it reads Secrets. Pure."""
 
 from typing import NamedTuple
 
@@ -14,6 +14,8 @@ class Scope(NamedTuple):
     """Whether only Services that name our class are ours, and those without a class are not."""
     ignore_exclude_label: bool = False
     """Whether Nodes with the label node.kubernetes.io/exclude-from-external-load-balancers announce, too."""
+    secrets_namespace: str = "exalb-system"
+    """The namespace of the Secrets with passwords."""
 
 
 DEFAULT = Scope()

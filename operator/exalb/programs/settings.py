@@ -68,9 +68,7 @@ class ApiSettings(Settings):
 class ClusterSettings(ApiSettings):
     """The settings of programs that serve Services."""
 
-    namespace: Annotated[
-        str, Field(min_length=1, description="ExaLB's own namespace: its Lease, and the Secrets of peers")
-    ] = "exalb-system"
+    namespace: Annotated[str, Field(min_length=1)] = "exalb-system"
     require_class: Annotated[
         bool, Field(description="serve only Services with the loadBalancerClass of ExaLB, and none without a class")
     ] = False
@@ -88,15 +86,21 @@ class ClusterSettings(ApiSettings):
     @property
     def scope(self) -> Scope:
         """The Services and Nodes that the program serves."""
-        return Scope(self.load_balancer_class, self.require_class, self.ignore_exclude_label)
+        return Scope(self.load_balancer_class, self.require_class, self.ignore_exclude_label, self.namespace)
 
 
 class ControllerSettings(ClusterSettings):
     """Assign addresses to Services. Run two: one leads, the other takes over."""
 
+    namespace: Annotated[str, Field(min_length=1, description="ExaLB's own namespace, with the Lease")] = "exalb-system"
+
 
 class SpeakerSettings(ClusterSettings):
     """Announce this node's routes by BGP. Run one on every node, with `exalb bgp`."""
+
+    namespace: Annotated[str, Field(min_length=1, description="the namespace with the Secrets of peers")] = (
+        "exalb-system"
+    )
 
     node_name: Annotated[str, Field(min_length=1, description="the Node on which this speaker runs")]
     directory: Annotated[Directory, Field(description=DIRECTORY_MEANING)] = "/run/exalb"

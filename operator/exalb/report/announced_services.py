@@ -9,10 +9,9 @@ from itertools import islice
 from typing import NamedTuple
 
 from exalb.api.announced import NOTHING, Announced, Block, place, unpack
-from exalb.api.speaker import SessionReport
+from exalb.api.speaker import SessionReport, is_stale
 from exalb.model.cluster import Cluster, Key, SpeakerReport
 from exalb.model.diff import changed_keys
-from exalb.report.heartbeats import is_stale
 from exalb_bgp.rib import Address
 from exalb_bgp.session import State
 

@@ -8,21 +8,15 @@ reads the object sees it, a new leader reads it back, and the speaker's next wri
 from collections.abc import Mapping
 
 from exalb.api.reasons import ConditionType, Reason
-from exalb.api.speaker import BGPSpeakerStatus
+from exalb.api.speaker import is_stale
 from exalb.model.cluster import SpeakerReport
 from exalb.model.patches import API_VERSION, Changes, EventDraft, ObjectKey, StatusWrite
-from exalb.report.conditions import DesiredCondition, conditions, find_condition, status_patch, status_write
+from exalb.report.conditions import DesiredCondition, conditions, status_patch, status_write
 
 HEARTBEAT_SECONDS = 60.0
 """A speaker writes its report at least this often."""
 SILENT_SECONDS = 180.0
 """A speaker that writes nothing for this long counts as silent."""
-
-
-def is_stale(report: BGPSpeakerStatus) -> bool:
-    """Whether the controller marked this report as stale."""
-    ready = find_condition(report.conditions, ConditionType.READY)
-    return ready is not None and ready.reason == Reason.SPEAKER_NOT_REPORTING.value
 
 
 class HeartbeatMonitor:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from exalb.api.peer import BGPPeerSpec, BGPPeerStatus
 from exalb.api.reasons import ConditionType, Reason
 from exalb.api.shorten import shorten_names, shorten_sentences
-from exalb.api.speaker import SessionReport
+from exalb.api.speaker import SessionReport, is_stale
 from exalb.model.cluster import Cluster, Peer
 from exalb.report.conditions import DesiredCondition
-from exalb.report.heartbeats import is_stale
 from exalb.validation.peers import ActivePeer, is_for
 from exalb_bgp.session import State
 

@@ -20,6 +20,7 @@ from exalb.report.bfd import bfd_report
 from exalb.report.conditions import DesiredCondition, conditions, find_condition, status_patch
 from exalb.report.drain import drain_report
 from exalb.report.heartbeats import HEARTBEAT_SECONDS
+from exalb.validation.passwords import secret_reports
 from exalb_bfd.peers import BfdStatus
 from exalb_bgp.rib import Address, Prefix
 from exalb_bgp.session import Family, SessionStatus, State
@@ -60,7 +61,7 @@ def speaker_changes(
     report = cluster.speakers.get(plan.node)
     before = report.observed if report else BGPSpeakerStatus()
     current: Mapping[str, Any] = report.status if report else {}
-    desired = _speaker_status(plan, status, cluster.host, before, now, bfd=bfd)
+    desired = _speaker_status(plan, status, cluster, before, now, bfd=bfd)
     if status_patch(current, desired) is None and _is_fresh(before.heartbeat, now):
         return Changes()
     patch = status_patch(current, desired.model_copy(update={"heartbeat": now})) or {}
@@ -92,7 +93,7 @@ def data_plane_before(report: SpeakerReport | None) -> DataPlane | None:
 
 
 def _speaker_status(
-    plan: NodePlan, status: SpeakerStatus, host: LocalNode, before: BGPSpeakerStatus, now: str, *, bfd: BfdStatus
+    plan: NodePlan, status: SpeakerStatus, cluster: Cluster, before: BGPSpeakerStatus, now: str, *, bfd: BfdStatus
 ) -> BGPSpeakerStatus:
     earlier = {session.peer: session for session in before.sessions}
     sessions = [
@@ -103,7 +104,7 @@ def _speaker_status(
     announced = {prefix for session in plan.sessions.values() for prefix in session.rib}
     withheld = {row for session in plan.sessions.values() for row in session.withheld}
     partly = sum(1 for _, prefix in withheld if prefix in announced)
-    desired = [_ready(status), _data_plane(host), _all_announced(withheld, plan, status)]
+    desired = [_ready(status), _data_plane(cluster.host), _all_announced(withheld, plan, status)]
     return BGPSpeakerStatus(
         sessions=tuple(sessions[:MAX_ITEMS]),
         established=established,
@@ -114,6 +115,7 @@ def _speaker_status(
         partly_withheld=partly,
         heartbeat=before.heartbeat,
         drain=drain_report(plan.node, plan.drain),
+        unusable_secrets=secret_reports(cluster),
         conditions=conditions(before.conditions, desired, now),
     )
 

@@ -1,9 +1,10 @@
 """The part of the cluster that validation reads. Pure."""
 
 from collections.abc import Mapping
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from exalb.model.cluster import Advertisement, Cluster, CommunityNames, Node, Peer, Pool, Secret, ServiceRange
+from exalb.validation.passwords import reported_secrets
 from exalb.validation.reserved_addresses import reported_gateways
 from exalb_bgp.rib import Address
 
@@ -20,6 +21,8 @@ class RuleInputs(NamedTuple):
     communities: Mapping[str, CommunityNames]
     nodes: Mapping[str, Node]
     secrets: Mapping[str, Secret]
+    """As they were read, or as speakers report them where this program reads none."""
+    secrets_namespace: str
     service_ranges: Mapping[str, ServiceRange]
     gateways: Mapping[Address, str]
     """The default gateways that speakers report; the rest of their reports is not read."""
@@ -33,7 +36,18 @@ class RuleInputs(NamedTuple):
             advertisements=cluster.advertisements,
             communities=cluster.communities,
             nodes=cluster.nodes,
-            secrets=cluster.secrets,
+            secrets=reported_secrets(cluster.peers, cluster.nodes, cluster.speakers)
+            if cluster.secrets is None
+            else cluster.secrets,
+            secrets_namespace=cluster.scope.secrets_namespace,
             service_ranges=cluster.service_ranges,
             gateways=reported_gateways(cluster.peers, cluster.speakers),
         )
+
+    def with_same_reports(self, before: Self) -> Self:
+        """Return these inputs, with what speakers report taken from those `before` where it is equal to theirs."""
+        fields = ("gateways", "secrets")
+        same: dict[str, Any] = {
+            name: getattr(before, name) for name in fields if getattr(before, name) == getattr(self, name)
+        }
+        return self._replace(**same)

@@ -13,6 +13,7 @@ from exalb.api.schema import any_matches
 from exalb.model.cluster import Node
 from exalb.validation.inputs import RuleInputs
 from exalb.validation.node_annotations import FieldError
+from exalb.validation.passwords import password_error
 from exalb.validation.peer_templates import resolve_templates
 from exalb_bgp.rib import Address
 from exalb_bgp.session import Password
@@ -51,13 +52,9 @@ def active_peers(inputs: RuleInputs) -> tuple[list[ActivePeer], list[Finding]]:
 def _field_error(spec: BGPPeerSpec, inputs: RuleInputs, earlier: list[ActivePeer]) -> FieldError | None:
     address = ip_address(spec.peer_address) if spec.peer_address else None
     if spec.password_secret_ref:
-        name = spec.password_secret_ref.name
-        secret = inputs.secrets.get(name)
-        if secret is None:
-            message = f"Secret {name} not found in ExaLB's namespace: create it with type kubernetes.io/basic-auth"
-            return FieldError("spec.passwordSecretRef", Reason.SECRET_NOT_FOUND, message)
-        if secret.problem:
-            return FieldError("spec.passwordSecretRef", Reason.SECRET_UNUSABLE, secret.problem)
+        error = password_error(spec.password_secret_ref.name, inputs.secrets, inputs.secrets_namespace)
+        if error:
+            return error
     for other in earlier:
         if address and other.spec.peer_address and ip_address(other.spec.peer_address) == address:
             both = _common_node(spec, other.spec, inputs.nodes.values())

@@ -47,8 +47,8 @@ class Validator:
     def validate(self, cluster: Cluster) -> Rules:
         """Validate every custom resource against the whole cluster."""
         inputs = RuleInputs.of(cluster)
-        if self._inputs and self._inputs.gateways == inputs.gateways:
-            inputs = inputs._replace(gateways=self._inputs.gateways)
+        if self._inputs:
+            inputs = inputs.with_same_reports(self._inputs)
         if self._inputs is None or any(new is not old for new, old in zip(inputs, self._inputs, strict=True)):
             self._inputs, self._rules = inputs, _validate(inputs)
         return self._rules

@@ -111,9 +111,9 @@ def test_of_two_with_one_name_only_the_later_is_held_to_its_fields(
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        pytest.param(node(), "Secret key not found in ExaLB's namespace", id="none"),
-        pytest.param(secret("other"), "Secret key not found in ExaLB's namespace", id="another"),
-        pytest.param(secret(namespace="default"), "Secret key not found in ExaLB's namespace", id="elsewhere"),
+        pytest.param(node(), "Secret key not found in namespace exalb-system", id="none"),
+        pytest.param(secret("other"), "Secret key not found in namespace exalb-system", id="another"),
+        pytest.param(secret(namespace="default"), "Secret key not found in namespace exalb-system", id="elsewhere"),
         pytest.param(secret(kind="Opaque"), "is of type Opaque", id="of-no-use"),
     ],
 )

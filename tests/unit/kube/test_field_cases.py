@@ -69,7 +69,7 @@ INVALID = [
     ),
     pytest.param(
         with_spec(TOR, passwordSecretRef={"name": "key", "namespace": "metallb-system"}),
-        "remove it: ExaLB reads Secrets of its own namespace",
+        "remove it: ExaLB reads Secrets of one namespace, the chart's passwords.namespace",
         id="secret-reference-with-namespace",
     ),
     pytest.param(with_spec(TOR, peerIP="203.0.113.1"), "did you mean peerAddress?", id="field-of-calico"),

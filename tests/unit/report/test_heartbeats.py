@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from exalb.api.speaker import BGPSpeakerStatus
+from exalb.api.speaker import BGPSpeakerStatus, is_stale
 from exalb.api.status import render_status
 from exalb.model.cluster import SpeakerReport
 from exalb.model.parse_custom import parse_speaker
 from exalb.report.controller import same_reports
-from exalb.report.heartbeats import SILENT_SECONDS, HeartbeatMonitor, is_stale, stale_changes
+from exalb.report.heartbeats import SILENT_SECONDS, HeartbeatMonitor, stale_changes
 from tests.support.objects import made
 
 

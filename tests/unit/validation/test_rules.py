@@ -115,8 +115,10 @@ CASES = [
         [pool("p", "198.51.100.0/24", reservations=[{"address": "203.0.113.9", "namespace": "a"}])],
         {"IPAddressPool p spec.reservations[0].address": "203.0.113.9 is not an address of the pool"},
     ),
-    Case("secret-missing", [with_key()], {NO_KEY: "Secret key not found in ExaLB's namespace"}),
-    Case("secret-elsewhere", [with_key(), secret(namespace="default")], {NO_KEY: "not found in ExaLB's namespace"}),
+    Case("secret-missing", [with_key()], {NO_KEY: "Secret key not found in namespace exalb-system"}),
+    Case(
+        "secret-elsewhere", [with_key(), secret(namespace="default")], {NO_KEY: "not found in namespace exalb-system"}
+    ),
     Case("secret-of-another-type", [with_key(), secret(kind="Opaque")], {NO_KEY: "is of type Opaque"}),
     Case("secret-of-no-type", [with_key(), secret(kind=None)], {NO_KEY: "is of type Opaque"}),
     Case("secret-without-password", [with_key(), secret(password=None)], {NO_KEY: "has no password"}),
