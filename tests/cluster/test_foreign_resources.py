@@ -123,7 +123,7 @@ def test_documented_commands_mean_our_objects(shared: Lab, verb: str) -> None:
 
 
 def test_commands_name_no_kind_that_others_have_too() -> None:
-    """Which of two groups kubectl means by a bare name is the server's choice, so a run alone does not show it."""
+    """The server chooses between two groups with a bare name, so a run alone does not show it."""
     bare = {name for kinds in FOREIGN.values() for kind, plural in kinds.items() for name in (plural, kind.lower())}
     sources = (path.read_text() for path in files(".py") if path.is_relative_to(ROOT / "operator"))
     messages = [found for text in sources for found in re.findall(r"kubectl [^\"`\n]+", text)]

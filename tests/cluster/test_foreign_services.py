@@ -1,4 +1,4 @@
-"""Installed beside MetalLB, ExaLB writes to no Service that MetalLB serves: seen in the audit log of the API server."""
+"""Installed next to MetalLB, ExaLB writes to no Service that MetalLB serves: seen in the API server's audit log."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ HERE, NOT_HERE = {"serviceSelectors": [{"matchLabels": {"for": "exalb"}}]}, {"na
 
 
 @pytest.fixture
-def beside(world: World) -> World:
+def shared(world: World) -> World:
     """Return a world with Services that have their addresses from MetalLB."""
     for name, status in FOREIGN.items():
         world.create(world.services, objects.service(name, **{"ports": [{"port": 80}], **MORE.get(name, {})}))
@@ -57,21 +57,21 @@ def reason(world: World, name: str) -> str:
     return next((entry["reason"] for entry in found if entry["status"] == "False"), "")
 
 
-def test_services_of_metallb_are_not_written(beside: World, programs: Programs, gate: Gate) -> None:
-    mark, before = beside.end_of_audit, statuses(beside)
-    programs.controller(USER, gate.url, beside.namespace).wait_leads()
+def test_services_of_metallb_are_not_written(shared: World, programs: Programs, gate: Gate) -> None:
+    mark, before = shared.end_of_audit, statuses(shared)
+    programs.controller(USER, gate.url, shared.namespace).wait_leads()
     # A Service of ours shows that the controller has decided: it decides about all of them in one round.
-    beside.create(beside.services, objects.service("ours", labels={"for": "exalb"}, ports=[{"port": 80}], **OURS))
-    wait.until("it says that there is no pool", lambda: reason(beside, "ours"), seconds=40)
-    assert not of_others(beside, mark)
-    beside.custom(
+    shared.create(shared.services, objects.service("ours", labels={"for": "exalb"}, ports=[{"port": 80}], **OURS))
+    wait.until("it says that there is no pool", lambda: reason(shared, "ours"), seconds=40)
+    assert not of_others(shared, mark)
+    shared.custom(
         "ipaddresspools", "IPAddressPool", "away", {"addresses": ["192.0.2.0/24"], "serviceAllocation": NOT_HERE}
     )
     spec = {"addresses": ["198.51.100.9-198.51.100.13"], "serviceAllocation": HERE}
-    beside.custom("ipaddresspools", "IPAddressPool", "main", spec)
-    assert beside.wait_address("ours") == "198.51.100.13", "the others are in use"
-    beside.create(beside.services, objects.service("late", labels={"for": "exalb"}, ports=[{"port": 80}], **OURS))
-    wait.until("it says that the pool is full", lambda: reason(beside, "late"), seconds=40)
-    assert not of_others(beside, mark)
-    assert statuses(beside) == before
-    assert {each.name for each in beside.writes(USER, mark) if each.resource == "services/status"} == {"ours", "late"}
+    shared.custom("ipaddresspools", "IPAddressPool", "main", spec)
+    assert shared.wait_address("ours") == "198.51.100.13", "the others are in use"
+    shared.create(shared.services, objects.service("late", labels={"for": "exalb"}, ports=[{"port": 80}], **OURS))
+    wait.until("it says that the pool is full", lambda: reason(shared, "late"), seconds=40)
+    assert not of_others(shared, mark)
+    assert statuses(shared) == before
+    assert {each.name for each in shared.writes(USER, mark) if each.resource == "services/status"} == {"ours", "late"}

@@ -1,4 +1,4 @@
-"""The chart grants what the programs use, and nothing else: its rights beside the audit log of the whole run's lab."""
+"""The chart grants what the programs use, and nothing else: its rights, and the audit log of the run's lab."""
 
 from functools import partial
 
