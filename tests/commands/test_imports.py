@@ -48,6 +48,23 @@ def test_program_of_a_node_imports_no_more(program: str, expected: set[str]) -> 
     assert packages(f"{ALONE}\nimport exalb.__main__, exalb.programs.{program}\n{driver}") <= expected
 
 
+@pytest.mark.parametrize(
+    ("part", "left_out"),
+    [
+        (
+            "supervisor.__main__",
+            {"asyncio", "ctypes", "dataclasses", "logging", "pathlib", "subprocess", "typing"},
+        ),
+        ("server.__main__", {"asyncio", "pdb", "ssl"}),
+        ("relay", {"enum", "selectors", "socket"}),
+    ],
+)
+def test_process_around_exabgp_does_without_modules_of_the_standard_library(part: str, left_out: set[str]) -> None:
+    import_them = f"import {BGP}.{part}"
+    assert packages(import_them) <= {"exabgp"}
+    assert not (imported(import_them) - bare()) & left_out
+
+
 def test_controller_imports_neither_tables_nor_exabgp() -> None:
     """Kopf imports the package kubernetes where it finds it; the image has none."""
     found = packages(f"{ALONE}\nimport exalb.__main__, exalb.programs.controller")

@@ -43,6 +43,10 @@ def wake_ups(pid: int) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
 
 
+def children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
 async def idle(node: Node, router: Listener) -> tuple[float, float]:
     """Return the wake-ups of ExaBGP for each KEEPALIVE of a router, and its share of a processor."""
     await router.kept_alive(router.keepalives + 1)
@@ -69,6 +73,17 @@ async def test_established_sessions_wake_exabgp_for_keepalives_only(node: Node) 
         await settled(driver, "other")
         woken, _ = await idle(node, first)
         assert woken <= PER_KEEPALIVE
+
+
+async def test_processes_around_exabgp_sleep(node: Node) -> None:
+    async with Listener() as router, node.driver() as driver:
+        driver.apply(Speaker({"tor": hasty(router)}, {}))
+        await settled(driver)
+        supervisor, relay = node.supervisor.pid, int(children(node.exabgp())[0])
+        before = wake_ups(supervisor), wake_ups(relay)
+        await router.kept_alive(router.keepalives + KEEPALIVES)
+        woken = wake_ups(supervisor) - before[0], wake_ups(relay) - before[1]
+        assert (woken[0] < KEEPALIVES, woken[1] < KEEPALIVES) == (True, True), woken
 
 
 async def test_unreachable_and_silent_peers_wake_exabgp_seldom(node: Node) -> None:

@@ -14,7 +14,7 @@ SECRET = "hush-hush-0123"
 FORMS = SECRET.encode(), base64.b64encode(SECRET.encode())
 
 
-PARTS = "supervise", "exabgp.server", "relay.py", "drive"
+PARTS = "exabgp.supervisor", "exabgp.server", "relay.py", "drive"
 
 
 def processes(world: World) -> list[Path]:

@@ -114,6 +114,8 @@ def _role(pid: int) -> str | None:
             return "relay"
         if "exalb_bgp.exabgp.server" in words:
             return "exabgp"
+        if "exalb_bgp.exabgp.supervisor" in words:
+            return "bgp"
         if len(words) > 2 and words[1].endswith("/exalb") and words[2] in ROLES:
             return words[2]
     return None

@@ -1,14 +1,12 @@
 """The configuration file of ExaBGP: validate it with ExaBGP, write it, read it."""
 
 import asyncio
-import contextlib
 import errno
-import os
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 
 from exalb_bgp.exabgp import config_text
+from exalb_bgp.exabgp.directory import write_private
 from exalb_bgp.exabgp.options import environment
 from exalb_bgp.exabgp.settings import EngineSettings
 from exalb_bgp.session import Session
@@ -34,8 +32,9 @@ def remedy(error: OSError) -> str:
 
 def write(settings: EngineSettings, text: str) -> None:
     """Replace the configuration atomically; only this user may read it. Raises OSError."""
-    _write(settings.configuration.with_suffix(".new"), text)
-    settings.configuration.with_suffix(".new").replace(settings.configuration)
+    fresh = settings.configuration.with_suffix(".new")
+    write_private(str(fresh), text)
+    fresh.replace(settings.configuration)
 
 
 def current(settings: EngineSettings) -> str:
@@ -46,29 +45,6 @@ def current(settings: EngineSettings) -> str:
         return ""
 
 
-def create(settings: EngineSettings) -> None:
-    """Write a configuration without peers, unless there is one already. Raises OSError."""
-    if settings.configuration.exists():
-        return
-    fresh = settings.configuration.with_suffix(".empty")
-    _write(fresh, config_text.render((), settings.helper))
-    with contextlib.suppress(FileExistsError):
-        settings.configuration.hardlink_to(fresh)
-    fresh.unlink()
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file without fsync: the next driver rewrites a file that a power cut left incomplete."""
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
-    except OSError:
-        path.unlink()
-        raise
-
-
 async def accepts(settings: EngineSettings, sessions: Iterable[Session], limit: float = VALIDATION_LIMIT) -> bool:
     """Ask ExaBGP, in a process of its own, whether it would take these sessions.
 
@@ -76,7 +52,7 @@ async def accepts(settings: EngineSettings, sessions: Iterable[Session], limit: 
     answer within `limit` seconds.
     """
     path = settings.directory / "validate.conf"
-    _write(path, config_text.render(sessions, settings.helper))
+    write_private(str(path), config_text.render(sessions, settings.helper))
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

@@ -11,11 +11,10 @@ from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import ip_address
 
+from exalb_bgp.exabgp.directory import HELPER, helper_text
 from exalb_bgp.rib import Address, without_zone
 from exalb_bgp.session import Family, Session
 
-HELPER = "exalb"
-"""The name of the helper process inside ExaBGP."""
 _FINGERPRINT = re.compile(r"^\s*description \"?([0-9a-f]{16})\"?;$")
 _NEIGHBOR = re.compile(r"^neighbor (\S+) \{$")
 _INTERFACE = re.compile(r"^\s*source-interface \"?([^\"]*?)\"?;$")
@@ -47,9 +46,8 @@ def read_running(lines: Iterable[str]) -> tuple[dict[Address, str], dict[Address
 
 def render(sessions: Iterable[Session], helper: Iterable[str]) -> str:
     """Return the whole configuration; `helper` is the absolute path of the relay's interpreter and its arguments."""
-    head = f"process {HELPER} {{\n  run {' '.join(helper)};\n  encoder json;\n}}\n"
     ordered = sorted(sessions, key=lambda session: (session.peer_address.version, int(session.peer_address)))
-    return head + "".join(_neighbor(session, _fingerprint(session)) for session in ordered)
+    return helper_text(tuple(helper)) + "".join(_neighbor(session, _fingerprint(session)) for session in ordered)
 
 
 @lru_cache(maxsize=256)

@@ -1,19 +1,13 @@
 """Timeouts that grow each time they are reached, so that a slow machine still succeeds."""
 
-from dataclasses import dataclass, field
 
-
-@dataclass(slots=True)
 class GrowingLimit:
-    """A limit that doubles each time it is reached, up to `largest`."""
+    """A limit that doubles each time it is reached, up to `largest`. No dataclass: the supervisor has few modules."""
 
-    first: float
-    largest: float
-    current: float = field(init=False)
+    __slots__ = ("current", "first", "largest")
 
-    def __post_init__(self) -> None:
-        """Begin with the first limit."""
-        self.current = self.first
+    def __init__(self, first: float, largest: float) -> None:
+        self.first, self.largest, self.current = first, largest, first
 
     def grow(self) -> None:
         """Double the limit, because it was reached."""

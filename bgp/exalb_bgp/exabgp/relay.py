@@ -3,13 +3,14 @@
 ExaBGP blocks for all its peers when this program does not read, so it always reads. If the driver reads too slowly, the
 relay closes the connection, and the driver resynchronizes. Only complete lines are forwarded, in both directions. When
 the relay is killed, ExaBGP starts it again, and events in between are lost.
-It runs as a script (`python -I -S relay.py SOCKET`) with few modules, to use little memory.
+It runs as a script (`python -I -S relay.py SOCKET`) with few modules, to use little memory: `_socket`, on which
+`socket` is built, has all that it needs.
 """
 
 import os
 import select
-import socket
 import sys
+from _socket import AF_UNIX, SOCK_STREAM, socket
 
 TO_DRIVER = 16 * 1024 * 1024
 """Octets kept for a driver that reads slowly: more than ExaBGP prints for a table of 50,000 routes."""
@@ -25,7 +26,7 @@ class Relay:
 
     def __init__(self, path: str, source: int, sink: int) -> None:
         self.path, self.source, self.sink = path, source, sink
-        self.driver: socket.socket | None = None
+        self.driver: socket | None = None
         self.to_driver = bytearray()
         self.to_engine = bytearray()
         self.partial = bytearray()
@@ -62,7 +63,7 @@ class Relay:
 
     def connect(self) -> None:
         """Try to connect to the driver; an incomplete first line is skipped."""
-        end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        end = socket(AF_UNIX, SOCK_STREAM)
         end.setblocking(False)
         try:
             end.connect(self.path)
@@ -110,7 +111,7 @@ class Relay:
         except OSError:
             self.disconnect()
 
-    def serve_driver(self, driver: socket.socket) -> None:
+    def serve_driver(self, driver: socket) -> None:
         """Write buffered lines and read commands; only complete lines are forwarded."""
         self.flush_driver()
         if self.driver is None or len(self.to_engine) >= TO_ENGINE:

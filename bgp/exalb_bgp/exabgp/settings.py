@@ -1,10 +1,9 @@
 """Settings that supervisor and driver of one ExaBGP share: files in a directory that only their user may enter."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from exalb_bgp.exabgp import relay
+from exalb_bgp.exabgp import directory as files
 
 NEIGHBOR = "neighbor "
 """How a command about neighbors begins: the driver counts those that it sent, and ExaBGP those that it read."""
@@ -30,14 +29,14 @@ class EngineSettings:
     @property
     def configuration(self) -> Path:
         """The configuration that the driver writes and ExaBGP reads; it holds passwords."""
-        return self.directory / "exabgp.conf"
+        return self.directory / files.CONFIGURATION
 
     @property
     def socket(self) -> Path:
         """The unix socket on which the driver listens and to which the relay connects."""
-        return self.directory / "api.sock"
+        return self.directory / files.SOCKET
 
     @property
     def helper(self) -> tuple[str, ...]:
         """The command that ExaBGP runs as its helper, written into the configuration."""
-        return (str(Path(sys.executable).resolve()), "-I", "-S", str(Path(relay.__file__).resolve()), str(self.socket))
+        return files.helper_command(str(self.directory))

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from exalb.programs.settings import BGPSettings
+from exalb_bgp.exabgp.launcher import become_supervisor
 from exalb_bgp.exabgp.settings import EngineSettings
-from exalb_bgp.exabgp.supervisor.supervisor import supervise
 
 
-async def run(settings: BGPSettings) -> None:
-    """Keep ExaBGP running until cancelled; raises PermissionError where it could not run as this user."""
-    await supervise(EngineSettings(directory=Path(settings.directory)))
+def run(settings: BGPSettings) -> None:
+    """Run the supervisor in this process, instead of this program; raises OSError where that is impossible."""
+    become_supervisor(EngineSettings(directory=Path(settings.directory)), settings.log_level, settings.log_format)

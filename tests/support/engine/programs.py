@@ -15,8 +15,8 @@ from pathlib import Path
 import structlog
 
 from exalb_bgp.exabgp.driver.driver import ExaBGPDriver
+from exalb_bgp.exabgp.launcher import become_supervisor
 from exalb_bgp.exabgp.settings import EngineSettings
-from exalb_bgp.exabgp.supervisor.supervisor import supervise
 from tests.support.bgp.frames import LENGTH, Apply, Settle, Settled, load, write
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -59,7 +59,8 @@ def main(program: str, directory: str, log_level: str = "WARNING") -> None:
     settings = EngineSettings(Path(directory), log_level=log_level)
     if program == "supervise":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
-    asyncio.run(drive(settings) if program == "drive" else supervise(settings))
+        become_supervisor(settings)
+    asyncio.run(drive(settings))
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def hangs() -> Iterator[Observation]:
 
 @pytest.mark.parametrize(
     ("seen", "wait", "first"),
-    [(starts_never, Wait.START, 30), (loses_its_helper, Wait.HELPER, 6), (hangs, Wait.TURN, 17)],
+    [(starts_never, Wait.START, 30), (loses_its_helper, Wait.HELPER, 6), (hangs, Wait.TURN, 12)],
 )
 def test_a_limit_doubles_each_time_it_is_reached_and_returns_after_a_stable_run(
     seen: type[Iterator[Observation]], wait: Wait, first: int
