@@ -1,8 +1,8 @@
 """Decides from the answers of kube-proxy's health endpoint whether a node forwards traffic for Services. Pure.
 
-There is one probe a second. Once kube-proxy has been healthy, short failures are tolerated and longer ones mean
-"down". If it never answers, the node is assumed to have no kube-proxy. After a restart, the speaker continues from the
-state in the condition of the node's BGPSpeaker.
+There is one probe a second, and fewer where nothing answers and nothing waits for it. Once kube-proxy has been healthy,
+short failures are tolerated and longer ones mean "down". If it never answers, the node is assumed to have no
+kube-proxy. After a restart, the speaker continues from the state in the condition of the node's BGPSpeaker.
 """
 
 from dataclasses import dataclass, replace
@@ -12,6 +12,8 @@ from exalb.model.local_node import DataPlane
 
 SECONDS = 1.0
 """Time between two probes, and the limit for an answer."""
+NOBODY_SECONDS = 5.0
+"""Time between two probes where the node has no kube-proxy, and nothing answers."""
 FAILURE_THRESHOLD = 3
 """Unhealthy answers in a row that mean that the data plane is down."""
 SILENT_ANSWERS = 5
@@ -68,6 +70,11 @@ def fold(gate: HealthState, answer: ProbeResult) -> HealthState:
         is_enough = gate.state is not DataPlane.DOWN or gate.healthy >= SUCCESS_THRESHOLD
         return replace(gate, state=DataPlane.UP, was_healthy=True) if is_enough else gate
     return _after_a_failure(gate, answer)
+
+
+def pause(gate: HealthState) -> float:
+    """Return the seconds from one probe to the next."""
+    return NOBODY_SECONDS if gate.state is DataPlane.NOT_MONITORED and not gate.unhealthy else SECONDS
 
 
 def _after_a_failure(gate: HealthState, answer: ProbeResult) -> HealthState:

@@ -1,7 +1,7 @@
 """Watches the speaker's own node, its default routers and the health of kube-proxy, and reports each change.
 
 The kernel reports that routes changed (rtnetlink(7)); the watcher then reads all routes again, so a lost message does
-no harm. kube-proxy reports nothing by itself, so the watcher probes it once a second.
+no harm. kube-proxy reports nothing by itself, so the watcher probes it.
 """
 
 import asyncio
@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import aiohttp
 import structlog
 
 from exalb.model.local_node import DataPlane, LocalNode
-from exalb.node.kube_proxy_health import SECONDS, HealthState, ProbeResult, begin, fold
+from exalb.node.health_endpoint import HealthEndpoint
+from exalb.node.kube_proxy_health import SECONDS, HealthState, ProbeResult, begin, fold, pause
 from exalb.node.netlink import drain, dump_routes, listen
 from exalb.node.routing_table import default_gateways, link_locals
 
@@ -66,16 +66,18 @@ class LocalNodeWatcher:
 
     async def _follow_data_plane(self, before: DataPlane | None) -> None:
         gate = begin(before)
-        loop, timeout = asyncio.get_running_loop(), aiohttp.ClientTimeout(total=0.9 * SECONDS)
-        async with aiohttp.ClientSession(timeout=timeout) as session:
+        loop, endpoint = asyncio.get_running_loop(), HealthEndpoint(self._url)
+        try:
             while True:
                 started = loop.time()
-                result, answer = await _probe(session, self._url)
+                result, answer = await _probe(endpoint)
                 gate = fold(gate, result)
                 if gate.state is not None and (gate.state is not self._host.data_plane or not self.known.is_set()):
                     self._note(replace(self._host, data_plane=gate.state, why=_why(gate, self._url, answer)))
                     self.known.set()
-                await asyncio.sleep(max(0.0, started + SECONDS - loop.time()))
+                await asyncio.sleep(max(0.0, started + pause(gate) - loop.time()))
+        finally:
+            endpoint.close()
 
     def _routed(self) -> LocalNode:
         own = link_locals(_link_local_lines())
@@ -98,19 +100,16 @@ def _link_local_lines() -> str:
     return path.read_text() if path.exists() else ""
 
 
-async def _probe(session: aiohttp.ClientSession, url: str) -> tuple[ProbeResult, str]:
+async def _probe(endpoint: HealthEndpoint) -> tuple[ProbeResult, str]:
     """Probe once; return the result, and the answer in words."""
     try:
-        async with session.get(url, allow_redirects=False) as response:
-            healthy = response.status == 200
-            return (
-                ProbeResult.HEALTHY if healthy else ProbeResult.UNHEALTHY,
-                f"it answers {response.status} {response.reason}",
-            )
+        async with asyncio.timeout(0.9 * SECONDS):
+            status, reason = await endpoint.ask()
     except TimeoutError:
         return ProbeResult.SILENT, f"no answer within {0.9 * SECONDS:g} s"
-    except (aiohttp.ClientError, OSError) as error:
+    except OSError as error:
         return ProbeResult.SILENT, f"no answer: {error}"
+    return ProbeResult.HEALTHY if status == 200 else ProbeResult.UNHEALTHY, f"it answers {status} {reason}"
 
 
 def _why(gate: HealthState, url: str, answer: str) -> str:

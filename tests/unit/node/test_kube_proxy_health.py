@@ -5,7 +5,7 @@ from functools import reduce
 import pytest
 
 from exalb.model.local_node import DataPlane
-from exalb.node.kube_proxy_health import HealthState, ProbeResult, begin, fold
+from exalb.node.kube_proxy_health import HealthState, ProbeResult, begin, fold, pause
 
 ANSWERS = {"+": ProbeResult.HEALTHY, "-": ProbeResult.UNHEALTHY, ".": ProbeResult.SILENT}
 UNKNOWN, UP, DOWN, STARTING = None, DataPlane.UP, DataPlane.DOWN, DataPlane.STARTING
@@ -81,3 +81,11 @@ def test_decided_state_stays(before: DataPlane | None, answer: str) -> None:
         assert not decided or gate.state
         decided = gate.state is not None
         assert decided or number < 10
+
+
+@pytest.mark.parametrize(
+    ("answers", "seconds"),
+    [("", 1), ("+", 1), ("+.....", 1), ("-", 1), ("." * 9, 1), ("." * 10, 5), ("." * 10 + "-", 1), ("-" * 60, 1)],
+)
+def test_probes_are_rare_only_where_nothing_answers(answers: str, seconds: float) -> None:
+    assert pause(folded(None, answers)) == seconds
