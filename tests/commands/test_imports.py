@@ -39,7 +39,7 @@ def packages(imports: str) -> set[str]:
 @pytest.mark.parametrize(
     ("program", "expected"),
     [
-        ("speaker", {"click", "cython_runtime", "idna", "prometheus_client", "structlog"} | EVENT_LOOP | MODELS),
+        ("speaker", {"click", "cython_runtime", "idna", "structlog"} | EVENT_LOOP | MODELS),
         ("bgp", {"click", "structlog"} | MODELS),
     ],
 )
@@ -63,6 +63,10 @@ def test_process_around_exabgp_does_without_modules_of_the_standard_library(part
     import_them = f"import {BGP}.{part}"
     assert packages(import_them) <= {"exabgp"}
     assert not (imported(import_them) - bare()) & left_out
+
+
+def test_speaker_imports_no_web_server() -> None:
+    assert not imported(f"{ALONE}\nimport exalb.programs.speaker") & {"aiohttp.web", "http.server", "socketserver"}
 
 
 def test_controller_imports_neither_tables_nor_exabgp() -> None:

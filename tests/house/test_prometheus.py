@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
-from prometheus_client.metrics_core import Metric as Family
-
 from exalb.kube.manifests import snapshot_of
 from exalb.model.local_node import DataPlane
 from exalb.programs import controller_metrics, speaker_metrics
 from exalb.programs.controller import LEASE_NAME
 from exalb.runtime import metrics
+from exalb.runtime.exposition import Family
 from exalb.runtime.metrics import METRICS
 from exalb.runtime.telemetry import Telemetry
 from exalb.validation.rules import validate
@@ -60,7 +59,7 @@ def of_the_speaker() -> Iterator[Family]:
 
 async def test_prometheus_evaluates_rules_and_dashboard(tmp_path: Path) -> None:
     controller, speaker = Telemetry(list, of_the_controller), Telemetry(list, of_the_speaker)
-    controller.counter(metrics.EVENTS).labels("posted").inc()
+    controller.counter(metrics.EVENTS).inc("posted")
     controller.count_write("Service", "written")
     speaker.counter(metrics.ENGINE_CONNECTIONS).inc()
     speaker.histogram(metrics.PROPAGATION, speaker_metrics.PROPAGATION_BUCKETS).observe(0.02)

@@ -5,12 +5,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from prometheus_client.metrics_core import Metric as Family
-
 from exalb.explain.observed import Observed, host_of
 from exalb.model.patches import Changes
 from exalb.programs import controller_metrics, speaker_metrics
 from exalb.report.speaker import speaker_changes
+from exalb.runtime.exposition import Family
 from exalb_bgp.session import FAMILIES, SessionStatus, State
 from exalb_bgp.speaker import SpeakerStatus
 from tests.support.decisions import changes_of

@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Iterable
 
 import structlog
-from prometheus_client.metrics_core import Metric as Family
 
 from exalb.allocation.allocator import Allocation, Allocator
 from exalb.kube.client import ApiClient, ApiError
@@ -32,6 +31,7 @@ from exalb.report.heartbeats import HeartbeatMonitor
 from exalb.runtime import metrics
 from exalb.runtime.backoff import Backoff
 from exalb.runtime.clock import now, seconds_since_boot
+from exalb.runtime.exposition import Family
 from exalb.runtime.telemetry import Telemetry
 from exalb.validation.rules import Rules, Validator
 
@@ -56,7 +56,7 @@ class Controller:
         self._election = Election(api, settings.namespace, LEASE_NAME, self._identity)
         self.telemetry = Telemetry(self._unready, self._metrics)
         events = self.telemetry.counter(metrics.EVENTS)
-        self._events = EventRecorder(api, NAME, self._identity, count=lambda outcome: events.labels(outcome).inc())
+        self._events = EventRecorder(api, NAME, self._identity, count=events.inc)
         self._writer = Writer(
             api, self._store, self._events, may_write=self._election.may_write, count=self.telemetry.count_write
         )

@@ -3,14 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from prometheus_client.metrics_core import Metric as Family
-
 from exalb.allocation.allocator import Allocation
 from exalb.allocation.outcome import Outcome
 from exalb.api.reasons import Reason
 from exalb.model.cluster import Cluster, Key
 from exalb.model.kinds import CONFIGURATION
 from exalb.runtime import metrics
+from exalb.runtime.exposition import Family
 from exalb.validation.rules import Rules
 
 

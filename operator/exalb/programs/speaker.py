@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import structlog
-from prometheus_client.metrics_core import Metric as Family
 
 from exalb.announcement.planner import NodePlan, RoutePlanner
 from exalb.announcement.route_changes import RouteCounts, route_changes
@@ -34,6 +33,7 @@ from exalb.report.speaker import data_plane_before, speaker_changes
 from exalb.runtime import metrics
 from exalb.runtime.backoff import Backoff
 from exalb.runtime.clock import now
+from exalb.runtime.exposition import Family
 from exalb.runtime.telemetry import Telemetry
 from exalb.validation.rules import Validator
 from exalb_bfd.client import BfdClient

@@ -3,13 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
-from prometheus_client.metrics_core import Metric as Family
-
 from exalb.announcement.adj_rib_out import SessionPlan
 from exalb.announcement.planner import NodeDrain, NodePlan
 from exalb.api.speaker import DrainState
 from exalb.model.local_node import DataPlane
 from exalb.runtime import metrics
+from exalb.runtime.exposition import Family
 from exalb_bfd.packet import State as BfdState
 from exalb_bfd.peers import BfdSession, BfdStatus
 from exalb_bgp.session import SessionStatus, State

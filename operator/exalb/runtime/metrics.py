@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.metrics_core import Metric as Family
+from exalb.runtime.exposition import Family, Kind, Sample
 
 Rows = Iterable[tuple[tuple[str, ...], float]]
 """Samples: the values of the labels, and the value."""
@@ -20,19 +19,15 @@ class Metric:
     """One metric; `name` is the full name, with the suffix of a counter."""
 
     name: str
-    kind: Literal["gauge", "counter", "histogram"]
+    kind: Kind
     of: Literal["both", "controller", "speaker"]
     meaning: str
     labels: tuple[str, ...] = ()
 
     def family(self, rows: Rows) -> Family:
         """Return the metric with its samples; for values that are read at each scrape."""
-        family = (CounterMetricFamily if self.kind == "counter" else GaugeMetricFamily)(
-            self.name, self.meaning, labels=self.labels
-        )
-        for values, value in rows:
-            family.add_metric(values, value)
-        return family
+        samples = [Sample(self.name, dict(zip(self.labels, values, strict=True)), value) for values, value in rows]
+        return Family(self.name, self.kind, self.meaning, samples)
 
     def by_label(self, values: Mapping[str, float]) -> Family:
         """Return the metric with a sample for each value of its only label."""

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
-from prometheus_client.metrics_core import Metric as Family
 
 from exalb.announcement.planner import RoutePlanner
 from exalb.api.bfd import Bfd
@@ -12,6 +11,7 @@ from exalb.kube.manifests import snapshot_of
 from exalb.model.local_node import DataPlane
 from exalb.programs import controller_metrics, speaker_metrics
 from exalb.programs.speaker_metrics import Propagation
+from exalb.runtime.exposition import Family
 from exalb.validation.rules import validate
 from exalb_bfd.packet import State as BfdState
 from exalb_bfd.peers import BfdCounts, BfdSession, BfdStatus
