@@ -131,6 +131,21 @@ bench: $(VENV)/.ready ## Measure in a lab of its own; prints a table and JSON
 	@$(BIN)/python -m tests.bench.engine
 	@$(BIN)/python -m tests.bench
 
+.PHONY: trace
+trace: $(VENV)/.ready ## One Service event and one endpoint event, stage by stage in µs
+	@$(BIN)/python -m tests.bench.trace
+
+RUN := .bench
+NOTE ?=
+
+.PHONY: performance
+performance: $(VENV)/.ready ## Measure everything and write docs/performance.md (root, an hour); NOTE='what else ran on the machine'
+	@mkdir -p $(RUN)
+	@$(BIN)/python -m tests.bench.engine --json $(RUN)/engine.json
+	@$(BIN)/python -m tests.bench.trace --json $(RUN)/trace.json
+	@$(BIN)/python -m tests.bench --json $(RUN)/cluster.json
+	@$(BIN)/python -m tests.bench.page $(RUN) $(if $(NOTE),--note '$(NOTE)')
+
 .PHONY: format
 format: $(VENV)/.ready ## Format, and correct what can be corrected
 	$(BIN)/ruff format .

@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.figures import MEASURES, MILLISECONDS, PERCENT, PROCESSOR, Figure, Measure
+from tests.bench.figures import MEASURES, MICROSECONDS, MILLISECONDS, PERCENT, PROCESSOR, Figure, Measure
 from tests.lab.images import CHECKOUT
 
 WIDTH = 140
@@ -70,7 +70,7 @@ def shown(figure: Figure) -> str:
     """Return a figure in a few characters: two percentiles of many values, each of few; of a processor the least."""
     if figure.unit == PROCESSOR:
         return f"{min(figure.values):.1f} / {figure.median:.1f}"
-    if figure.unit == MILLISECONDS:
+    if figure.unit in {MILLISECONDS, MICROSECONDS}:
         return f"{_short(figure.median)} / {_short(figure.quantile(0.99))}"
     return ", ".join(_short(value, figure.unit) for value in figure.values)
 
@@ -82,7 +82,10 @@ def as_json(figures: Iterable[Figure], measures: Mapping[str, Measure]) -> str:
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit.stdout.strip(),
         "processors": os.cpu_count(),
+        "model": _line_of("/proc/cpuinfo", "model name"),
+        "memory": _line_of("/proc/meminfo", "MemTotal"),
         "kernel": platform.release(),
+        "python": platform.python_version(),
     }
     head = json.dumps(machine).removesuffix("}")
     return (
@@ -91,6 +94,12 @@ def as_json(figures: Iterable[Figure], measures: Mapping[str, Measure]) -> str:
         + ",\n".join(json.dumps(_record(figure, measures[figure.key])) for figure in figures)
         + "\n]}\n"
     )
+
+
+def _line_of(path: str, name: str) -> str:
+    """Return the value of the first line of this name in a file of /proc."""
+    lines = (line.partition(":") for line in Path(path).read_text().splitlines())
+    return next((value.strip() for key, _, value in lines if key.strip() == name), "")
 
 
 def _record(figure: Figure, measure: Measure) -> dict[str, Any]:
@@ -104,6 +113,7 @@ def _record(figure: Figure, measure: Measure) -> dict[str, Any]:
     return {
         **record,
         "unit": figure.unit,
+        "shown": shown(figure),
         "n": len(figure.values),
         **{name: round(value, 3) for name, value in numbers.items()},
         "values": [round(value, 3) for value in figure.values],

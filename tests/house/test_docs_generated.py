@@ -1,10 +1,12 @@
 """The generated parts of the documents are up to date; `make docs` writes them."""
 
+import json
 from collections.abc import Callable
 
 import pytest
 
 from tests.house import chart_values, cli_page, layers, reference, situations_page
+from tests.support import performance_page
 from tests.support.golden import assert_golden
 from tests.support.tree import ROOT
 
@@ -24,6 +26,10 @@ PAGES: dict[str, tuple[str, Callable[[str], str]]] = {
     "cli": ("docs/reference/cli.md", lambda _: cli_page.commands()),
     "programs": ("docs/reference/programs.md", lambda _: reference.programs()),
     "situations": ("docs/situations.md", lambda _: situations_page.situations()),
+    "performance": (
+        "docs/performance.md",
+        lambda _: performance_page.render(json.loads(performance_page.RUN.read_text())),
+    ),
     "layers": ("ARCHITECTURE.md", _architecture),
     "values": ("charts/exalb/README.md", _chart),
 }
@@ -35,6 +41,11 @@ def test_generated_part_is_up_to_date(part: str) -> None:
     name, made = PAGES[part]
     page = ROOT / name
     assert_golden(page, made(page.read_text() if page.exists() else ""))
+
+
+def test_page_about_performance_is_in_the_index_of_the_site() -> None:
+    assert "      - Performance: docs/performance.md\n" in (ROOT / "mkdocs.yml").read_text()
+    assert "(performance.md)" in (ROOT / "docs" / "README.md").read_text()
 
 
 def test_every_package_is_in_the_diagram_once() -> None:

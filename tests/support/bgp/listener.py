@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+from collections.abc import Callable
 from ipaddress import IPv4Address
 from types import TracebackType
 from typing import Self
@@ -69,10 +70,14 @@ class Listener:
         if self._writer is not None:
             self._writer.close()
 
+    async def until(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
+        """Wait until a message makes the condition true."""
+        async with asyncio.timeout(seconds), self._moved:
+            await self._moved.wait_for(condition)
+
     async def holds(self, table: set[Prefix], seconds: float = 60.0) -> None:
         """Wait until the table is as given."""
-        async with asyncio.timeout(seconds), self._moved:
-            await self._moved.wait_for(lambda: self.table == table)
+        await self.until(lambda: self.table == table, seconds)
 
     async def ended(self, times: int = 1, seconds: float = 60.0) -> None:
         """Wait until so many End-of-RIB came."""
