@@ -81,7 +81,7 @@ async def test_processes_around_exabgp_sleep(node: Node) -> None:
         await settled(driver)
         supervisor, relay = node.supervisor.pid, int(children(node.exabgp())[0])
         before = wake_ups(supervisor), wake_ups(relay)
-        await router.kept_alive(router.keepalives + KEEPALIVES)
+        await router.kept_alive(router.keepalives + 2 * KEEPALIVES)
         woken = wake_ups(supervisor) - before[0], wake_ups(relay) - before[1]
         assert (woken[0] < KEEPALIVES, woken[1] < KEEPALIVES) == (True, True), woken
 
