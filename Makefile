@@ -143,6 +143,7 @@ performance: $(VENV)/.ready ## Measure everything and write docs/performance.md 
 	@mkdir -p $(RUN)
 	@$(BIN)/python -m tests.bench.engine --json $(RUN)/engine.json
 	@$(BIN)/python -m tests.bench.trace --json $(RUN)/trace.json
+	@$(BIN)/python -m tests.bench.growth --json $(RUN)/growth.json
 	@$(BIN)/python -m tests.bench --json $(RUN)/cluster.json
 	@$(BIN)/python -m tests.bench.page $(RUN) $(if $(NOTE),--note '$(NOTE)')
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 MILLISECONDS, SECONDS, MEGABYTES, PERCENT, WRITES, COUNT = "ms", "s", "MB", "%", "writes", ""
-MICROSECONDS = "µs"
+MICROSECONDS, EXPONENT = "µs", "exponent"
 PROCESSOR = "ms of a processor"
 """Time that other work on the machine does not lengthen: the least of several runs counts."""
 

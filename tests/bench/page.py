@@ -1,6 +1,6 @@
 """Write docs/performance.md from the JSON of a run: `python -m tests.bench.page DIRECTORY [--note TEXT …]`.
 
-The directory has cluster.json, engine.json or trace.json, as `--json` of each benchmark writes them. The parts that are
+The directory has cluster.json, engine.json, trace.json or growth.json, as `--json` of each benchmark writes them. The parts that are
 missing stay as they are on the page.
 """
 

@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.figures import MEASURES, MICROSECONDS, MILLISECONDS, PERCENT, PROCESSOR, Figure, Measure
+from tests.bench.figures import EXPONENT, MEASURES, MICROSECONDS, MILLISECONDS, PERCENT, PROCESSOR, Figure, Measure
 from tests.lab.images import CHECKOUT
 
 WIDTH = 140
@@ -127,6 +127,8 @@ def _aim(measure: Measure) -> str:
 
 
 def _short(value: float, unit: str = "") -> str:
-    if unit == PERCENT:
+    if unit in {PERCENT, EXPONENT}:
         return f"{value:.2f}"
-    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.1f}"
+    return (
+        f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.1f}" if value >= 0.1 else f"{value:.2g}"
+    )
