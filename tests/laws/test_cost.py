@@ -1,4 +1,7 @@
-"""One change costs almost the same next to 100 Services and next to 1,000: counted in instructions, not in seconds."""
+"""One change costs almost the same next to 100 Services and next to 1,000, and a first round grows with their number alone.
+
+Counted in instructions, not in seconds.
+"""
 
 import functools
 from collections.abc import Callable
@@ -104,3 +107,10 @@ def test_change_costs_no_instruction_for_each_other_service(
 ) -> None:
     few, many = (cost(rounds, change, count) for count in (FEW, MANY))
     assert (many - few) / (MANY - FEW) < 1
+
+
+@pytest.mark.parametrize("rounds", [planning, allocating])
+def test_first_round_costs_no_more_for_each_service_where_there_are_more(rounds: Callable[[], Rounds]) -> None:
+    sizes = (50, 100, 200)
+    first, second, third = (instructions(functools.partial(rounds(), world(size))) for size in sizes)
+    assert (third - second) / (sizes[2] - sizes[1]) <= 1.05 * (second - first) / (sizes[1] - sizes[0])
