@@ -1,7 +1,7 @@
 """Write docs/performance.md from the JSON of a run: `python -m tests.bench.page DIRECTORY [--note TEXT …]`.
 
-The directory has cluster.json, engine.json, trace.json or growth.json, as `--json` of each benchmark writes them. A part
-that is missing stays as it is on the page.
+The directory has cluster.json, engine.json, trace.json or growth.json, as `--json` of each benchmark writes them. A
+part that is missing stays as it is on the page.
 """
 
 import argparse

@@ -25,7 +25,7 @@ There are 1,000 other Services. In µs: median `/` 99th percentile. The stages i
 are its time of a processor; the others are time that passed. `make trace` prints this part alone.""",
     "growth": """\
 Decisions alone, without a network: 2 nodes where Services vary, 1,000 Services where nodes vary. The exponent is the
-slope between the logarithms of size and cost over the three largest sizes: 1 means that twice as many cost twice as much.""",
+slope between the logarithms of size and cost over the three largest sizes: at 1, twice as many cost twice as much.""",
 }
 MEANING = """\
 - **n** is the number of values: tries, or nodes. Of few values all are shown, of many the median and the 99th.
