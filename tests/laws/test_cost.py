@@ -1,4 +1,4 @@
-"""One change costs almost the same next to 100 Services and next to 1,000, and a first round grows as their number does.
+"""One change costs almost the same next to 100 Services and next to 1,000, and first rounds grow as the number does.
 
 Counted in instructions, not in seconds.
 """
