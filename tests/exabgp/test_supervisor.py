@@ -1,5 +1,6 @@
 """The supervisor finds an ExaBGP that runs but does not work."""
 
+import json
 import os
 import re
 import signal
@@ -8,7 +9,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from exalb_bgp.exabgp.launcher import command
+from exalb_bgp.exabgp.settings import EngineSettings
 from exalb_bgp.exabgp.supervisor.watchdog import has_children
 from tests.lab.wait import until
 from tests.support.engine.process import Node
@@ -65,3 +69,33 @@ def test_running_helper_is_found() -> None:
 def test_exabgp_dumps_no_core(node: Node) -> None:
     limits = Path(f"/proc/{until('ExaBGP runs', node.exabgp)}/limits").read_text()
     assert re.search(r"Max core file size +0 +0 ", limits)
+
+
+def test_engine_that_cannot_start_is_tried_again_until_a_signal_comes(tmp_path: Path) -> None:
+    """Its log has the lines of all programs, and the signal is taken during the pause before the next start."""
+    engine = EngineSettings(tmp_path)
+    engine.configuration.write_text("no configuration")
+    with subprocess.Popen(command(engine), stderr=subprocess.PIPE, text=True) as supervisor:
+        assert supervisor.stderr
+        entries: list[dict[str, Any]] = []
+        while sum(entry["event"] == "exabgp_exited" for entry in entries) < 3:
+            entries.append(json.loads(supervisor.stderr.readline()))
+        supervisor.send_signal(signal.SIGTERM)
+        entries += [json.loads(line) for line in supervisor.stderr]
+        assert supervisor.wait() == 0
+    exits = [entry for entry in entries if entry["event"] == "exabgp_exited"]
+    assert [(entry["unstable_runs"], entry["restart_in_s"]) for entry in exits] == [(1, 0.1), (2, 0.5), (3, 1.0)]
+    assert [entry["signal"] for entry in entries if entry["event"] == "stopping"] == ["SIGTERM"]
+    assert all({"event", "level", "logger", "timestamp"} <= entry.keys() for entry in entries)
+
+
+def test_directory_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    ended = subprocess.run(command(EngineSettings(tmp_path / "gone")), capture_output=True, text=True, check=False)
+    [entry] = map(json.loads, ended.stderr.splitlines())
+    assert (ended.returncode, entry["event"], entry["level"]) == (1, "cannot_run", "error")
+
+
+def test_log_for_people_has_no_json(tmp_path: Path) -> None:
+    console = command(EngineSettings(tmp_path / "gone"), "error", "console")
+    [line] = subprocess.run(console, capture_output=True, text=True, check=False).stderr.splitlines()
+    assert re.fullmatch(r"\S+Z \[error +\] cannot_run +\[exalb_bgp\.exabgp\.supervisor\] error=.*gone.*", line)

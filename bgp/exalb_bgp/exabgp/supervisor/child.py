@@ -5,6 +5,9 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 
+from exalb_bgp.exabgp.supervisor.log_lines import Log
+
+_LOG = Log(__name__)
 _PR_SET_PDEATHSIG = 1
 """From the kernel's linux/prctl.h."""
 _NOT_STARTED = 127
@@ -74,5 +77,7 @@ def _become(command: list[str], environment: Mapping[str, str]) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.execve(command[0], command, environment)  # noqa: S606 - no shell is wanted
+    except OSError as error:
+        _LOG.error("cannot_run", error=str(error))
     finally:
         os._exit(_NOT_STARTED)
