@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Iterator
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,9 @@ from tests.lab import exalb
 from tests.lab.cluster import Lab
 from tests.stories.story import Story
 from tests.support import processes
+
+UNCHECKED = b"\1\0\0\0"
+"""The flags of byte code that is used without a look at its source (PEP 552)."""
 
 
 def _announce(story: Story) -> Prefix:
@@ -127,3 +131,12 @@ def test_deleted_node_withdraws_and_announces_when_back(own_story: Story) -> Non
 
 def _established(story: Story) -> set[Address]:
     return {address for address, peering in story.router.peerings().items() if peering.established}
+
+
+def test_no_program_compiles_python_when_it_starts(story: Story) -> None:
+    """A reproducible image has other times of files than the byte code knows; each process would compile it again."""
+    [speaker, *_] = (each for each in processes.of(story.lab) if each.role == "speaker")
+    root = Path(f"/proc/{speaker.pid}/root")
+    files = [*root.glob("usr/lib/python3.11/**/*.pyc"), *root.glob("opt/exalb/lib/**/*.pyc")]
+    assert len(files) > 1000
+    assert not [str(file) for file in files if file.read_bytes()[4:8] != UNCHECKED]

@@ -59,7 +59,7 @@ def main(program: str, directory: str, log_level: str = "WARNING") -> None:
     settings = EngineSettings(Path(directory), log_level=log_level)
     if program == "supervise":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
-        become_supervisor(settings)
+        become_supervisor(settings, form="console")
     asyncio.run(drive(settings))
 
 
