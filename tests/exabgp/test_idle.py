@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import subprocess
+import sys
 from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -10,9 +12,11 @@ from exalb_bgp.session import Session
 from exalb_bgp.speaker import Speaker
 from tests.exabgp.test_server import black_hole
 from tests.exabgp.test_waiting import waiting
+from tests.support.bgp import frames
 from tests.support.bgp.listener import Listener
 from tests.support.bgp.messages import Kind
 from tests.support.engine.process import Node, settled, to
+from tests.support.tree import ROOT
 
 KEEPALIVES = 4
 PER_KEEPALIVE = 12
@@ -84,6 +88,21 @@ async def test_processes_around_exabgp_sleep(node: Node) -> None:
         await router.kept_alive(router.keepalives + 2 * KEEPALIVES)
         woken = wake_ups(supervisor) - before[0], wake_ups(relay) - before[1]
         assert (woken[0] < KEEPALIVES, woken[1] < KEEPALIVES) == (True, True), woken
+
+
+async def test_driver_sleeps(node: Node) -> None:
+    command = [sys.executable, "-m", "tests.support.engine.programs", "drive", str(node.settings.directory)]
+    async with Listener() as router:
+        with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as driver:
+            assert driver.stdin
+            frames.write(driver.stdin, frames.Apply(Speaker({"tor": hasty(router)}, {})))
+            await router.ended()
+            await router.kept_alive(router.keepalives + 2)
+            before = wake_ups(driver.pid)
+            await router.kept_alive(router.keepalives + 2 * KEEPALIVES)
+            woken = wake_ups(driver.pid) - before
+            driver.terminate()
+        assert woken < 2 * KEEPALIVES, woken
 
 
 async def test_unreachable_and_silent_peers_wake_exabgp_seldom(node: Node) -> None:

@@ -29,9 +29,13 @@ class ApiConnection:
     """Talks to ExaBGP through its relay. ExaBGP answers in order, without the name of the command."""
 
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, on_event: Callable[[str], None]
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        on_event: Callable[[str], None],
+        on_send: Callable[[], None] = lambda: None,
     ) -> None:
-        self._reader, self._writer, self._on_event = reader, writer, on_event
+        self._reader, self._writer, self._on_event, self._on_send = reader, writer, on_event, on_send
         self._pending: deque[_Pending] = deque()
         self._questions: set[asyncio.Future[list[str]]] = set()
         self._unsynchronized = True
@@ -69,6 +73,7 @@ class ApiConnection:
         """Send one command; its outcome goes to `answered`, or nowhere if nothing depends on it."""
         self._pending.append(_Pending(command, answered, monotonic()))
         self.commands_sent += command.startswith(NEIGHBOR)
+        self._on_send()
         if not self._writer.is_closing():
             self._writer.write(command.encode("ascii") + b"\n")
 

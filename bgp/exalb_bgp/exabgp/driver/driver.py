@@ -1,6 +1,7 @@
 """Drives ExaBGP through its relay: brings its sessions and tables to the goal, and reads back their state."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -31,6 +32,8 @@ _QUIET_TIMEOUT = 2.0
 """Seconds to wait for that at most."""
 _CLOSE_TIMEOUT = 2.0
 """Seconds in which connections must end when the driver ends."""
+_CALM_SECONDS = 5.0
+"""Seconds between two checks while ExaBGP is connected and nothing is in flight; what is sent ends the pause."""
 _BATCH_DELAY = 0.005
 """Seconds after the first output of ExaBGP until the next turn, which handles a batch."""
 
@@ -57,6 +60,8 @@ class ExaBGPDriver:
         self._last_activity: dict[Address, float] = {}
         self._due: asyncio.TimerHandle | None = None
         self._change_event = asyncio.Event()
+        self._stirred = asyncio.Event()
+        """Something was sent, or the link ended."""
         self._reported = self.status()
 
     def apply(self, desired: Speaker) -> None:
@@ -122,7 +127,7 @@ class ExaBGPDriver:
         if self._link is not None:
             self._link.close()
             self._leave(self._link)
-        link = self._link = ApiConnection(reader, writer, self._take)
+        link = self._link = ApiConnection(reader, writer, self._take, self._stirred.set)
         self._last_activity = {}
         self._ready, self._early_events = False, []
         handshake = asyncio.create_task(self._handshake(link))
@@ -141,6 +146,7 @@ class ExaBGPDriver:
         self._resumption.end(link.events_received, link.commands_sent, link.unanswered)
         self._link, self._ready, self._reloader.link = None, False, None
         self._change_event.set()
+        self._stirred.set()
 
     async def _handshake(self, link: ApiConnection) -> None:
         """Read back the sessions and routes of ExaBGP, and adopt them; events in between are handled afterwards.
@@ -251,7 +257,7 @@ class ExaBGPDriver:
     async def _watch(self) -> None:
         """Check regularly for a removed socket, missing answers and missing confirmations."""
         while True:
-            await asyncio.sleep(_CONFIRM_TIMEOUT / 2)
+            await self._pause()
             if self._listener.missing:
                 await self._open_again()
             if (link := self._link) is None:
@@ -265,6 +271,15 @@ class ExaBGPDriver:
                 link.close()
             if self._ready:
                 self._time_out_peers(link)
+
+    async def _pause(self) -> None:
+        """Wait until the next check: an idle node must wake seldom."""
+        if self._ready and self._link and self._link.idle and self._reloader.done and self._sync.settled:
+            self._stirred.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_CALM_SECONDS):
+                    await self._stirred.wait()
+        await asyncio.sleep(_CONFIRM_TIMEOUT / 2)
 
     def _time_out_peers(self, link: ApiConnection) -> None:
         """Time out, per peer, operations that were answered and not confirmed in time."""
