@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -101,3 +102,20 @@ def test_kubeconfig_without_the_package_is_one_sentence() -> None:
     assert done.returncode == 1
     assert "cannot read a kubeconfig" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "candidates", "directive"),
+    [
+        (["ex"], ["explain"], ":4"),
+        (["explain", "pe"], ["peer/"], ":6"),
+        (["drain", "--und"], ["--undo"], ":4"),
+        (["status", "-o", "j"], ["json"], ":4"),
+    ],
+)
+def test_kubectl_completes_words(words: list[str], candidates: list[str], directive: str) -> None:
+    """As kubectl asks a plugin: the last line tells the shell whether a space or file names follow."""
+    program = Path(sys.executable).with_name("kubectl_complete-exalb")
+    done = subprocess.run([program, *words], capture_output=True, text=True, check=True)
+    *lines, last = done.stdout.splitlines()
+    assert ([line.partition("\t")[0] for line in lines], last) == (candidates, directive)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import click
+from click.shell_completion import CompletionItem
 
 from exalb.cli.options import manifests_option
 
@@ -45,6 +46,12 @@ def _watches_cluster(command: Callable[..., int]) -> Callable[..., int]:
     return command
 
 
+def _kinds(incomplete: str) -> list[CompletionItem]:
+    """Return the kinds of subjects that begin so."""
+    kinds = ("service/", "address/", "peer/", "node/")
+    return [CompletionItem(kind) for kind in kinds if kind.startswith(incomplete)]
+
+
 @click.command(epilog=EXIT_CODES)
 @_asks_cluster
 def status(**target: str) -> int:
@@ -58,7 +65,7 @@ def status(**target: str) -> int:
     epilog=f"{EXIT_CODES}\n\n\b\nExamples:\n  kubectl exalb explain service/web -n shop\n"
     "  kubectl exalb explain address/198.51.100.7\n  kubectl exalb explain peer/tor\n  kubectl exalb explain node/n1"
 )
-@click.argument("subject", metavar="SUBJECT")
+@click.argument("subject", metavar="SUBJECT", shell_complete=lambda *words: _kinds(words[-1]))
 @_asks_cluster
 def explain(subject: str, **target: str) -> int:
     """Show why something has no traffic, step by step, with the first broken step and what to do about it.
