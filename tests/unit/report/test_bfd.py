@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from exalb.kube.manifests import snapshot_of
+from exalb.model.parse_custom import parse_speaker
 from exalb.report.speaker import speaker_changes
 from exalb_bfd.packet import EXPIRED, State
 from exalb_bfd.peers import BfdSession, BfdStatus
@@ -24,8 +25,12 @@ UP = BfdSession(
 )
 
 
-def reported(session: BfdSession | None, **bfd: Any) -> dict[str, Any]:
+def reported(session: BfdSession | None, *, before: objects.Object | None = None, **bfd: Any) -> dict[str, Any]:
+    """Return the report of a session; `before` is the current one."""
     cluster, _ = snapshot_of([objects.node("n1", "10.0.0.1"), objects.peer("tor", bfd=bfd)], "exalb-system")
+    if before:
+        raw = {"metadata": {"name": "n1", "resourceVersion": "7", "uid": "u"}, "status": {"sessions": [before]}}
+        cluster = replace(cluster, speakers={"n1": parse_speaker(raw)})
     plan = plan_of("n1", cluster)
     status = BfdStatus(session is not None, {"tor": session} if session else {})
     engine = SpeakerStatus(True, dict.fromkeys(plan.sessions, SessionStatus()))
@@ -69,5 +74,8 @@ def test_strict_session_that_waits_says_so(session: BfdSession | None) -> None:
     assert found["lastError"] == found["bfd"]["message"]
 
 
-def test_session_without_a_beginning_has_none() -> None:
-    assert "since" not in reported(replace(UP, since=None))["bfd"]
+@pytest.mark.parametrize(("state", "since"), [("Up", "2026-01-05T08:00:01Z"), ("Down", "2026-01-05T08:00:00Z")])
+def test_beginning_is_not_reported_again_when_it_differs_by_a_second(state: str, since: str) -> None:
+    """The report before has the time of the same state, or of another one."""
+    before = {"peer": "tor", "state": "Active", "bfd": {"state": state, "since": "2026-01-05T08:00:01Z"}}
+    assert reported(UP, before=before)["bfd"]["since"] == since
