@@ -93,6 +93,21 @@ def run(name: str, arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else EXIT_GOOD
 
 
+def complete() -> None:
+    """Print the candidates for a word of `kubectl exalb`: kubectl runs `kubectl_complete-exalb` to complete it.
+
+    The last word is being typed. Each candidate has a line, with a description after a tab; the last line is a
+    directive as cobra numbers them: no file names follow (4), and no space (2).
+    """
+    from click.shell_completion import ShellComplete  # noqa: PLC0415
+
+    *words, incomplete = sys.argv[1:] or [""]
+    found = ShellComplete(exalb, {}, "kubectl exalb", "_EXALB_COMPLETE").get_completions(words, incomplete)
+    lines = [f"{item.value}\t{item.help}" if item.help else str(item.value) for item in found]
+    no_space = 2 if any(str(item.value).endswith("/") for item in found) else 0
+    sys.stdout.write("\n".join([*lines, f":{4 + no_space}", ""]))
+
+
 def _as_click(argument: str) -> str:
     """Return an argument as click reads it: kubectl takes `-n=shop` as `-n shop`, and click would read `=shop`."""
     is_short = len(argument) > 2 and argument[0] == "-" and argument[1].isalpha() and argument[2] == "="
