@@ -41,6 +41,7 @@ def publish(
     title: str = TITLE,
 ) -> int:
     """Print the table, and write the JSON; return the exit status: 1 where a figure exceeds its limit."""
+    figures = sorted(figures, key=lambda figure: list(measures).index(figure.key))
     show(figures, measures, title)
     text = as_json(figures, measures)
     if file:
@@ -58,7 +59,7 @@ def show(figures: Iterable[Figure], measures: Mapping[str, Measure], title: str)
     compared = any(measure.metallb for measure in measures.values())
     for heading in ("measure", *(["MetalLB"] if compared else []), "aim", "ExaLB", "n", "load"):
         table.add_column(heading, no_wrap=heading in {"ExaLB", "load"})
-    for figure in sorted(figures, key=lambda figure: list(measures).index(figure.key)):
+    for figure in figures:
         measure = measures[figure.key]
         load = f"{figure.load[0]:.1f} → {figure.load[1]:.1f}"
         theirs = [measure.metallb] if compared else []

@@ -39,7 +39,7 @@ _BATCH_DELAY = 0.005
 
 
 class ExaBGPDriver:
-    """The Driver of one ExaBGP, which `supervise` runs with the same settings. Listens from the first `apply` on."""
+    """The Driver of one ExaBGP, which the supervisor runs with the same settings. Listens from the first `apply` on."""
 
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
