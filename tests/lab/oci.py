@@ -107,7 +107,9 @@ def write_archive(path: Path, image: Image, reference: str, layers: Sequence[Pat
 
 
 def _essence(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: config[key] for key in ("architecture", "os", "config")}
+    """Return what describes the image: not when it was made, nor the random name of the container it was made in."""
+    described = {key: value for key, value in config["config"].items() if key != "Hostname"}
+    return {"architecture": config["architecture"], "os": config["os"], "config": described}
 
 
 def _descriptor(media_type: str, blob: bytes) -> dict[str, Any]:

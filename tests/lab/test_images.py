@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 import tarfile
 import tempfile
 from pathlib import Path
@@ -97,3 +99,19 @@ def test_image_runs_as_an_unprivileged_user(built: list[images.Archive]) -> None
     config = oci.read_archive(built[1].path).config["config"]
     assert config["User"] == "65532:65532"
     assert config["Entrypoint"] == ["exalb"]
+
+
+@pytest.mark.release
+@pytest.mark.timeout(900)
+def test_image_built_again_elsewhere_is_the_same(built: list[images.Archive], checkout: Path, tmp_path: Path) -> None:
+    """Bit for bit: the digests of the configuration and of all layers, from an empty cache."""
+    script = (
+        "import sys; from pathlib import Path; from tests.lab import images\n"
+        "images.exalb_image(print, Path(sys.argv[1]))\n"
+    )
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", script, checkout], cwd=images.CHECKOUT, env=environment, check=True)
+    (again,) = (tmp_path / "exalb-lab" / "images").glob("exalb-*.tar")
+    first, second = oci.read_archive(built[1].path), oci.read_archive(again)
+    assert second.config == first.config
+    assert second.layers == first.layers
