@@ -35,6 +35,8 @@ IN_FLIGHT = 16
 """Writes at one moment."""
 LARGEST_ROUND = 400
 """Writes of one round; the next round decides the rest again, so that a new object waits for no more than these."""
+ROUND_SECONDS = 0.25
+"""No write of a round begins later than this, except the first of each worker: the API server may be slow."""
 _MEDIA_TYPES = {"merge": MERGE, "strategic": STRATEGIC}
 
 
@@ -52,9 +54,10 @@ class Writer:
         *,
         may_write: Callable[[], bool] = lambda: True,
         count: Callable[[str, str], None] = lambda kind, outcome: None,  # noqa: ARG005
+        round_seconds: float = ROUND_SECONDS,
     ) -> None:
         self._api, self._store, self._events = api, store, events
-        self._may_write, self._count = may_write, count
+        self._may_write, self._count, self._round_seconds = may_write, count, round_seconds
         self._pace = WriteThrottle({kind.name: kind.write_interval for kind in BY_NAME.values()})
         self._sent: set[asyncio.Task[Json]] = set()
         self._wake: asyncio.TimerHandle | None = None
@@ -66,19 +69,20 @@ class Writer:
         """
         loop = asyncio.get_running_loop()
         keys = {_key(write): write for write in changes.writes}
-        due = [write for key, write in keys.items() if self._pace.may_write(key, loop.time())]
-        batch = in_turns(due, lambda write: write.namespace)[:LARGEST_ROUND]
+        now = loop.time()
+        due = {key: write for key, write in keys.items() if self._pace.may_write(key, now)}
+        batch = in_turns(list(due.values()), lambda write: write.namespace)[:LARGEST_ROUND]
         notes = _by_write(changes.events)
         for note in notes.pop(None, ()):
             self._post(note)
-        queue, failures = iter(batch), list[UnavailableError]()
-        await asyncio.gather(*(self._work(queue, notes, failures) for _ in range(min(IN_FLIGHT, len(batch)))))
+        queue, failures, until = iter(batch), list[UnavailableError](), now + self._round_seconds
+        await asyncio.gather(*(self._work(queue, notes, failures, until) for _ in range(min(IN_FLIGHT, len(batch)))))
         if failures:
             raise failures[0]
         self._pace.forget_before(loop.time())
-        if len(batch) < len(due):
+        if len(batch) < len(due) or next(queue, None):
             self._store.changed.set()
-        self._schedule_round(self._pace.free_at([key for key, write in keys.items() if write not in due]))
+        self._schedule_round(self._pace.free_at([key for key in keys if key not in due]))
 
     async def drain(self) -> None:
         """Wait until the outcome of every write that was sent is known, without using it; at most 9 seconds."""
@@ -90,10 +94,9 @@ class Writer:
         queue: Iterator[StatusWrite],
         notes: Mapping[ObjectKey | None, list[EventDraft]],
         failures: list[UnavailableError],
+        until: float,
     ) -> None:
         for write in queue:
-            if failures:
-                return
             try:
                 written = await self._write(write)
             except UnavailableError as error:
@@ -104,6 +107,8 @@ class Writer:
                 _log(write.addresses)
                 for note in notes.get(_key(write), ()):
                     self._post(note)
+            if failures or asyncio.get_running_loop().time() >= until:
+                return
 
     def _post(self, note: EventDraft) -> None:
         if self._events:
