@@ -14,6 +14,7 @@ PROGRAMS = {
     "speaker": ("exalb.programs.speaker", "SpeakerSettings", "Announce a node's routes"),
     "bgp": ("exalb.programs.bgp", "BGPSettings", "Run a node's ExaBGP"),
     "bfd": ("exalb.programs.bfd", "BFDSettings", "Run a node's BFD sessions"),
+    "l2": ("exalb.programs.l2", "L2Settings", "Announce addresses on a node's LANs"),
     "verify": ("exalb.programs.verify", "VerifySettings", "Check that an address is assigned and announced"),
     "first": ("exalb.programs.first", "FirstSettings", "Create the first pool and peer, once"),
 }

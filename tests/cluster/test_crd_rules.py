@@ -8,8 +8,9 @@ from exalb.api.definitions import RESOURCES
 from exalb.api.schema import GROUP, VERSION
 from tests.lab.api import ApiError
 from tests.lab.cluster import CommandError, Lab
+from tests.support.bad_specs import BAD
 from tests.support.good_specs import GOOD, Good
-from tests.support.specs import BAD, PEER, Bad, Spec, peer
+from tests.support.specs import PEER, Bad, Spec, peer
 
 PLURALS = {resource.kind: resource.plural for resource in RESOURCES}
 SEEN = [row for row in BAD if row.unseen is None]

@@ -29,7 +29,7 @@ def values(path: Path) -> Iterator[Value]:
             meaning = comment[1]
         elif meaning and (more := re.fullmatch(r"\s*# (.+)", line)):
             meaning += f" {more[1]}"
-        elif key := re.fullmatch(r"( *)([A-Za-z]+):.*", line):
+        elif key := re.fullmatch(r"( *)([A-Za-z0-9]+):.*", line):
             depth = len(key[1])
             above = [*(item for item in above if item[0] < depth), (depth, key[2])]
             if meaning:

@@ -13,6 +13,7 @@ SOURCES = {
     "exalb": ROOT / "operator" / "exalb",
     "exalb_bgp": ROOT / "bgp" / "exalb_bgp",
     "exalb_bfd": ROOT / "bgp" / "exalb_bfd",
+    "exalb_l2": ROOT / "bgp" / "exalb_l2",
 }
 
 

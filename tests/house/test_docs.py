@@ -69,7 +69,7 @@ def test_targets_of_make_exist() -> None:
 def test_manifests_are_good(page: Page, tmp_path: Path) -> None:
     """The manifests of a folder's README apply to each page in it. An unknown field is an error too."""
     readme = Page(page.path.with_name("README.md"))
-    together = page.manifests() + (readme.manifests() if readme.path != page.path else [])
+    together = page.manifests() + (readme.manifests() if readme.path.exists() and readme.path != page.path else [])
     (tmp_path / "all.yaml").write_text("\n---\n".join(together))
     assert exalb("plan", "-f", str(tmp_path / "all.yaml")) == 0
 

@@ -16,4 +16,4 @@ def test_reference_lists_every_log_event() -> None:
 
 
 def test_log_events_have_snake_case_names() -> None:
-    assert not [name for name, _ in log_events() if not re.fullmatch(r"[a-z]+(_[a-z]+)*", name)]
+    assert not [name for name, _ in log_events() if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name)]

@@ -9,7 +9,7 @@ from tests.support.tree import ROOT, sources
 PAGE = ROOT / "docs" / "reference" / "metrics.md"
 SECTIONS = {"Both programs": "both", "Controller": "controller", "Speaker": "speaker"}
 ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| ([\w, ]*?) ?\| (.+?) \| (.*?) ?\|$", re.MULTILINE)
-CONVENTION = re.compile(r"(exalb|leader_election)(_[a-z]+)+")
+CONVENTION = re.compile(r"(exalb|leader_election)(_[a-z][a-z0-9]*)+")
 BOUNDED = {"peer", "pool", "family", "kind", "outcome", "reason", "state", "name", "version", "to"} | {
     *("peer_address", "peer_asn", "local_asn"),
 }

@@ -16,6 +16,7 @@ from exalb.validation.rules import validate
 from exalb_bfd.peers import BfdStatus
 from exalb_bgp.session import SessionCounts, SessionStatus, State
 from exalb_bgp.speaker import SpeakerStatus
+from exalb_l2.goal import L2Status
 from tests.lab import wait
 from tests.support.decisions import allocation_of, plan_of
 from tests.support.monitoring import ALERTS, METALLB, dashboard_queries
@@ -55,6 +56,7 @@ def of_the_speaker() -> Iterator[Family]:
     yield from speaker_metrics.drain(None)
     yield from speaker_metrics.sessions(plan_of("n1", CLUSTER), STATUS)
     yield from speaker_metrics.bfd(plan_of("n1", CLUSTER), BfdStatus())
+    yield from speaker_metrics.l2(L2Status(True))
 
 
 async def test_prometheus_evaluates_rules_and_dashboard(tmp_path: Path) -> None:

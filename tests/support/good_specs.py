@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tests.support.bad_specs import L2
 from tests.support.specs import (
     ADVERTISEMENT,
     GATEWAY,
@@ -64,6 +65,9 @@ _ALL_VALUES = {"key": "example.org/zone", "operator": "In", "values": [f"{n:063}
 _SELECTOR = {"matchLabels": {f"label-{n}": "x" * 63 for n in range(64)}, "matchExpressions": [_ALL_VALUES] * 4}
 
 GOOD = [
+    Good("l2-empty", L2, {}, {}),
+    Good("l2-on-interfaces", L2, {"interfaces": ["eth0", "bond0.100", "br-lan"], "ipAddressPools": ["lan"]}, {}),
+    Good("l2-selectors", L2, {"ipAddressPoolSelectors": [{}], "nodeSelectors": [{}], "serviceSelectors": [{}]}, {}),
     good_pool("pool-cidr", pool()),
     good_pool("pool-range", pool("198.51.100.10-198.51.100.20")),
     good_pool("pool-range-by-digits", pool("198.51.100.9-198.51.100.10", "203.0.113.1-203.0.113.1")),

@@ -88,6 +88,19 @@ def advertisement(name: str = "all", day: Any = None, **spec: Any) -> Object:
     return _object("exalb.io/v1beta1", "BGPAdvertisement", name, day=day, spec=spec)
 
 
+def l2_advertisement(name: str = "lan", day: Any = None, **spec: Any) -> Object:
+    """Return an L2Advertisement."""
+    return _object("exalb.io/v1beta1", "L2Advertisement", name, day=day, spec=spec)
+
+
+def l2_speaker(name: str, *addresses: str, interface: str = "eth0", **status: Any) -> Object:
+    """Return the BGPSpeaker of a node with L2, which has these addresses on one interface."""
+    number = int(name.lstrip("n"))
+    on = {"name": interface, "mac": f"02:00:00:00:00:{number:02x}", "addresses": list(addresses)}
+    l2 = {"connected": True, "interfaces": [on], **status.pop("l2", {})}
+    return _object("exalb.io/v1beta1", "BGPSpeaker", name, status={"l2": l2, "heartbeat": made(1), **status})
+
+
 def community(name: str = "names", day: Any = None, **names: str) -> Object:
     """Return a Community that gives `names` their values."""
     spec = {"communities": [{"name": key, "value": value} for key, value in names.items()]}

@@ -396,5 +396,3 @@ BAD_COMMUNITIES = [
         "too-many-names", NAMES, named("a", "1:1", *[{"name": f"n{n}", "value": "1:1"} for n in range(256)]), *TOO_MANY
     ),
 ]
-
-BAD = [*BAD_POOLS, *BAD_PEERS, *BAD_ADVERTISEMENTS, *BAD_COMMUNITIES]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from exalb.allocation.allocator import Allocation, Allocator
+from exalb.analysis.l2_warnings import l2_warnings
 from exalb.analysis.overrides import OverridePolicy
 from exalb.analysis.warnings import service_warnings, static_warnings
 from exalb.announcement.drain import DrainPolicy
@@ -48,7 +49,16 @@ def plan(cluster: Cluster, malformed: Iterable[Finding] = (), ignored: Iterable[
     invalid = tuple(sorted((*rules.invalid, *malformed), key=_order))
     remarks = _remarks(settled, OverridePolicy(settled, rules), allocation)
     notes = tuple(
-        sorted((*remarks, *static_warnings(settled, rules), *service_warnings(settled, rules), *ignored), key=_order)
+        sorted(
+            (
+                *remarks,
+                *static_warnings(settled, rules),
+                *service_warnings(settled, rules),
+                *l2_warnings(settled, rules),
+                *ignored,
+            ),
+            key=_order,
+        )
     )
     return Plan(allocation, nodes, invalid, {key: service.held for key, service in settled.services.items()}, notes)
 

@@ -88,7 +88,7 @@ def candidates(
     node, found = context.node, []
     for address in managed_addresses(service):
         pool = pools.find(address)
-        state, weight, refusal = _state(service, slices, node, Family.of(address))
+        state, weight, refusal = endpoint_state(service, slices, node, Family.of(address))
         if pool is None:
             message = f"{address} is in no active pool: add it to an IPAddressPool to keep it"
             refusal = Refusal(Reason.ADDRESS_NOT_IN_POOL, message)
@@ -100,9 +100,10 @@ def candidates(
     return tuple(found)
 
 
-def _state(
+def endpoint_state(
     service: Service, slices: tuple[EndpointSlice, ...], node: Node, family: Family
 ) -> tuple[EndpointState, int, Refusal | None]:
+    """Return the best endpoints of a family that a node has for a Service, their number, and why there are none."""
     of_family = [part for part in slices if part.family is family]
     # A manifest without ports is not judged by them: the API server would refuse it.
     serving = [part for part in of_family if part.ports & service.endpoint_ports or not service.endpoint_ports]

@@ -5,7 +5,7 @@ from types import ModuleType
 
 from pydantic import BaseModel
 
-from exalb.api import advertisement, community, peer, pool, speaker
+from exalb.api import advertisement, community, l2_advertisement, peer, pool, speaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,20 @@ RESOURCES = (
         ),
     ),
     Resource(
+        "L2Advertisement",
+        "l2advertisements",
+        "exal2",
+        l2_advertisement,
+        l2_advertisement.L2AdvertisementSpec,
+        l2_advertisement.L2AdvertisementStatus,
+        (
+            Column("Pools", ".status.pools"),
+            Column("Interfaces", ".status.interfaces"),
+            *READY,
+            AGE,
+        ),
+    ),
+    Resource(
         "Community",
         "communities",
         "exacomm",
@@ -114,6 +128,7 @@ RESOURCES = (
             Column("Prefixes", ".status.prefixes", "integer"),
             Column("Withheld", ".status.withheld", "integer"),
             Column("Partly", ".status.partlyWithheld", "integer", wide=True),
+            Column("L2", ".status.l2.addresses", "integer", wide=True),
             Column("Drain", ".status.drain.state"),
             Column("Heartbeat", ".status.heartbeat", "date", wide=True),
             *READY,

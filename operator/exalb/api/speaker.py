@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from exalb.api.bfd import BfdReport
+from exalb.api.l2 import L2Report
 from exalb.api.reasons import ConditionType, Reason
 from exalb.api.schema import MAX_ITEMS, Conditions, Model
 from exalb_bgp.session import State
@@ -117,6 +118,8 @@ class BGPSpeakerStatus(Model):
     """When the speaker last wrote this report: at least once a minute while it runs, by the node's clock."""
     drain: DrainReport | None = None
     """The drain of the node; unset while it is not drained."""
+    l2: L2Report | None = None
+    """The addresses that the node announces by ARP and NDP; unset where L2 is off."""
     unusable_secrets: Annotated[tuple[SecretReport, ...], Field(max_length=MAX_ITEMS)] = ()
     """The Secrets that BGPPeers name and that cannot be used, as this node reads them."""
     conditions: Conditions = ()

@@ -32,6 +32,12 @@ def _steps(observed: Observed, name: str) -> Iterator[Step]:
         return
     yield good("Speaker", "the speaker reports, and its ExaBGP answers")
     sessions = observed.plan(name).sessions
+    report = observed.cluster.speakers[name].observed.l2
+    if report and observed.rules.l2_advertisements:
+        where = names(interface.name for interface in report.interfaces)
+        yield good("L2", f"announces {report.addresses} addresses on its LANs; it could on {where}")
+        if not sessions:
+            return
     if not sessions:
         yield broken("Sessions", Refusal(Reason.NO_PEER, f"no active BGPPeer selects node {name}"))
         return

@@ -14,6 +14,7 @@ from ipaddress import ip_address
 from exalb.allocation.allocator import Allocation, allocate
 from exalb.announcement.drain import DrainPolicy, DrainRequest, drain_request, step_of
 from exalb.announcement.drained_plan import DrainPlanner
+from exalb.announcement.l2 import L2Plan, L2Planner
 from exalb.announcement.planner import NodePlan, RoutePlanner
 from exalb.api.peer import BGPPeerStatus
 from exalb.api.reasons import ConditionType, Finding, Reason, Refusal
@@ -51,6 +52,11 @@ class Observed:
     def allocation(self) -> Allocation:
         """The decision about all addresses."""
         return allocate(self.cluster, self.rules)
+
+    @cached_property
+    def l2(self) -> L2Plan:
+        """The addresses that nodes may announce on their LANs."""
+        return L2Planner(DrainPolicy()).plan(self.cluster, self.rules)
 
     def plan(self, node: str, cluster: Cluster | None = None) -> NodePlan:
         """Return the plan of a node, for the whole cluster or for a part of its Services, with its reported drain."""

@@ -29,7 +29,10 @@ def announced(found: Answer) -> Answer:
     routes = [step for step in found.steps if step.hop == "Announcement"]
     sending = {node for step in routes if step.verdict is Verdict.GOOD for node in step.nodes}
     nodes = {node for step in routes for node in step.nodes}
-    return replace(found, summary=f"announced by {len(sending)} of {len(nodes)} nodes") if sending else found
+    if sending:
+        return replace(found, summary=f"announced by {len(sending)} of {len(nodes)} nodes")
+    on_lan = {node for step in found.steps if step.hop == "L2" and step.verdict is Verdict.GOOD for node in step.nodes}
+    return replace(found, summary=f"announced on the LAN by {names(sorted(on_lan))}") if on_lan else found
 
 
 def _steps(observed: Observed, key: Key) -> Iterator[Step]:

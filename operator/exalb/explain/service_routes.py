@@ -6,7 +6,8 @@ from exalb.announcement.advertisements import selects_peer
 from exalb.api.reasons import Finding, Reason, Refusal
 from exalb.api.schema import any_matches
 from exalb.explain.announcements import Announcement, announcements
-from exalb.explain.answer import Step, broken, good, names, note
+from exalb.explain.answer import Step, Verdict, broken, good, names, note
+from exalb.explain.l2 import l2_steps
 from exalb.explain.observed import Observed
 from exalb.explain.sessions import Group, SessionState, grouped
 from exalb.model.cluster import Service
@@ -23,13 +24,18 @@ ROUTERS = (
 def route_steps(observed: Observed, service: Service) -> Iterator[Step]:
     """Yield the peers that are not active, then where the Service is announced and where not."""
     rows = list(announcements(observed, service))
-    is_sent = any(row.is_sent for row in rows)
-    yield from inactive_peers(observed, is_sent=is_sent)
+    on_lan = list(l2_steps(observed, service))
+    is_sent, works = any(row.is_sent for row in rows), any(step.verdict is Verdict.GOOD for step in on_lan)
+    yield from inactive_peers(observed, is_sent=is_sent or works)
+    yield from on_lan
     if not rows:
-        yield broken("Peers", _no_peer(observed))
+        if not on_lan:
+            yield broken("Peers", _no_peer(observed))
         return
     for address in service.held:
-        yield from _of_prefixes(observed, service, [row for row in rows if address in row.prefix], str(address))
+        yield from _of_prefixes(
+            observed, service, [row for row in rows if address in row.prefix], str(address), works=works
+        )
     if is_sent:
         yield good("Routers", ROUTERS)
 
@@ -54,8 +60,12 @@ def _no_peer(observed: Observed) -> Refusal:
     return Refusal(Reason.NO_PEER, message)
 
 
-def _of_prefixes(observed: Observed, service: Service, rows: list[Announcement], address: str) -> Iterator[Step]:
-    """Yield the steps of one address: first those that work."""
+def _of_prefixes(
+    observed: Observed, service: Service, rows: list[Announcement], address: str, *, works: bool
+) -> Iterator[Step]:
+    """Yield the steps of one address: first those that work. `works` is whether a node announces it on a LAN."""
+    if not rows and works:
+        return
     if not rows:
         message = f"no node has a session that carries {address}: see families of the BGPPeers"
         yield broken("Announcement", Refusal(Reason.NO_PEER, message))
@@ -64,7 +74,7 @@ def _of_prefixes(observed: Observed, service: Service, rows: list[Announcement],
     for row in rows:
         states.setdefault((row.prefix, row.withheld), []).append(row.state)
     groups = [(*key, group) for key, members in states.items() for group in grouped(members)]
-    is_sent = any(row.is_sent for row in rows)
+    is_sent = works or any(row.is_sent for row in rows)
     for prefix, withheld, group in sorted(groups, key=lambda item: item[2].refusal is not None):
         if group.refusal is None:
             yield _sent(prefix, group)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from exalb.api.definitions import RESOURCES
 from exalb.api.reasons import ConditionType, Finding, Reason, Refusal
 from exalb.api.schema import GROUP
+from exalb.explain import l2
 from exalb.explain.answer import Step, broken, names, note
 from exalb.explain.observed import Observed, speaker_refusal
 from exalb.explain.sessions import SessionState, grouped, planned_sessions, session_state, without_services
@@ -80,7 +81,8 @@ def _problems(observed: Observed, states: list[SessionState]) -> Iterator[Step]:
     if leader:
         yield broken("Controller", leader)
     yield from _speakers(observed)
-    if not observed.cluster.peers and observed.allocation.outcomes:
+    by_bgp_alone = not observed.rules.l2_advertisements
+    if not observed.cluster.peers and observed.allocation.outcomes and by_bgp_alone:
         yield broken("Peers", Refusal(Reason.NO_PEER, "there is no BGPPeer, so no node announces anything"))
     for finding in (*observed.rules.invalid, *observed.malformed):
         yield _finding(finding)
@@ -90,6 +92,7 @@ def _problems(observed: Observed, states: list[SessionState]) -> Iterator[Step]:
             message = f"{names(group.nodes)} → {group.peers[0]}: {group.refusal.message}"
             refusal = Refusal(group.refusal.reason, message)
             yield broken("Sessions", refusal, f"peer/{group.peers[0]}", nodes=group.nodes, peers=group.peers)
+    yield from l2.problems(observed)
     yield from _services(observed)
 
 

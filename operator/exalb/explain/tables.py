@@ -4,11 +4,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from exalb.announcement.adj_rib_out import SessionPlan
+from exalb.announcement.eligibility import host_route
 from exalb.api.address_ranges import prefix_order
 from exalb.api.community_values import WELL_KNOWN
 from exalb.api.reasons import Refusal
 from exalb.explain.announcements import related
 from exalb.explain.answer import names
+from exalb.explain.l2 import holders, refusal_of
 from exalb.explain.observed import Observed
 from exalb.explain.sessions import SessionState, grouped, planned_sessions, session_state, without_services
 from exalb.model.cluster import Key
@@ -100,6 +102,20 @@ def route_rows(observed: Observed, only: Key | Prefix | None = None) -> Iterator
             reason = group.refusal.reason.value if group.refusal else ""
             message = group.refusal.message if group.refusal else ""
             yield RouteRow(str(prefix), services, status, reason, message, attributes, group.nodes, group.peers)
+    yield from _l2_rows(observed, only)
+
+
+def _l2_rows(observed: Observed, only: Key | Prefix | None) -> Iterator[RouteRow]:
+    """Yield the addresses that nodes announce on their LANs, or should."""
+    for address, planned in sorted(observed.l2.addresses.items(), key=lambda item: prefix_order(host_route(item[0]))):
+        prefix, services = host_route(address), tuple(map(str, planned.services))
+        if not _is_asked(only, prefix, services):
+            continue
+        found, refusal = holders(observed, address), refusal_of(observed, address, planned)
+        status, nodes = ("sent" if found else "withheld"), tuple(holder.node for holder in found)
+        reason, message = (refusal.reason.value, refusal.message) if refusal else ("", "")
+        on = " ".join(f"dev={name}" for name in dict.fromkeys(name for holder in found for name in holder.interfaces))
+        yield RouteRow(str(prefix), services, status, reason, message, on, nodes, ("L2",))
 
 
 def _of_session(

@@ -4,11 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from exalb.api.community_values import NAME, WELL_KNOWN, parse_community
-from exalb.api.schema import LabelSelector
-from exalb.migration.metallb_objects import AdvertisementSpec, CommunitySpec, unknown
+from exalb.migration.metallb_objects import AdvertisementSpec, CommunitySpec, L2AdvertisementSpec, unknown
 from exalb.migration.notes import About, Note
 
 HOST_V4, HOST_V6 = 32, 128
@@ -88,21 +85,7 @@ def _communities(texts: tuple[str, ...], names: Mapping[str, str]) -> Iterator[s
         yield text if value is None or is_usable(text, value) else value
 
 
-def selects(spec: AdvertisementSpec, name: str, labels: Mapping[str, str]) -> bool:
-    """Whether an advertisement, of BGP or of layer 2, selects a pool; an unreadable selector selects nothing."""
-    if not spec.ip_address_pools and not spec.ip_address_pool_selectors:
-        return True
-    return name in spec.ip_address_pools or any(_matches(part, labels) for part in spec.ip_address_pool_selectors)
-
-
-def _matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    try:
-        return LabelSelector.model_validate(selector).matches(labels)
-    except ValidationError:
-        return False
-
-
-def selected_keys(specs: Mapping[str, AdvertisementSpec]) -> frozenset[str]:
+def selected_keys(specs: Mapping[str, AdvertisementSpec] | Mapping[str, L2AdvertisementSpec]) -> frozenset[str]:
     """Return the label keys by which advertisements select pools."""
     return frozenset(key for spec in specs.values() for part in spec.ip_address_pool_selectors for key in _keys(part))
 

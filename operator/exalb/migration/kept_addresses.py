@@ -12,7 +12,7 @@ from exalb.model.scope import CLASS
 
 _SECRETS = {Reason.SECRET_NOT_FOUND, Reason.SECRET_UNUSABLE}
 """Passwords are copied by a step of their own."""
-_OURS = {"IPAddressPool", "BGPPeer", "BGPAdvertisement", "Community"}
+_OURS = {"IPAddressPool", "BGPPeer", "BGPAdvertisement", "L2Advertisement", "Community"}
 
 
 @dataclass(frozen=True, slots=True)

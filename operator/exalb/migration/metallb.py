@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from exalb.api.address_ranges import AddressRange
 from exalb.migration.advertisements import advertisement_spec, community_spec, names_of, selected_keys
 from exalb.migration.bfd import place_note, profile_notes
-from exalb.migration.layer2 import L2, layer2_notes
+from exalb.migration.layer2 import L2, l2_spec
 from exalb.migration.metallb_objects import (
     METALLB,
     SPECS,
@@ -80,13 +80,7 @@ def migrate(
     specs, notes = _parsed(theirs)
     notes += other_notes(found)
     labels = {name: labels_of(theirs["IPAddressPool", name]) for name in specs["IPAddressPool"]}
-    by_layer2, more = layer2_notes(
-        _of(specs[L2], L2AdvertisementSpec), _of(specs["BGPAdvertisement"], AdvertisementSpec), labels
-    )
-    notes += more
     ranges = known_ranges(_of(specs["IPAddressPool"], PoolSpec).values())
-    for name in by_layer2:
-        del specs["IPAddressPool"][name]
     made, more = _apart(_made(specs, labels, services, all_nodes=all_nodes))
     notes += more
     valid, more = _apart(checked(made))
@@ -140,7 +134,8 @@ def _made(
     """Yield ExaLB's objects, which may be invalid, and the notes."""
     advertisements = _of(specs["BGPAdvertisement"], AdvertisementSpec)
     communities = _of(specs["Community"], CommunitySpec)
-    keys, names = selected_keys(advertisements), names_of(communities)
+    lans = _of(specs[L2], L2AdvertisementSpec)
+    keys, names = selected_keys(advertisements) | selected_keys(lans), names_of(communities)
     for name, pool in _of(specs["IPAddressPool"], PoolSpec).items():
         written, notes = pool_spec(pool, About("IPAddressPool", name), services)
         yield from _written("IPAddressPool", name, written, notes, _kept(labels[name], keys))
@@ -149,6 +144,8 @@ def _made(
     for name, advertisement in advertisements.items():
         written, notes = advertisement_spec(advertisement, About("BGPAdvertisement", name), names)
         yield from _written("BGPAdvertisement", name, written, notes)
+    for name, lan in lans.items():
+        yield from _written(L2, name, *l2_spec(lan, About(L2, name)))
     profiles, peers = _of(specs["BFDProfile"], ProfileSpec), _of(specs["BGPPeer"], PeerSpec)
     for name, profile in profiles.items():
         about, users = About("BFDProfile", name), [key for key, peer in peers.items() if peer.bfd_profile == name]

@@ -105,7 +105,9 @@ class AdvertisementSpec(MetalLBModel):
 
 
 class L2AdvertisementSpec(AdvertisementSpec):
-    """L2Advertisement; only the pools that it selects matter."""
+    """L2Advertisement."""
+
+    interfaces: tuple[str, ...] = ()
 
 
 class Alias(MetalLBModel):

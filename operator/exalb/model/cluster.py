@@ -14,6 +14,7 @@ from exalb.api.address_ranges import AddressRange
 from exalb.api.advertisement import BGPAdvertisementSpec
 from exalb.api.community import CommunitySpec
 from exalb.api.community_values import AnyCommunity
+from exalb.api.l2_advertisement import L2AdvertisementSpec
 from exalb.api.peer import BGPPeerSpec
 from exalb.api.peer_fields import is_host_address
 from exalb.api.pool import IPAddressPoolSpec
@@ -56,8 +57,7 @@ class IPFamilyPolicy(Enum):
 class AttributeOverrides:
     """Path attributes that a Service's annotations ask for; None is no opinion."""
 
-    communities: tuple[AnyCommunity | str, ...] | None = None
-    """Text is a name that some Community gives."""
+    communities: tuple[AnyCommunity | str, ...] | None = None  # text is a name that some Community gives
     local_pref: int | None = None
     med: int | None = None
     as_path_prepend: int | None = None
@@ -103,17 +103,14 @@ class Service:
     labels: Mapping[str, str]
     is_load_balancer: bool
     load_balancer_class: str | None
-    families: tuple[Family, ...]
-    """In the order of `spec.ipFamilies`."""
+    families: tuple[Family, ...]  # in the order of `spec.ipFamilies`
     policy: IPFamilyPolicy
-    local_traffic: bool
-    """Whether externalTrafficPolicy is Local."""
+    local_traffic: bool  # whether externalTrafficPolicy is Local
     ports: frozenset[Port]
     endpoint_ports: frozenset[EndpointPort]
     selector: tuple[tuple[str, str], ...]
     request: Request
-    held: tuple[Address, ...]
-    """The addresses of `status.loadBalancer.ingress`: the ledger of allocations."""
+    held: tuple[Address, ...]  # of `status.loadBalancer.ingress`: the ledger of allocations
     condition: ConditionState | None  # our condition in status.conditions
     remark: ConditionState | None = None  # our condition about annotations there
     record: ConditionState | None = None
@@ -244,6 +241,13 @@ class Advertisement(CustomResource):
 
 
 @dataclass(frozen=True, slots=True)
+class L2Advertisement(CustomResource):
+    """An L2Advertisement."""
+
+    spec: L2AdvertisementSpec | None
+
+
+@dataclass(frozen=True, slots=True)
 class CommunityNames(CustomResource):
     """A Community: names for communities."""
 
@@ -284,6 +288,7 @@ class Cluster:
     pools: Mapping[str, Pool] = field(default_factory=lambda: _NOTHING)
     peers: Mapping[str, Peer] = field(default_factory=lambda: _NOTHING)
     advertisements: Mapping[str, Advertisement] = field(default_factory=lambda: _NOTHING)
+    l2_advertisements: Mapping[str, L2Advertisement] = field(default_factory=lambda: _NOTHING)
     communities: Mapping[str, CommunityNames] = field(default_factory=lambda: _NOTHING)
     speakers: Mapping[str, SpeakerReport] = field(default_factory=lambda: _NOTHING)
     host: LocalNode = field(default_factory=LocalNode)

@@ -11,7 +11,7 @@ from typing import Any
 
 from exalb.api.definitions import RESOURCES
 from exalb.api.schema import GROUP, VERSION
-from exalb.model.cluster import Advertisement, CommunityNames, CustomResource, Peer, Pool, Service
+from exalb.model.cluster import Advertisement, CommunityNames, CustomResource, L2Advertisement, Peer, Pool, Service
 from exalb.model.parse_core import (
     HEADLESS,
     Raw,
@@ -168,12 +168,13 @@ def _configuration(name: str, table: str, value: type[CustomResource]) -> Kind:
 POOL = _configuration("IPAddressPool", "pools", Pool)
 PEER = _configuration("BGPPeer", "peers", Peer)
 ADVERTISEMENT = _configuration("BGPAdvertisement", "advertisements", Advertisement)
+L2_ADVERTISEMENT = _configuration("L2Advertisement", "l2_advertisements", L2Advertisement)
 COMMUNITY = _configuration("Community", "communities", CommunityNames)
 SPEAKER = _custom("BGPSpeaker", "speakers", parse_speaker, Role.REPORT)
 
 KINDS = (
     *(SERVICE, HELD_SERVICE, ENDPOINT_SLICE, NODE, NAMESPACE, SERVICE_CIDR, SECRET),
-    *(POOL, PEER, ADVERTISEMENT, COMMUNITY, SPEAKER),
+    *(POOL, PEER, ADVERTISEMENT, L2_ADVERTISEMENT, COMMUNITY, SPEAKER),
 )
 BY_NAME = {kind.name: kind for kind in reversed(KINDS)}
 """Of a kind that the programs watch in different ways, the one without a selector."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, TypeVar, get_args
+from typing import Annotated, Literal, TypeVar, get_args
 
 import click
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -46,6 +46,9 @@ DIRECTORY_MEANING = "directory that speaker and BGP engine share, and nothing el
 
 
 BFD_DIRECTORY_MEANING = "directory that speaker and BFD process share, and nothing else uses; its files have mode 0600"
+
+
+L2_DIRECTORY_MEANING = "directory that speaker and L2 process share, and nothing else uses"
 
 
 class Settings(BaseModel):
@@ -105,6 +108,9 @@ class SpeakerSettings(ClusterSettings):
     node_name: Annotated[str, Field(min_length=1, description="the Node on which this speaker runs")]
     directory: Annotated[Directory, Field(description=DIRECTORY_MEANING)] = "/run/exalb"
     bfd_directory: Annotated[Directory, Field(description=BFD_DIRECTORY_MEANING)] = "/run/exalb-bfd"
+    l2_directory: Annotated[
+        Directory | Literal[""], Field(description=f"{L2_DIRECTORY_MEANING}; empty where L2 is off")
+    ] = ""
     data_plane: Annotated[
         str,
         AfterValidator(_is_data_plane),
@@ -173,6 +179,12 @@ class BFDSettings(Settings):
     """Run the node's BFD sessions. Run it with `exalb speaker`, where a BGPPeer has bfd."""
 
     directory: Annotated[Directory, Field(description=BFD_DIRECTORY_MEANING)] = "/run/exalb-bfd"
+
+
+class L2Settings(Settings):
+    """Announce addresses on the LANs of the node, by ARP and NDP. Run it with `exalb speaker`, for L2Advertisements."""
+
+    directory: Annotated[Directory, Field(description=L2_DIRECTORY_MEANING)] = "/run/exalb-l2"
 
 
 Setting = TypeVar("Setting", bound=Settings)

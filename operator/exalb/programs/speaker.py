@@ -25,6 +25,7 @@ from exalb.node.watcher import LocalNodeWatcher
 from exalb.programs import speaker_metrics
 from exalb.programs.draining import Drainer
 from exalb.programs.fast_failure import FastFailure
+from exalb.programs.lan import Lan
 from exalb.programs.lifecycle import require_supported
 from exalb.programs.reconcile import reconcile
 from exalb.programs.settings import SpeakerSettings
@@ -56,7 +57,8 @@ class Speaker:
         self._node = node = settings.node_name
         self._driver = driver
         self._store = Store(KINDS, scope=settings.scope)
-        self._reflectors = reflectors(api, self._store, KINDS, namespace=settings.namespace, node=node)
+        only = None if settings.l2_directory else node  # L2 needs the interfaces of the other nodes
+        self._reflectors = reflectors(api, self._store, KINDS, namespace=settings.namespace, node=only)
         self._surroundings = LocalNodeWatcher(settings.data_plane, self._store.observe)
         self.telemetry = Telemetry(self._unready, self._metrics)
         self._connections = self.telemetry.counter(metrics.ENGINE_CONNECTIONS)
@@ -67,9 +69,10 @@ class Speaker:
         self._drainer = Drainer(node, settings.drain_policy, driver, self._store.changed.set)
         client = BfdClient(BfdSettings(Path(settings.bfd_directory)))
         self._bfd_client, self._bfd = client, FastFailure(client, driver, self._store.changed.set)
-        self._planned: tuple[Cluster, NodePlan] | None = None
         self._news = asyncio.Event()
         """Something changed that a report may contain."""
+        self._lan = Lan(node, settings.l2_directory, settings.drain_policy, self._news.set)
+        self._planned: tuple[Cluster, NodePlan] | None = None
 
     async def run(self) -> None:
         """Run until cancelled; on the way out, withdraw the routes if the machine goes down."""
@@ -90,6 +93,7 @@ class Speaker:
             tasks.create_task(self._driver.run())
             tasks.create_task(self._bfd_client.run())
             tasks.create_task(self._bfd.run())
+            tasks.create_task(self._lan.run())
             tasks.create_task(self._listen())
             tasks.create_task(self._report())
             tasks.create_task(self._decide())
@@ -109,6 +113,7 @@ class Speaker:
         begun, rules = self._store.changed.since, self._validator.validate(cluster)
         plan = await self._bfd.plan(self._drainer.plan(cluster, rules, self._planner.plan(cluster, rules)))
         self._driver.apply(plan.speaker)
+        self._lan.plan(cluster, rules)
         before, self._planned = self._planned and self._planned[1], (cluster, plan)
         self._propagation.planned(before, plan, self._driver.status(), begun)
         log_routes(before, plan)
@@ -140,9 +145,8 @@ class Speaker:
             self._news.clear()
             if self._planned:
                 try:
-                    await self._writer.apply(
-                        speaker_changes(*self._planned, self._driver.status(), now(), self._bfd.status)
-                    )
+                    status, bfd, l2 = self._driver.status(), self._bfd.status, self._lan.status
+                    await self._writer.apply(speaker_changes(*self._planned, status, now(), bfd, l2=l2))
                     backoff.reset()
                 except UnavailableError as error:
                     log.debug("report_deferred", error=str(error))
@@ -168,6 +172,7 @@ class Speaker:
             yield from speaker_metrics.drain(plan.drain)
             yield from speaker_metrics.sessions(plan, status)
             yield from speaker_metrics.bfd(plan, self._bfd.status)
+        yield from speaker_metrics.l2(self._lan.status)
 
 
 def log_routes(before: NodePlan | None, plan: NodePlan) -> None:

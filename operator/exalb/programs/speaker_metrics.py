@@ -13,6 +13,7 @@ from exalb_bfd.packet import State as BfdState
 from exalb_bfd.peers import BfdSession, BfdStatus
 from exalb_bgp.session import SessionStatus, State
 from exalb_bgp.speaker import SpeakerStatus
+from exalb_l2.goal import L2Status
 
 PROPAGATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Seconds."""
@@ -51,6 +52,15 @@ def bfd(plan: NodePlan, status: BfdStatus) -> Iterator[Family]:
     yield metrics.BFD_TRANSITIONS.family(_bfd_transitions(seen))
     yield metrics.BFD_LATE.by_label({name: each.counts.late for name, each in seen.items()})
     yield metrics.BFD_DROPPED.by_label({name: each.counts.dropped for name, each in seen.items()})
+
+
+def l2(status: L2Status | None) -> Iterator[Family]:
+    """Yield the metrics of L2, where it is on."""
+    if status:
+        yield metrics.L2_CONNECTED.value(status.connected)
+        yield metrics.L2_ADDRESSES.value(len(status.held))
+        yield metrics.L2_CONFLICTS.value(len(status.problems))
+        yield metrics.L2_ANSWERED.value(status.answered)
 
 
 def _bfd_transitions(sessions: Mapping[str, BfdSession]) -> metrics.Rows:

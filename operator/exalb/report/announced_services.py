@@ -9,20 +9,23 @@ from itertools import islice
 from typing import NamedTuple
 
 from exalb.api.announced import NOTHING, Announced, Block, place, unpack
-from exalb.api.speaker import SessionReport, is_stale
+from exalb.api.speaker import BGPSpeakerStatus, is_stale
 from exalb.model.cluster import Cluster, Key, SpeakerReport
 from exalb.model.diff import changed_keys
 from exalb_bgp.rib import Address
 from exalb_bgp.session import State
 
 LOOKED_AT = 500
+L2 = "(L2)"
+"""Stands for the hosts of a LAN among the peers; no object can have this name."""
 
 
 class Count(NamedTuple):
-    """How many nodes announce a Service, and to how many peers."""
+    """How many nodes announce a Service to how many peers, and how many on a LAN."""
 
     nodes: int
     peers: int
+    on_lan: int
     missing: tuple[Address, ...]
     """The addresses that no node announces."""
 
@@ -71,14 +74,16 @@ class AnnouncedServices:
             after = {}
             self._unknown.add(node)
         else:
-            after = dict(self._read(node, speaker.observed.sessions))
+            after = dict(self._read(node, speaker.observed))
         if after:
             self._sessions[node] = after
         for peer in before.keys() | after.keys():
             self._mark(before.get(peer, NOTHING), after.get(peer, NOTHING))
 
-    def _read(self, node: str, sessions: Iterable[SessionReport]) -> Iterator[tuple[str, Announced]]:
-        for session in sessions:
+    def _read(self, node: str, observed: BGPSpeakerStatus) -> Iterator[tuple[str, Announced]]:
+        if observed.l2 and (on_lan := unpack(observed.l2.announced or ())):
+            yield L2, on_lan
+        for session in observed.sessions:
             if session.state is not State.ESTABLISHED:
                 continue
             announced = None if session.announced is None else unpack(session.announced)
@@ -123,7 +128,7 @@ class AnnouncedServices:
 
     def count(self, addresses: Iterable[Address]) -> Count:
         """Count the nodes and the peers that have some of the addresses."""
-        nodes, peers, missing = set[str](), set[str](), list[Address]()
+        nodes, peers, on_lan, missing = set[str](), set[str](), set[str](), list[Address]()
         for address in addresses:
             block, bit = place(address)
             having = [
@@ -132,10 +137,11 @@ class AnnouncedServices:
                 for peer, announced in sessions.items()
                 if announced.has(address, block, bit)
             ]
-            nodes.update(node for node, _ in having)
-            peers.update(peer for _, peer in having)
+            nodes.update(node for node, peer in having if peer != L2)
+            peers.update(peer for _, peer in having if peer != L2)
+            on_lan.update(node for node, peer in having if peer == L2)
             missing += [] if having else [address]
-        return Count(len(nodes), len(peers), tuple(missing))
+        return Count(len(nodes), len(peers), len(on_lan), tuple(missing))
 
 
 def _says_the_same(before: SpeakerReport | None, after: SpeakerReport | None) -> bool:
@@ -147,4 +153,5 @@ def _says_the_same(before: SpeakerReport | None, after: SpeakerReport | None) ->
 
 
 def _content(speaker: SpeakerReport) -> Mapping[str, object]:
-    return {session.peer: (session.state, session.announced) for session in speaker.observed.sessions}
+    sessions = {session.peer: (session.state, session.announced) for session in speaker.observed.sessions}
+    return {**sessions, L2: speaker.observed.l2 and speaker.observed.l2.announced}

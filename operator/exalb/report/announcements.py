@@ -88,10 +88,11 @@ class AnnouncementReporter:
         """Return the condition that the Service should have; what it has while that is not known."""
         if not service.held:
             return None
-        nodes, peers, missing = self._announced.count(service.held)
+        nodes, peers, on_lan, missing = self._announced.count(service.held)
         if not missing:
-            message = f"announced by {_counted(nodes, 'node')} to {_counted(peers, 'peer')}"
-            return ConditionState("True", Reason.ANNOUNCED.value, message)
+            parts = [f"by {_counted(nodes, 'node')} to {_counted(peers, 'peer')}"] if peers else []
+            parts += [f"by {_counted(on_lan, 'node')} on the LAN"] if on_lan else []
+            return ConditionState("True", Reason.ANNOUNCED.value, f"announced {', and '.join(parts)}")
         if not self._announced.is_complete:
             return service.announced
         addresses, key = " and ".join(map(str, missing)), service.key

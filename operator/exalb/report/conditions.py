@@ -48,9 +48,18 @@ def _condition(before: Condition | None, desired: DesiredCondition, now: str) ->
 def status_patch(current: Mapping[str, Any], desired: Model) -> dict[str, Any] | None:
     """Return the merge patch (RFC 7386) from `current` to the status `desired`, or None where they are equal."""
     rendered = render_status(desired)
-    patch: dict[str, Any] = {key: value for key, value in rendered.items() if current.get(key) != value}
+    patch: dict[str, Any] = {
+        key: _whole(current.get(key), value) for key, value in rendered.items() if current.get(key) != value
+    }
     patch.update({key: None for key in current if key not in rendered})
     return patch or None
+
+
+def _whole(before: object, value: object) -> object:
+    """Return an object with null for what it no longer has: a merge patch would keep that."""
+    if not isinstance(before, Mapping) or not isinstance(value, Mapping):
+        return value
+    return {**{key: None for key in before if key not in value}, **value}
 
 
 def status_write(kind: str, resource: CustomResource, patch: Mapping[str, Any]) -> StatusWrite:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from exalb.allocation.allocator import Allocation, PoolUse
+from exalb.analysis.l2_warnings import l2_warnings
 from exalb.analysis.overrides import OverridePolicy
 from exalb.analysis.warnings import service_warnings, static_warnings
 from exalb.api.reasons import Finding
@@ -53,7 +54,8 @@ class ControllerReporter:
             self._overrides = OverridePolicy(cluster, rules)
             self._static_warnings = tuple(static_warnings(cluster, rules))
         services = self._services.changes(cluster, allocation, self._overrides, now)
-        warnings, use = (*self._static_warnings, *service_warnings(cluster, rules)), allocation.use
+        warnings = (*self._static_warnings, *service_warnings(cluster, rules), *l2_warnings(cluster, rules))
+        use = allocation.use
         unchanged = same_rules and last is not None and same_reports(last.speakers, cluster.speakers)
         if not unchanged or (use, warnings) != (self._use, self._warnings) or self._resources.writes:
             self._use, self._warnings = use, warnings

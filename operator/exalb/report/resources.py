@@ -7,13 +7,14 @@ from typing import Literal
 from exalb.allocation.allocator import Allocation, PoolUse
 from exalb.api.advertisement import BGPAdvertisementStatus
 from exalb.api.community import CommunityStatus
+from exalb.api.l2_advertisement import L2AdvertisementStatus
 from exalb.api.peer import BGPPeerStatus
 from exalb.api.pool import FamilyUse, IPAddressPoolStatus
 from exalb.api.reasons import ConditionType, Finding, Reason
 from exalb.api.schema import LabelSelector
 from exalb.api.shorten import shorten_names, shorten_sentences
 from exalb.api.status import parse_status
-from exalb.model.cluster import Advertisement, Cluster, CustomResource, Peer, Pool
+from exalb.model.cluster import Advertisement, Cluster, CustomResource, L2Advertisement, Peer, Pool
 from exalb.model.patches import API_VERSION, Changes, EventDraft, ObjectKey, StatusWrite
 from exalb.report.conditions import (
     DesiredCondition,
@@ -41,7 +42,7 @@ LONGEST_CELL = 512
 HIGHEST = (1 << 63) - 1
 """The largest int64, which is the largest number of the API."""
 
-Status = IPAddressPoolStatus | BGPPeerStatus | BGPAdvertisementStatus | CommunityStatus
+Status = IPAddressPoolStatus | BGPPeerStatus | BGPAdvertisementStatus | L2AdvertisementStatus | CommunityStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,10 @@ def _reports(
         more = [_effective(warnings, "BGPAdvertisement", advertisement)] if advertisement.spec else []
         status = _advertisement_status(advertisement)
         yield _Report("BGPAdvertisement", advertisement, status, ready, (ready, *more))
+    for lan in cluster.l2_advertisements.values():
+        ready = invalid.verdict("L2Advertisement", lan, ConditionType.READY, Reason.ACCEPTED)
+        more = [_effective(warnings, "L2Advertisement", lan)] if lan.spec else []
+        yield _Report("L2Advertisement", lan, _l2_status(lan), ready, (ready, *more))
     for names in cluster.communities.values():
         ready = invalid.verdict("Community", names, ConditionType.READY, Reason.ACCEPTED)
         yield _Report("Community", names, CommunityStatus(), ready, (ready,))
@@ -155,6 +160,16 @@ def _advertisement_status(advertisement: Advertisement) -> BGPAdvertisementStatu
         pools=_selection(spec.ip_address_pools, spec.ip_address_pool_selectors),
         peers=_selection(spec.peers, spec.peer_selectors),
         communities=shorten_names(list(spec.communities), SHOWN_NAMES)[:LONGEST_CELL] or None,
+    )
+
+
+def _l2_status(advertisement: L2Advertisement) -> L2AdvertisementStatus:
+    spec = advertisement.spec
+    if spec is None:
+        return L2AdvertisementStatus()
+    return L2AdvertisementStatus(
+        pools=_selection(spec.ip_address_pools, spec.ip_address_pool_selectors),
+        interfaces=shorten_names(list(spec.interfaces), SHOWN_NAMES)[:LONGEST_CELL] or "*",
     )
 
 

@@ -20,11 +20,13 @@ from exalb.report.bfd import bfd_report
 from exalb.report.conditions import DesiredCondition, conditions, find_condition, status_patch
 from exalb.report.drain import drain_report
 from exalb.report.heartbeats import HEARTBEAT_SECONDS
+from exalb.report.l2 import l2_report
 from exalb.validation.passwords import secret_reports
 from exalb_bfd.peers import BfdStatus
 from exalb_bgp.rib import Address, Prefix
 from exalb_bgp.session import Family, SessionStatus, State
 from exalb_bgp.speaker import SpeakerStatus
+from exalb_l2.goal import L2Status
 
 NO_BFD = BfdStatus()
 SHOWN_ROWS = 5
@@ -52,7 +54,13 @@ _IS_HEALTHY: Mapping[DataPlane, Literal["True", "False", "Unknown"]] = {
 
 
 def speaker_changes(
-    cluster: Cluster, plan: NodePlan, status: SpeakerStatus, now: str, bfd: BfdStatus = NO_BFD
+    cluster: Cluster,
+    plan: NodePlan,
+    status: SpeakerStatus,
+    now: str,
+    bfd: BfdStatus = NO_BFD,
+    *,
+    l2: L2Status | None = None,
 ) -> Changes:
     """Return the write that brings the node's BGPSpeaker up to date, or that renews its heartbeat."""
     node = cluster.nodes.get(plan.node)
@@ -62,6 +70,7 @@ def speaker_changes(
     before = report.observed if report else BGPSpeakerStatus()
     current: Mapping[str, Any] = report.status if report else {}
     desired = _speaker_status(plan, status, cluster, before, now, bfd=bfd)
+    desired = desired.model_copy(update={"l2": l2_report(l2, before.l2)})
     if status_patch(current, desired) is None and _is_fresh(before.heartbeat, now):
         return Changes()
     patch = status_patch(current, desired.model_copy(update={"heartbeat": now})) or {}

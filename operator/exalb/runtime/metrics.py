@@ -109,6 +109,12 @@ BFD_DROPPED = _counter(
     "BFD packets of the router that came too fast and were dropped",
     "peer",
 )
+L2_CONNECTED = _gauge("exalb_l2_connected", "speaker", "Whether the L2 process answers; absent where L2 is off")
+L2_ADDRESSES = _gauge("exalb_l2_addresses", "speaker", "Addresses that the node announces on its LANs")
+L2_CONFLICTS = _gauge("exalb_l2_conflicts", "speaker", "Addresses that another MAC address answers for")
+L2_ANSWERED = _counter(
+    "exalb_l2_answers_total", "speaker", "Questions for addresses that the node answered on its LANs"
+)
 PROPAGATION = Metric(
     "exalb_bgp_propagation_seconds",
     "histogram",
@@ -132,5 +138,6 @@ METRICS = (
     *(ENGINE_CONNECTED, ENGINE_CONNECTIONS, DATA_PLANE, DRAIN, DRAIN_HELD),
     *(SESSION_INFO, SESSION_ESTABLISHED, SESSION_TRANSITIONS, UPDATES_SENT),
     *(BFD_UP, BFD_TRANSITIONS, BFD_LATE, BFD_DROPPED),
+    *(L2_CONNECTED, L2_ADDRESSES, L2_CONFLICTS, L2_ANSWERED),
     *(PREFIXES_WANTED, PREFIXES_SENT, PREFIXES_WITHHELD, PROPAGATION),
 )

@@ -7,6 +7,7 @@ from ipaddress import ip_network
 
 from exalb.api.advertisement import BGPAdvertisementSpec
 from exalb.api.community_values import NAME, WELL_KNOWN, AnyCommunity, read_community
+from exalb.api.l2_advertisement import L2AdvertisementSpec
 from exalb.api.reasons import Finding, Reason, Refusal
 from exalb.model.cluster import Advertisement
 from exalb.validation.community_names import resolve_communities, unknown_community_message
@@ -79,7 +80,7 @@ def _of(advertisement: Advertisement, field: str, reason: Reason, message: str) 
     return Finding("BGPAdvertisement", advertisement.name, field, reason, message)
 
 
-def selects_pool(spec: BGPAdvertisementSpec, name: str, labels: Mapping[str, str]) -> bool:
+def selects_pool(spec: BGPAdvertisementSpec | L2AdvertisementSpec, name: str, labels: Mapping[str, str]) -> bool:
     """Return whether an advertisement names or selects the pool; one that does neither selects all."""
     if not spec.ip_address_pools and not spec.ip_address_pool_selectors:
         return True

@@ -3,7 +3,17 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
-from exalb.model.cluster import Advertisement, Cluster, CommunityNames, Node, Peer, Pool, Secret, ServiceRange
+from exalb.model.cluster import (
+    Advertisement,
+    Cluster,
+    CommunityNames,
+    L2Advertisement,
+    Node,
+    Peer,
+    Pool,
+    Secret,
+    ServiceRange,
+)
 from exalb.validation.passwords import reported_secrets
 from exalb.validation.reserved_addresses import reported_gateways
 from exalb_bgp.rib import Address
@@ -18,6 +28,7 @@ class RuleInputs(NamedTuple):
     pools: Mapping[str, Pool]
     peers: Mapping[str, Peer]
     advertisements: Mapping[str, Advertisement]
+    l2_advertisements: Mapping[str, L2Advertisement]
     communities: Mapping[str, CommunityNames]
     nodes: Mapping[str, Node]
     secrets: Mapping[str, Secret]
@@ -34,6 +45,7 @@ class RuleInputs(NamedTuple):
             pools=cluster.pools,
             peers=cluster.peers,
             advertisements=cluster.advertisements,
+            l2_advertisements=cluster.l2_advertisements,
             communities=cluster.communities,
             nodes=cluster.nodes,
             secrets=reported_secrets(cluster.peers, cluster.nodes, cluster.speakers)

@@ -13,6 +13,7 @@ from exalb.model.cluster import Cluster
 from exalb.validation.advertisements import EVERYTHING, ActiveAdvertisement, active_advertisements
 from exalb.validation.community_names import community_values
 from exalb.validation.inputs import RuleInputs
+from exalb.validation.l2_advertisements import ActiveL2Advertisement, active_l2_advertisements
 from exalb.validation.peers import ActivePeer, active_peers
 from exalb.validation.pools import ActivePool, active_pools
 from exalb.validation.session_parameters import node_findings
@@ -26,6 +27,7 @@ class Rules:
     """In order of name, as all others."""
     peers: tuple[ActivePeer, ...] = ()
     advertisements: tuple[ActiveAdvertisement, ...] = ()
+    l2_advertisements: tuple[ActiveL2Advertisement, ...] = ()
     names: Mapping[str, AnyCommunity] = field(default_factory=dict)
     """Communities by the names that Community resources give them."""
     invalid: tuple[Finding, ...] = field(default=(), compare=False)
@@ -57,7 +59,13 @@ class Validator:
 def _validate(inputs: RuleInputs) -> Rules:
     schema_findings = (
         finding
-        for kind in (inputs.pools, inputs.peers, inputs.advertisements, inputs.communities)
+        for kind in (
+            inputs.pools,
+            inputs.peers,
+            inputs.advertisements,
+            inputs.l2_advertisements,
+            inputs.communities,
+        )
         for resource in kind.values()
         for finding in resource.invalid
     )
@@ -65,6 +73,7 @@ def _validate(inputs: RuleInputs) -> Rules:
     peers, peer_findings = active_peers(inputs)
     names, name_findings = community_values(inputs.communities.values())
     advertisements, advertisement_findings = active_advertisements(inputs, pools, names)
+    l2_advertisements, l2_findings = active_l2_advertisements(inputs)
     findings = (
         *schema_findings,
         *pool_findings,
@@ -72,11 +81,13 @@ def _validate(inputs: RuleInputs) -> Rules:
         *node_findings(peers, inputs.nodes.values()),
         *name_findings,
         *advertisement_findings,
+        *l2_findings,
     )
     return Rules(
         pools=pools,
         peers=tuple(sorted(peers, key=lambda peer: peer.name)),
         advertisements=advertisements if inputs.advertisements else (EVERYTHING,),
+        l2_advertisements=l2_advertisements,
         names=names,
         invalid=tuple(sorted(findings, key=lambda item: (item.kind, item.name, item.field, item.message))),
     )

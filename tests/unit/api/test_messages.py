@@ -7,8 +7,9 @@ import pytest
 
 from exalb.kube.manifests import snapshot_of
 from exalb.validation.rules import validate
+from tests.support.bad_specs import BAD
 from tests.support.objects import invalid, node, peer
-from tests.support.specs import BAD, PEER, POOL, Bad
+from tests.support.specs import PEER, POOL, Bad
 
 LIBRARY = re.compile(
     r"\b(tuple|dictionary|validation|input|valid|instance|pydantic|str|bool|dict|parse)\b|Field |Should "

@@ -8,8 +8,9 @@ import pytest
 from exalb.api.crd import definition
 from exalb.api.definitions import RESOURCES, Resource
 from exalb.model.kinds import BY_NAME
+from tests.support.bad_specs import BAD
 from tests.support.good_specs import GOOD, Good
-from tests.support.specs import BAD, Bad
+from tests.support.specs import Bad
 
 
 @pytest.mark.parametrize("row", BAD, ids=lambda row: row.id)

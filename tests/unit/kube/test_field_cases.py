@@ -38,8 +38,8 @@ INVALID = [
         id="version-of-ours",
     ),
     pytest.param(
-        changed(TOR, kind="L2Advertisement"),
-        "L2Advertisement tor kind: no kind L2Advertisement in exalb.io/v1beta1: ExaLB has BGPAdvertisement, BGPPeer",
+        changed(TOR, kind="L3Advertisement"),
+        "L3Advertisement tor kind: no kind L3Advertisement in exalb.io/v1beta1: ExaLB has BGPAdvertisement, BGPPeer",
         id="kind-of-ours",
     ),
     pytest.param(

@@ -120,15 +120,16 @@ def test_labels_of_tools_are_dropped_unless_an_advertisement_selects_by_them() -
 
 
 @pytest.mark.parametrize(
-    ("bgp", "written"),
+    "bgp",
     [
-        ([], False),
-        ([metallb_advertisement(ipAddressPools=["other"])], False),
-        ([metallb_advertisement()], True),
-        ([metallb_advertisement(ipAddressPoolSelectors=[{"matchLabels": {"tier": "front"}}])], True),
+        [],
+        [metallb_advertisement(ipAddressPools=["other"])],
+        [metallb_advertisement()],
     ],
 )
-def test_pool_of_layer_2_alone_is_not_written(bgp: list[Object], written: bool) -> None:
-    migration = migrated(metallb_pool(labels={"tier": "front"}), metallb("L2Advertisement", "lan"), *bgp)
-    assert (spec_of(migration, "IPAddressPool", "main") is not None) is written
-    assert levels(migration) == {"": DIFFERS if written else LOST}
+def test_pool_of_layer_2_is_written_with_its_advertisement(bgp: list[Object]) -> None:
+    lan = metallb("L2Advertisement", "lan", interfaces=["eth0", "eth0"], ipAddressPools=["main"])
+    migration = migrated(metallb_pool(labels={"tier": "front"}), lan, *bgp)
+    assert spec_of(migration, "IPAddressPool", "main") is not None
+    assert spec_of(migration, "L2Advertisement", "lan") == {"interfaces": ["eth0"], "ipAddressPools": ["main"]}
+    assert levels(migration) == {"": DIFFERS}

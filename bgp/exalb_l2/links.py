@@ -1,0 +1,120 @@
+"""The interfaces of this machine that are on a LAN, as the kernel reports them (rtnetlink(7))."""
+
+import errno
+import socket
+import struct
+from collections.abc import Iterator
+from ipaddress import ip_address, ip_interface
+
+from exalb_l2.goal import Interface
+
+_GET_LINK, _NEW_LINK, _GET_ADDRESS, _NEW_ADDRESS = 18, 16, 22, 20
+_REQUEST_DUMP, _ENDS = 0x1 | 0x300, (2, 3)
+_CHANGES = 0x1 | 0x10 | 0x100
+"""Groups of changes: links, IPv4 addresses, IPv6 addresses."""
+_MESSAGE, _LINK, _ADDRESS, _ATTRIBUTE = (struct.Struct(form) for form in ("=IHHII", "=BxHiII", "=BBBBi", "=HH"))
+_REQUEST = struct.Struct("=IHHIIB15x")
+_MAC, _NAME, _MASTER = 1, 3, 10
+_IFA_ADDRESS, _IFA_LOCAL = 1, 2
+_ETHERNET = 1
+_UP, _LOOPBACK, _POINT_TO_POINT, _NO_ARP, _CARRIER = 0x1, 0x8, 0x10, 0x80, 0x10000
+_TENTATIVE, _DUPLICATE = 0x40, 0x08
+_LONGEST_MESSAGE = 1 << 17
+_MOST = 16
+"""Interfaces that are used at most."""
+
+
+def listen() -> socket.socket:
+    """Return a socket that is readable once interfaces or their addresses changed; raises OSError."""
+    netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
+    try:
+        netlink.bind((0, _CHANGES))
+    except OSError:
+        netlink.close()
+        raise
+    return netlink
+
+
+def drain(netlink: socket.socket) -> None:
+    """Discard the changes: all is read again, so it does not matter that the kernel dropped some."""
+    while True:
+        try:
+            netlink.recv(_LONGEST_MESSAGE)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+
+
+def interfaces() -> dict[str, tuple[int, Interface]]:
+    """Return the interfaces on which addresses can be announced, by name, each with its index; raises OSError.
+
+    They have a cable, ARP and an address of a subnet; a port of a bridge or a bond has none of its own to say.
+    """
+    return interfaces_of(_dump(_GET_LINK), _dump(_GET_ADDRESS))
+
+
+def interfaces_of(links: bytes, addresses: bytes) -> dict[str, tuple[int, Interface]]:
+    """Return the same from the messages of the two dumps."""
+    own: dict[int, list[str]] = {}
+    for index, text in _addresses(addresses):
+        own.setdefault(index, []).append(text)
+    found: dict[str, tuple[int, Interface]] = {}
+    for index, name, mac in sorted(_links(links), key=lambda link: link[1]):
+        if index in own and len(found) < _MOST:
+            found[name] = index, Interface(name, mac, tuple(map(ip_interface, own[index])))
+    return found
+
+
+def _links(messages: bytes) -> Iterator[tuple[int, str, bytes]]:
+    for head, body in _parts(messages, _MESSAGE):
+        if head[1] != _NEW_LINK:
+            continue
+        _, kind, index, flags, _ = _LINK.unpack_from(body)
+        attributes = _attributes(body[_LINK.size :])
+        fits = kind == _ETHERNET and flags & _UP and flags & _CARRIER
+        if fits and not flags & (_LOOPBACK | _POINT_TO_POINT | _NO_ARP) and _MASTER not in attributes:
+            yield index, attributes[_NAME].rstrip(b"\0").decode(errors="replace"), attributes[_MAC][:6]
+
+
+def _addresses(messages: bytes) -> Iterator[tuple[int, str]]:
+    """Yield interface and address, with the length of its subnet; no link-local, and none that is not usable yet."""
+    for head, body in _parts(messages, _MESSAGE):
+        if head[1] != _NEW_ADDRESS:
+            continue
+        _, length, flags, _, index = _ADDRESS.unpack_from(body)
+        attributes = _attributes(body[_ADDRESS.size :])
+        packed = attributes.get(_IFA_LOCAL, attributes.get(_IFA_ADDRESS))
+        if packed is None or flags & (_TENTATIVE | _DUPLICATE):
+            continue
+        address = ip_address(packed)
+        if not address.is_link_local and length < address.max_prefixlen:
+            yield index, f"{address}/{length}"
+
+
+def _dump(kind: int) -> bytes:
+    messages = b""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as netlink:
+        netlink.bind((0, 0))
+        netlink.send(_REQUEST.pack(_REQUEST.size, kind, _REQUEST_DUMP, 1, 0, socket.AF_UNSPEC))
+        while True:
+            part = netlink.recv(_LONGEST_MESSAGE)
+            messages += part
+            if any(head[1] in _ENDS for head, _ in _parts(part, _MESSAGE)):
+                return messages
+
+
+def _attributes(data: bytes) -> dict[int, bytes]:
+    return {kind: body for (_, kind), body in _parts(data, _ATTRIBUTE)}
+
+
+def _parts(data: bytes, header: struct.Struct) -> Iterator[tuple[tuple[int, ...], bytes]]:
+    """Yield head and body of each part; the first field of a head is the length of both."""
+    start = 0
+    while start + header.size <= len(data):
+        head = header.unpack_from(data, start)
+        if head[0] < header.size:
+            return
+        yield head, data[start + header.size : start + head[0]]
+        start += -(-head[0] // 4) * 4

@@ -1,0 +1,133 @@
+"""All that one node knows of the others on its LANs: who lives, and what each announces. Pure; times are seconds."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from exalb_l2.frames import Address
+from exalb_l2.hello import Part, Table, joined
+
+DETECT_SECONDS = 0.75
+"""A node that is silent for so long is dead."""
+RELEASED_SECONDS = 2.0
+"""How long it is known that the last holder of an address released it."""
+_ASKED_SECONDS = 2.0
+"""Whoever said hello in this time is answered, even if this node has no question."""
+_LINGER_SECONDS = 3.0
+"""How long a node that is no longer asked still is: it must learn what this node releases."""
+_FORGET_SECONDS = 10.0
+
+Seat = tuple[str, str]
+"""An interface of this node, and a node on that LAN."""
+
+
+@dataclass(slots=True)
+class Peer:
+    """A node on one LAN."""
+
+    last_at: float
+    """When it last said something; at first when this node began to ask."""
+    table: Table = field(default_factory=Table)
+    is_known: bool = False
+    """Whether it ever said what it announces."""
+    asked: float = -1e9
+    """When it last wanted an answer."""
+    wanted_until: float = -1e9
+    instance: int = 0
+    sequence: int = 0
+    parts: dict[int, Part] = field(default_factory=dict)
+
+    def lives(self, now: float) -> bool:
+        """Whether it is not silent, and does not leave."""
+        return not self.table.leaving and now - self.last_at <= DETECT_SECONDS
+
+    def take(self, part: Part, now: float) -> bool:
+        """Take a packet; return whether this completed a table that is newer."""
+        if part.instance != self.instance:
+            self.instance, self.sequence, self.parts = part.instance, part.sequence - 1, {}
+        if part.sequence < self.sequence:
+            return False
+        self.last_at = now
+        if not part.is_reply:
+            self.asked = now
+        if part.sequence == self.sequence:
+            return False
+        if any(other.sequence != part.sequence for other in self.parts.values()):
+            self.parts = {}
+        self.parts[part.place] = part
+        return len(self.parts) == part.places
+
+
+class Peers:
+    """The nodes on all LANs of this node."""
+
+    def __init__(self) -> None:
+        self._peers: dict[Seat, Peer] = {}
+        self._released: dict[Address, float] = {}
+
+    def want(self, seats: frozenset[Seat], now: float) -> None:
+        """Ask these nodes from now on; others are asked a little longer."""
+        for seat in seats:
+            peer = self._peers.setdefault(seat, Peer(now))
+            if peer.wanted_until < now and not peer.is_known:
+                peer.last_at = now
+            peer.wanted_until = float("inf")
+        for seat, peer in list(self._peers.items()):
+            if seat not in seats and peer.wanted_until == float("inf"):
+                peer.wanted_until = now + _LINGER_SECONDS
+            if max(peer.wanted_until, peer.last_at + _FORGET_SECONDS) < now:
+                del self._peers[seat]
+
+    def take(self, interface: str, part: Part, now: float) -> bool:
+        """Take a packet of a node; return whether what is known changed."""
+        peer = self._peers.setdefault((interface, part.node), Peer(now))
+        was_silent = not peer.lives(now)
+        if not peer.take(part, now):
+            return was_silent
+        before, peer.table = peer.table, joined(peer.parts.values())
+        peer.parts, peer.sequence = {}, part.sequence
+        was_known, peer.is_known = peer.is_known, True
+        gone = before.held if peer.table.leaving else before.held - peer.table.held
+        self._released.update(dict.fromkeys(gone, now))
+        if peer.table.leaving:
+            peer.table = Table(declined=peer.table.declined, leaving=True)
+        for address in peer.table.held:
+            self._released.pop(address, None)
+        return was_silent or not was_known or peer.table != before
+
+    def get(self, interface: str, node: str) -> Peer | None:
+        """Return what is known of a node; None where it cannot be asked."""
+        return self._peers.get((interface, node))
+
+    def holders(self, interface: str, address: Address, now: float) -> Iterator[str]:
+        """Yield the nodes that live and say that they announce `address`."""
+        for (where, node), peer in self._peers.items():
+            if where == interface and address in peer.table.held and peer.lives(now):
+                yield node
+
+    def was_released(self, address: Address, now: float) -> bool:
+        """Return whether the last holder of an address released it just now."""
+        return now - self._released.get(address, -1e9) <= RELEASED_SECONDS
+
+    def forget_release(self, address: Address) -> None:
+        """Take note that somebody has it now."""
+        self._released.pop(address, None)
+
+    def targets(self, now: float) -> dict[Seat, bool]:
+        """Return the nodes to say hello to, each with whether only because that node asks."""
+        found = {}
+        for seat, peer in self._peers.items():
+            if peer.wanted_until >= now:
+                found[seat] = False
+            elif now - peer.asked <= _ASKED_SECONDS:
+                found[seat] = True
+        return found
+
+    def excuse(self, seconds: float, now: float) -> None:
+        """Do not count the last seconds as silence: this process stood still for so long."""
+        for peer in self._peers.values():
+            peer.last_at = max(peer.last_at, min(now, peer.last_at + seconds))
+
+    def next_death(self, now: float) -> float:
+        """Return when the next node is dead if it stays silent."""
+        ends = (peer.last_at + DETECT_SECONDS for peer in self._peers.values())
+        return min((end for end in ends if end >= now), default=float("inf"))

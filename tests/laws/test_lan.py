@@ -1,0 +1,67 @@
+"""Whatever happens to the nodes of a LAN: once it is quiet, one node announces each address that some node may."""
+
+from ipaddress import ip_address
+from typing import Any, TypeAlias
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exalb_l2.frames import Address
+from tests.support.l2.simulated_lan import SETTLED, SimulatedLan
+
+NAMES = ("n1", "n2", "n3", "n4")
+Orders: TypeAlias = dict[Address, list[str]]
+ADDRESSES = tuple(map(ip_address, ("10.0.0.100", "10.0.0.101", "10.0.0.102")))
+
+orders = st.fixed_dictionaries(
+    {
+        address: st.permutations(NAMES).flatmap(lambda all_: st.integers(1, 4).map(lambda n: all_[:n]))
+        for address in ADDRESSES
+    }
+)
+names = st.sampled_from(NAMES)
+events = st.one_of(
+    *(
+        st.tuples(st.just(kind), names)
+        for kind in ("off", "on", "leave", "cut", "join", "pause", "go", "wall", "unwall")
+    ),
+    st.tuples(st.just("goal"), orders),
+)
+
+
+def happen(lan: SimulatedLan, kind: str, what: Any) -> None:
+    """Let one thing happen."""
+    if kind == "goal":
+        lan.goal(what)
+        return
+    name = str(what)
+    if kind == "on" and name in lan.off:
+        lan.start(name)
+    elif kind == "leave" and name not in lan.off:
+        lan.leave(name)
+    elif kind in ("off", "cut", "pause", "wall"):
+        {"off": lan.off, "cut": lan.cut, "pause": lan.paused, "wall": lan.walled}[kind].add(name)
+    else:
+        {"on": lan.off, "join": lan.cut, "go": lan.paused, "unwall": lan.walled}.get(kind, set()).discard(name)
+
+
+@settings(max_examples=40)
+@given(orders, st.lists(st.tuples(events, st.floats(0, 1.5)), max_size=8))
+def test_one_node_announces_each_address(first: Orders, story: list[tuple[tuple[str, Any], float]]) -> None:
+    lan = SimulatedLan(len(NAMES))
+    last = first
+    lan.goal(first)
+    for (kind, what), seconds in story:
+        happen(lan, kind, what)
+        last = what if kind == "goal" else last
+        lan.run(seconds)
+    for trouble in (lan.cut, lan.paused, lan.walled):
+        trouble.clear()
+    for name in tuple(lan.off):
+        lan.start(name)
+    lan.run(SETTLED * 3)
+    assert all(len(lan.holders(address)) == 1 for address in ADDRESSES), {a: lan.holders(a) for a in ADDRESSES}
+    assert all(lan.holders(address)[0] in last[address] for address in ADDRESSES)
+    lan.moves.clear()
+    lan.run(SETTLED)
+    assert lan.moves == []

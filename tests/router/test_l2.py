@@ -1,0 +1,141 @@
+"""L2 on a real LAN: clients with neighbour caches of their own, while nodes stop, die and come back."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from exalb_l2.frames import Address
+from exalb_l2.goal import mac_text
+from tests.lab.wait import until
+from tests.support.l2.network_lan import NetworkLan
+from tests.support.lab_run import lab_run
+
+Note: TypeAlias = Callable[[str, object], None]
+WEB, WEB6 = ip_address("10.99.0.100"), ip_address("fd00:99::100")
+BOTH = {WEB: ("n1", "n2", "n3"), WEB6: ("n1", "n2", "n3")}
+SLACK = 2.0
+"""A busy machine may take so much longer, in seconds; the figures are in the report of the run."""
+
+
+@pytest.fixture
+def lan() -> Iterator[NetworkLan]:
+    """Return a LAN of three nodes, of which the first announces one address of each family."""
+    with lab_run(f"l{os.getpid()}") as name:
+        lan = NetworkLan(name, 3)
+        for node in lan.nodes.values():
+            node.start()
+        lan.goal(BOTH)
+        for address in BOTH:
+            lan.until_held(address, "n1")
+        yield lan
+        lan.end()
+
+
+@pytest.fixture(params=[WEB, WEB6], ids=["IPv4", "IPv6"])
+def address(request: pytest.FixtureRequest) -> Address:
+    """Each address in turn."""
+    found: Address = request.param
+    return found
+
+
+@pytest.fixture
+def note(request: pytest.FixtureRequest) -> Note:
+    """Return a function that writes a figure into the report of the run (`--junitxml`)."""
+    return lambda name, figure: request.node.user_properties.append((name, figure))
+
+
+def test_clean_stop_loses_nothing(lan: NetworkLan, address: Address, note: Note) -> None:
+    with lan.pinging(address) as pings:
+        lan.nodes["n1"].stop()
+        lan.until_held(address, "n2")
+    note("clean stop", f"{pings.lost} of {pings.sent} lost, silence {pings.silence:.3f} s")
+    assert pings.lost <= 1
+    assert lan.mac(address) == mac_text(lan.nodes["n2"].interface.mac)
+
+
+def test_power_loss_is_a_second(lan: NetworkLan, address: Address, note: Note) -> None:
+    with lan.pinging(address) as pings:
+        lan.power_off("n1")
+        lan.until_held(address, "n2")
+        count = int(lan.mac(address) == mac_text(lan.nodes["n2"].interface.mac))
+    note("power loss", f"{pings.lost} of {pings.sent} lost, silence {pings.silence:.3f} s")
+    assert count == 1
+    assert 0.3 < pings.silence < 1.0 + SLACK
+
+
+def test_address_moves_with_the_goal(lan: NetworkLan, address: Address) -> None:
+    """As with a drain."""
+    with lan.pinging(address) as pings:
+        lan.goal({WEB: ("n2", "n3"), WEB6: ("n3",)})
+        lan.until_held(WEB, "n2")
+        lan.until_held(WEB6, "n3")
+    assert pings.lost <= 2
+
+
+def test_holder_keeps_the_address_through_kills_of_others(lan: NetworkLan, address: Address) -> None:
+    with lan.pinging(address) as pings:
+        for name in ("n2", "n3"):
+            lan.nodes[name].kill()
+        for name in ("n2", "n3"):
+            lan.nodes[name].start()
+        lan.until_held(address, "n1")
+    assert pings.lost <= 1
+
+
+def test_killed_process_of_a_living_node_is_replaced(lan: NetworkLan, address: Address) -> None:
+    """The old node forwards until clients know better; it comes back without the address."""
+    lan.nodes["n1"].kill()
+    lan.until_held(address, "n2")
+    lan.nodes["n1"].start()
+    lan.until_held(address, "n2")
+
+
+def test_parted_lan_has_one_holder_again_when_it_is_whole(lan: NetworkLan, address: Address) -> None:
+    lan.part("n1")
+    lan.until_held(address, "n1", "n2")
+    lan.join("n1")
+    lan.until_held(address, "n1")
+
+
+def test_interface_that_goes_moves_the_address(lan: NetworkLan, address: Address) -> None:
+    lan.nodes["n1"].namespace.link("eth0", up=False)
+    lan.until_held(address, "n2")
+
+
+def test_other_addresses_are_not_answered(lan: NetworkLan) -> None:
+    """Neither an address that no node has, nor the address before n1 announced it."""
+    foreign = ip_address("10.99.0.101")
+    assert lan.client.run(["ping", "-c1", "-W1", str(foreign)], check=False).returncode
+    assert lan.mac(foreign) == ""
+    lan.goal({foreign: ("n3",)})
+    lan.until_held(foreign, "n3")
+    until("the client finds it", lambda: lan.mac(foreign) or lan.client.run(["ping", "-c1", "-W1", str(foreign)]))
+    assert lan.mac(foreign) == mac_text(lan.nodes["n3"].interface.mac)
+
+
+@pytest.mark.parametrize("taken", [ip_address("10.99.0.150"), ip_address("fd00:99::150")], ids=["IPv4", "IPv6"])
+def test_address_of_another_host_is_left_alone(lan: NetworkLan, taken: Address) -> None:
+    host = lan.host(lan.client.lab, "host", 201, taken)
+    lan.goal({taken: ("n1", "n2")})
+    until("n1 reports it", lambda: _problem(lan, "n1", taken))
+    assert lan.holders(taken) == []
+    host.delete()
+    until("a node takes it", lambda: len(lan.holders(taken)) == 1)
+
+
+def _problem(lan: NetworkLan, name: str, address: Address) -> str:
+    status = lan.nodes[name].status(None)
+    return status.problems[address].mac if status and address in status.problems else ""
+
+
+def test_process_has_no_capability_but_one(lan: NetworkLan) -> None:
+    process = lan.nodes["n1"].process
+    assert isinstance(process, subprocess.Popen)
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    (effective,) = (line.split()[1] for line in status.splitlines() if line.startswith("CapEff"))
+    assert int(effective, 16) == 1 << 13

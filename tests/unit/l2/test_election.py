@@ -1,0 +1,200 @@
+"""Who announces an address on a LAN, after whatever happens to the nodes there."""
+
+from ipaddress import ip_address
+
+import pytest
+
+from exalb_l2.peers import DETECT_SECONDS
+from tests.support.l2.simulated_lan import SETTLED, SimulatedLan
+
+WEB, API = ip_address("10.0.0.100"), ip_address("2001:db8::100")
+ORDER = ("n1", "n2", "n3")
+HOST = bytes.fromhex("02aabbccddee")
+
+
+def settled(count: int = 3) -> SimulatedLan:
+    """Return a LAN where n1 announces the address."""
+    lan = SimulatedLan(count)
+    lan.goal({WEB: ORDER[:count]})
+    lan.run(SETTLED)
+    assert lan.holders(WEB) == ["n1"]
+    lan.moves.clear()
+    return lan
+
+
+def silence(lan: SimulatedLan) -> float:
+    """Return the seconds from now until another node announces the address."""
+    since = lan.now
+    lan.run(SETTLED)
+    (move,) = lan.moves
+    return move[0] - since
+
+
+def test_best_candidate_takes_the_address() -> None:
+    settled()
+
+
+def test_single_candidate_takes_the_address() -> None:
+    settled(1)
+
+
+def test_next_candidate_takes_it_after_a_clean_stop_at_once() -> None:
+    lan = settled()
+    lan.leave("n1")
+    assert silence(lan) <= 0.02
+    assert lan.holders(WEB) == ["n2"]
+
+
+def test_next_candidate_takes_it_within_a_second_of_a_power_loss() -> None:
+    lan = settled()
+    lan.off.add("n1")
+    assert DETECT_SECONDS - 0.26 <= silence(lan) <= 1.0
+    assert lan.holders(WEB) == ["n2"]
+
+
+def test_third_candidate_takes_it_when_two_die_together() -> None:
+    lan = settled()
+    lan.off.update({"n1", "n2"})
+    assert silence(lan) <= 1.0
+    assert lan.holders(WEB) == ["n3"]
+
+
+def test_holder_keeps_the_address_when_a_better_one_comes_back() -> None:
+    lan = settled()
+    lan.off.add("n1")
+    lan.run(SETTLED)
+    lan.start("n1")
+    lan.run(SETTLED)
+    assert lan.holders(WEB) == ["n2"]
+
+
+def test_holder_that_is_no_candidate_any_longer_hands_over_at_once() -> None:
+    """As with a drain: the picture changes on all nodes."""
+    lan = settled()
+    lan.goal({WEB: ("n2", "n3")})
+    assert silence(lan) <= 0.03
+    assert lan.holders(WEB) == ["n2"]
+
+
+def test_order_that_changes_moves_nothing() -> None:
+    lan = settled()
+    lan.goal({WEB: ("n3", "n2", "n1")})
+    lan.run(SETTLED)
+    assert (lan.holders(WEB), lan.moves) == (["n1"], [])
+
+
+def test_better_candidate_that_declines_is_passed_over() -> None:
+    lan = SimulatedLan(3)
+    lan.goal({WEB: ORDER}, declined=frozenset({"n1"}))
+    lan.run(SETTLED)
+    assert lan.holders(WEB) == ["n2"]
+
+
+def test_holder_that_declines_hands_over() -> None:
+    lan = settled()
+    lan.goal({WEB: ORDER}, declined=frozenset({"n1"}))
+    lan.run(0.05)
+    assert lan.holders(WEB) == ["n2"]
+
+
+def test_firewall_between_nodes_makes_no_second_holder() -> None:
+    lan = settled()
+    lan.walled.update(ORDER)
+    lan.run(10)
+    assert (lan.holders(WEB), lan.moves) == (["n1"], [])
+    assert lan.elections["n2"].problems()[WEB].node == "n1"
+
+
+def test_two_holders_become_one_when_a_cable_is_back() -> None:
+    lan = settled()
+    lan.cut.add("n1")
+    lan.run(SETTLED)
+    assert lan.holders(WEB) == ["n1", "n2"]
+    lan.cut.clear()
+    lan.run(0.3)
+    assert lan.holders(WEB) == ["n1"]
+
+
+def test_two_holders_that_only_packets_show_become_one() -> None:
+    """Where frames were lost: the words of the packets are enough."""
+    lan = settled()
+    lan.cut.add("n1")
+    lan.run(SETTLED)
+    lan.cut.clear()
+    lan.framed = False
+    lan.run(0.6)
+    assert lan.holders(WEB) == ["n1"]
+
+
+def test_node_that_holds_it_is_never_asked_again_and_again() -> None:
+    """Its packets say that it has the address, so others need not ask for it on the LAN."""
+    lan = SimulatedLan(2)
+    lan.goal({WEB: ("n2", "n1")})
+    lan.run(SETTLED)
+    lan.goal({WEB: ("n1", "n2")})
+    lan.probes = 0
+    lan.run(SETTLED)
+    assert (lan.holders(WEB), lan.probes) == (["n2"], 0)
+
+
+def test_process_that_stood_still_asks_nobody_at_once() -> None:
+    lan = settled()
+    lan.paused.add("n2")
+    lan.run(5)
+    lan.paused.clear()
+    lan.probes = 0
+    lan.run(0.2)
+    assert lan.probes == 0
+
+
+def test_address_of_another_host_is_not_taken_until_it_is_free() -> None:
+    lan = SimulatedLan(2)
+    lan.foreign[WEB] = HOST
+    lan.goal({WEB: ("n1", "n2")})
+    lan.run(20)
+    assert lan.holders(WEB) == []
+    assert lan.elections["n1"].problems()[WEB].mac == "02:aa:bb:cc:dd:ee"
+    lan.foreign.clear()
+    lan.run(6)
+    assert len(lan.holders(WEB)) == 1
+
+
+def test_holder_keeps_an_address_that_another_host_claims_and_says_so() -> None:
+    lan = settled()
+    lan.elections["n1"].claimed(WEB, HOST, lan.now)
+    lan.run(1)
+    assert lan.holders(WEB) == ["n1"]
+    assert (lan.elections["n1"].problems()[WEB].mac, lan.elections["n1"].problems()[WEB].node) == (
+        "02:aa:bb:cc:dd:ee",
+        "",
+    )
+
+
+def test_process_that_stood_still_takes_nothing_from_the_living() -> None:
+    lan = settled()
+    lan.paused.add("n2")
+    lan.run(5)
+    lan.paused.clear()
+    lan.run(SETTLED)
+    assert (lan.holders(WEB), lan.moves) == (["n1"], [])
+
+
+def test_holder_that_stood_still_yields_to_the_better_one_of_two() -> None:
+    lan = settled()
+    lan.paused.add("n1")
+    lan.run(SETTLED)
+    lan.paused.clear()
+    lan.run(SETTLED)
+    assert len(lan.holders(WEB)) == 1
+
+
+@pytest.mark.parametrize("end", ["removed", "interface"])
+def test_address_is_released(end: str) -> None:
+    lan = settled(1)
+    if end == "removed":
+        lan.goal({})
+    else:
+        lan.interfaces["n1"] = lan.interfaces["n1"].__class__("eth0", lan.interfaces["n1"].mac, ())
+        lan.goal({WEB: ("n1",)})
+    lan.run(0.05)
+    assert lan.holders(WEB) == []
