@@ -29,7 +29,8 @@ _BUSY_SECONDS, _TAKEN_SECONDS = 1.0, 5.0
 _DEFEND_SECONDS = 10.0
 """A host that claims an address is answered by an announcement at most so often (RFC 5227 §2.4)."""
 _PROBLEM_SECONDS = 30.0
-_PAUSE_SECONDS = 0.3
+_PAUSE_SECONDS, _EXCUSED_SECONDS = 0.3, 2.0
+"""A process that stood still for longer counts no silence before; at most so often: it may lack CPU time for long."""
 
 
 class Do(Enum):
@@ -78,6 +79,7 @@ class Election:
         self._macs: dict[bytes, str] = {}
         self._leaving = False
         self._due: float | None = None
+        self._excused = -1e9
 
     def configure(self, goal: Goal, interfaces: Mapping[str, Interface], now: float) -> None:
         """Take a new goal, or new interfaces; `decide` says what follows."""
@@ -132,8 +134,9 @@ class Election:
 
     def decide(self, now: float) -> list[Action]:
         """Return the steps that are due."""
-        if self._due is not None and now - self._due > _PAUSE_SECONDS:
-            self.peers.excuse(now - self._due, now)
+        if self._due is not None and now - self._due > _PAUSE_SECONDS and now - self._excused > _EXCUSED_SECONDS:
+            self._excused = now
+            self.peers.restart_clocks(now)
         actions: list[Action] = []
         repeats = _REPEATS_AT_ONCE
         for address, contest in list(self._contests.items()):

@@ -122,10 +122,10 @@ class Peers:
                 found[seat] = True
         return found
 
-    def excuse(self, seconds: float, now: float) -> None:
-        """Do not count the last seconds as silence: this process stood still for so long."""
+    def restart_clocks(self, now: float) -> None:
+        """Count silence from now on: this process stood still."""
         for peer in self._peers.values():
-            peer.last_at = max(peer.last_at, min(now, peer.last_at + seconds))
+            peer.last_at = max(peer.last_at, now)
 
     def next_death(self, now: float) -> float:
         """Return when the next node is dead if it stays silent."""

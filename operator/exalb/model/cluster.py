@@ -96,8 +96,7 @@ class Service:
 
     key: Key
     uid: str
-    created: str
-    """RFC 3339 text, which sorts by time; of no object yet created it is later than any."""
+    created: str  # RFC 3339 text, which sorts by time; of no object yet created it is later than any
     resource_version: str
     generation: int | None
     labels: Mapping[str, str]
@@ -115,8 +114,7 @@ class Service:
     remark: ConditionState | None = None  # our condition about annotations there
     record: ConditionState | None = None
     """Our condition there that records which addresses ExaLB assigned (see `model.address_record`)."""
-    announced: ConditionState | None = None
-    """Our condition there that says by how many nodes the Service is announced."""
+    announced: ConditionState | None = None  # our condition there that says by how many nodes it is announced
     has_hostname: bool = False  # in status.loadBalancer.ingress; ExaLB writes none
     is_deleted: bool = False  # it has a deletionTimestamp
     external_ips: tuple[Address, ...] = ()
@@ -165,8 +163,7 @@ class Node:
     uid: str
     labels: Mapping[str, str]
     annotations: Mapping[str, str]  # those short enough to be an address or a number
-    addresses: tuple[Address, ...]
-    """InternalIP first, then ExternalIP, in the order of the status."""
+    addresses: tuple[Address, ...]  # InternalIP first, then ExternalIP, in the order of the status
     internal: tuple[Address, ...]
     network_unavailable: bool
     lifecycle: NodeLifecycle
