@@ -52,6 +52,12 @@ def allocate(cluster: Cluster, rules: Rules) -> Allocation:
     return Allocator().allocate(cluster, rules)
 
 
+_FROM_POOLS_ALONE = frozenset(
+    {Reason.POOL_NOT_FOUND, Reason.NO_MATCHING_POOL, Reason.INVALID_REQUEST, Reason.SERVICE_DELETED}
+)
+"""Reasons that follow from the Service and the pools: a change of either forgets the refusal."""
+
+
 class Allocator:
     """`allocate`, with a cache for all that did not change since the last snapshot."""
 
@@ -193,11 +199,14 @@ class Allocator:
 
     def _is_refused_as_before(self, service: Service, chooser: Chooser) -> bool:
         """Whether nothing changed on which the refusal depends: a crowd of refused Services delays nobody."""
+        refusal = self._outcomes[service.key].refusal
+        if refusal and refusal.reason in _FROM_POOLS_ALONE:
+            return True
         wanted = service.request.addresses
         if wanted:
             touched = service.key.namespace in self._ledger.touched_quotas
             return not touched and self._ledger.touched.isdisjoint(wanted)
-        return not service.held and chooser.known_refusal(service) == self._outcomes[service.key].refusal
+        return not service.held and chooser.known_refusal(service) == refusal
 
     def _outcome(self, service: Service, addresses: tuple[Address, ...], refusal: Refusal | None) -> Outcome:
         pools = tuple(pool.name for pool in map(self._ledger.pools.find, addresses) if pool)
