@@ -46,14 +46,15 @@ def do_everything(story: Story) -> None:
     """Have the programs do all that they do within seconds: every status has something new to say."""
     advertisement = objects.advertisement(story.name, ipAddressPools=[story.name])
     community = objects.community(story.name, here="64512:1")
-    story.lab.apply([advertisement, community, story.service("web")])
+    lan = objects.l2_advertisement(story.name, ipAddressPools=[story.name])
+    story.lab.apply([advertisement, lan, community, story.service("web")])
     story.wait_addresses("web")
     story.wait_sessions()
     kinds = {resource.kind: resource.plural for resource in RESOURCES}
-    for raw in (advertisement, community, story.pool(), story.peers()[0]):
+    for raw in (advertisement, lan, community, story.pool(), story.peers()[0]):
         path = f"/apis/{raw['apiVersion']}/{kinds[raw['kind']]}/{raw['metadata']['name']}"
         story.wait(f"{path} has a status", partial(has_status, story.lab, path))
-    story.lab.delete([advertisement, community])
+    story.lab.delete([advertisement, lan, community])
 
 
 def test_programs_use_every_right_and_ask_for_no_other(story: Story) -> None:
