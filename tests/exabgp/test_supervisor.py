@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,3 +100,23 @@ def test_log_for_people_has_no_json(tmp_path: Path) -> None:
     console = command(EngineSettings(tmp_path / "gone"), "error", "console")
     [line] = subprocess.run(console, capture_output=True, text=True, check=False).stderr.splitlines()
     assert re.fullmatch(r"\S+Z \[error +\] cannot_run +\[exalb_bgp\.exabgp\.supervisor\] error=.*gone.*", line)
+
+
+def test_supervisor_that_was_stopped_for_longer_than_its_pause_goes_on(node: Node) -> None:
+    """As a debugger, or a person with SIGSTOP, stops it: ExaBGP and its sessions must not end with it."""
+    exabgp = until("ExaBGP runs", node.exabgp)
+    until("the relay runs", lambda: Path(f"/proc/{exabgp}/task/{exabgp}/children").read_text())
+    looks = until("it looks", lambda: switches(node.supervisor.pid))
+    until("it looked again and pauses", lambda: switches(node.supervisor.pid) > looks)
+    os.kill(node.supervisor.pid, signal.SIGSTOP)
+    stopped = time.monotonic()
+    until("its pause is over", lambda: time.monotonic() - stopped > 7)
+    os.kill(node.supervisor.pid, signal.SIGCONT)
+    os.kill(exabgp, signal.SIGKILL)
+    until("it starts another ExaBGP", lambda: node.exabgp() not in {0, exabgp})
+    assert node.supervisor.poll() is None
+
+
+def switches(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))

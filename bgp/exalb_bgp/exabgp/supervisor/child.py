@@ -1,15 +1,19 @@
 """The child processes of the supervisor, and the signals that it waits for: one thread, and no event loop."""
 
 import os
+import select
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
+from types import FrameType
 
 from exalb_bgp.exabgp.supervisor.log_lines import Log
 
 _LOG = Log(__name__)
 _PR_SET_PDEATHSIG = 1
 """From the kernel's linux/prctl.h."""
+_OWN = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+"""The signals that the supervisor handles."""
 _NOT_STARTED = 127
 """Exit code of a child that could not execute its program, as in a shell."""
 
@@ -21,9 +25,11 @@ class Child:
         """Start it."""
         self.code: int | None = None
         """Its exit code, or the negative number of the signal that ended it; None while it runs."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _OWN)  # between fork and execve a signal would be lost
         self.pid = os.fork()
         if not self.pid:
             _become(command, environment)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _OWN)
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal. Its process id is its own until `code` is known."""
@@ -34,15 +40,26 @@ class Child:
 class Waiter:
     """Waits for conditions that signals and ended children make true; also takes the exit codes of all children.
 
-    The helper of an ended ExaBGP becomes a child of the container's first process, which is this one.
+    The helper of an ended ExaBGP becomes a child of the container's first process, which is this one. Signals write to
+    a pipe. `sigtimedwait` would need none, but Python's returns a signal that never came if the process was stopped (by
+    SIGSTOP, say) for longer than its timeout.
     """
 
     def __init__(self, ending: Sequence[signal.Signals]) -> None:
-        """Take the signals in `ending` from now on: they reach this process only while it waits."""
-        self._ending = ending
+        """Take the signals in `ending` from now on, also those that were blocked and came before."""
         self.ended_by: str | None = None
         """The first signal that came."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, (*ending, signal.SIGCHLD))
+        self._woken, write_end = os.pipe()
+        for end in (self._woken, write_end):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+        for number in ending:
+            signal.signal(number, self._end)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # by default the kernel does not report it
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ending)
+
+    def _end(self, number: int, _frame: FrameType | None) -> None:
+        self.ended_by = self.ended_by or signal.Signals(number).name
 
     def wait(self, seconds: float, condition: Callable[[], bool], child: Child | None = None) -> bool:
         """Wait until the condition is true, at most for `seconds`; return whether it is."""
@@ -51,9 +68,8 @@ class Waiter:
             left = deadline - monotonic()
             if left <= 0:
                 return False
-            came = signal.sigtimedwait((*self._ending, signal.SIGCHLD), left)
-            if came and came.si_signo != signal.SIGCHLD:
-                self.ended_by = self.ended_by or signal.Signals(came.si_signo).name
+            if select.select([self._woken], [], [], left)[0]:
+                os.read(self._woken, 4096)
             _reap(child)
         return True
 
@@ -74,6 +90,8 @@ def _become(command: list[str], environment: Mapping[str, str]) -> None:
 
         os.setsid()
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        for number in _OWN:
+            signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.execve(command[0], command, environment)  # noqa: S606 - no shell is wanted
