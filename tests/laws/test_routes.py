@@ -144,6 +144,7 @@ def is_known(reason: Reason) -> bool:
         Reason.UNKNOWN_COMMUNITY,
         Reason.TOO_MANY_COMMUNITIES,
         Reason.OVERRIDE_NOT_ALLOWED,
+        Reason.ADDRESS_IN_USE,  # by the node itself, which its own routes would make unreachable
     )
 
 
