@@ -169,3 +169,28 @@ def test_addresses_are_spread() -> None:
     cluster = cluster_of(*services, *ends, nodes=4)
     counts = [planned.candidates[0] for planned in plan_of(cluster).addresses.values()]
     assert min(counts.count(f"n{number}") for number in range(1, 5)) > 20
+
+
+def test_plan_without_a_change_is_the_same_object() -> None:
+    planner, cluster = L2Planner(DrainPolicy()), cluster_of()
+    rules = validate(cluster)
+    assert planner.plan(cluster, rules) is planner.plan(cluster, rules)
+
+
+def test_service_that_loses_its_address_leaves_the_plan() -> None:
+    planner, without = L2Planner(DrainPolicy()), objects.service("web")
+    for cluster, wanted in ((cluster_of(), 1), (cluster_of(without), 0)):
+        assert len(planner.plan(cluster, validate(cluster)).addresses) == wanted
+
+
+def test_address_of_no_pool_is_not_planned() -> None:
+    assert plan_of(cluster_of(assigned_service("web", "10.0.1.1"))).addresses == {}
+
+
+def test_node_that_is_no_candidate_has_no_goal() -> None:
+    cluster = cluster_of(l2_speaker("n1", "192.0.2.1/24"))
+    assert goal_of(plan_of(cluster), "n1", None).addresses == {}
+
+
+def test_interface_that_cannot_be_read_is_none() -> None:
+    assert sorted(candidates(cluster_of(l2_speaker("n1", "nonsense")))) == ["n2", "n3"]

@@ -104,3 +104,11 @@ def test_patch_removes_what_the_report_no_longer_has() -> None:
     )
     assert patch
     assert patch["l2"]["announced"] is None
+
+
+def test_advertisement_that_cannot_be_read_has_no_columns() -> None:
+    cluster, _ = snapshot_of([l2_advertisement(interfaces="eth0")], "exalb-system")
+    (write,) = (one for one in changes_of(cluster, objects.made(2)).writes if one.kind == "L2Advertisement")
+    assert "interfaces" not in write.body["status"]
+    (ready,) = (one for one in write.body["status"]["conditions"] if one["type"] == "Ready")
+    assert ready["status"] == "False"
