@@ -38,7 +38,7 @@ async def test_kopf_feed_follows_objects(api: ApiClient, credentials: Credential
 
 
 async def test_kopf_restarts_after_a_failure(api: ApiClient, credentials: Credentials, world: World) -> None:
-    failures = iter([False] * 8 + [True] * 4)
+    failures = iter([False] * 10 + [True] * 2)  # each may end a life of kopf, and each life begins later than the last
 
     def unreadable_at_times() -> str | None:
         if next(failures, False):

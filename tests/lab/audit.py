@@ -41,6 +41,8 @@ class Request:
     name: str
     status: int
     """Of HTTP."""
+    error: str
+    """The server's message about a request that failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ def _request(event: dict[str, Any]) -> Request:
         namespace=target.get("namespace", ""),
         name=target.get("name", ""),
         status=event.get("responseStatus", {}).get("code", 0),
+        error=event.get("responseStatus", {}).get("message", ""),
     )
 
 

@@ -51,7 +51,8 @@ def unused(lab: Lab, program: str, given: set[Right]) -> set[Right]:
 
 
 def refused(lab: Lab) -> list[str]:
-    """Return what ExaLB's programs asked for without having the right."""
+    """Return what ExaLB's programs asked for without having the right; nobody may create in a namespace that ends."""
     users = {account(program) for program in ("controller", "speaker")}
     asked = [request for request in lab.control_plane.audit.requests() if request.user in users]
-    return [f"{each.user} {each.verb} {each.group} {each.resource}" for each in asked if each.status == 403]
+    denied = [each for each in asked if each.status == 403 and "being terminated" not in each.error]
+    return [f"{each.user} {each.verb} {each.group} {each.resource}: {each.error}" for each in denied]
