@@ -1,4 +1,7 @@
-"""How long hypothesis looks: the same examples at each run as a gate; EXALB_LAWS=hunt looks long, with fresh seeds."""
+"""How long hypothesis looks: briefly and with fixed seeds as a gate; EXALB_LAWS=hunt looks long, with fresh seeds.
+
+It also draws numbers from the constants of imported modules, so a new module can bring a gate new examples.
+"""
 
 import os
 
