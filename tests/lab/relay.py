@@ -18,15 +18,22 @@ class Target:
     port: int
 
 
+async def open_connection(target: Target) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect to a target. Raises OSError."""
+    with contextlib.ExitStack() as unless_connected:
+        made = unless_connected.enter_context(target.namespace.open_socket(socket.AF_INET, socket.SOCK_STREAM))
+        made.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(made, (str(target.address), target.port))
+        unless_connected.pop_all()
+    return await asyncio.open_connection(sock=made)
+
+
 async def lead(target: Target, listening: socket.socket) -> None:
     """Lead all connections to `listening` to the target, until cancelled."""
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
-            there = target.namespace.open_socket(socket.AF_INET, socket.SOCK_STREAM)
-            there.setblocking(False)
-            await asyncio.get_running_loop().sock_connect(there, (str(target.address), target.port))
-            their_reader, their_writer = await asyncio.open_connection(sock=there)
+            their_reader, their_writer = await open_connection(target)
             await asyncio.gather(_copy(reader, their_writer), _copy(their_reader, writer))
         writer.close()
 

@@ -32,7 +32,7 @@ class WatchedCluster:
         """The last overview: its version, and the cluster that it was made from."""
 
     async def run(self) -> None:
-        """Follow the cluster until cancelled. Raises ApiError where the first request fails."""
+        """Follow the cluster until cancelled; requests that fail are repeated."""
         self._store = Store(READ, scope=await read_scope(self._api, self._namespace))
         async with asyncio.TaskGroup() as tasks:
             for feed in reflectors(self._api, self._store, READ, namespace=self._namespace).values():

@@ -4,14 +4,15 @@ TLS goes through untouched. What is shut looks like a network that fails: connec
 """
 
 import asyncio
-import contextlib
-import socket
 import threading
 from collections.abc import Coroutine
+from dataclasses import replace
+from ipaddress import IPv4Address
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from tests.lab.network import Namespace
+from tests.lab.relay import Target, open_connection
 
 T = TypeVar("T")
 
@@ -20,7 +21,7 @@ class Gate:
     """Relays to `host`:`port` as seen from `namespace`, in a thread; use it as a context."""
 
     def __init__(self, namespace: Namespace, host: str, port: int) -> None:
-        self._namespace, self._target = namespace, (host, port)
+        self._target = Target(namespace, IPv4Address(host), port)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="gate", daemon=True)
         self._server: asyncio.Server | None = None
@@ -36,7 +37,7 @@ class Gate:
 
     def lead_to(self, port: int) -> None:
         """Lead connections that come from now on to another port."""
-        self._target = self._target[0], port
+        self._target = replace(self._target, port=port)
 
     @property
     def url(self) -> str:
@@ -106,12 +107,7 @@ class Gate:
             self._relays.discard(task)
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.ExitStack() as unless_connected:
-            made = unless_connected.enter_context(self._namespace.open_socket(socket.AF_INET, socket.SOCK_STREAM))
-            made.setblocking(False)
-            await self._loop.sock_connect(made, self._target)
-            unless_connected.pop_all()
-        far_reader, far_writer = await asyncio.open_connection(sock=made)
+        far_reader, far_writer = await open_connection(self._target)
         asked, passed = asyncio.Event(), asyncio.Event()
         try:
             async with asyncio.TaskGroup() as tasks:
