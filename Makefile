@@ -29,8 +29,8 @@ $(VENV)/.ready: requirements/dev.txt pyproject.toml
 venv: $(VENV)/.ready ## Make the virtual environment, with pinned packages
 
 .PHONY: lab
-lab: $(VENV)/.ready ## Bring up a small datacentre with ExaLB in it, show the main job, and stay up (EXALB_LAB=exalb names it)
-	@$(LAB) up
+lab: $(VENV)/.ready ## Bring up a small datacentre with ExaLB in it, show the main job, and stay up (MODE=l2: no router; EXALB_LAB=exalb names it)
+	@$(LAB) up $(if $(MODE),--mode '$(MODE)')
 
 .PHONY: lab-reload
 lab-reload: $(VENV)/.ready ## Bring a changed checkout into the running lab

@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from tests.lab import debug, demo, exalb, layout, packages, relay, sweep, web
+from tests.lab import debug, demo, demo_l2, exalb, layout, packages, relay, sweep, web
 from tests.lab.binaries import BinariesError
 from tests.lab.cgroups import CgroupError
 from tests.lab.cluster import ESTIMATE, CommandError, Lab, LabBusyError
 from tests.lab.controlplane import ControlPlaneError
 from tests.lab.images import ECHO_HNAME
+from tests.lab.layout import Mode
 from tests.lab.narration import Narration
 from tests.lab.network import NetworkError
 from tests.lab.node import NodeError
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
     parser.add_argument("--name", default=layout.default_name(), help="which lab (default: EXALB_LAB, else exalb)")
     parser.add_argument("--nodes", type=int, default=2, help="how many nodes a new lab has (default: 2)")
+    parser.add_argument("--mode", type=Mode, choices=list(Mode), help="how a new lab reaches Services (default: bgp)")
     parser.add_argument("--no-demo", action="store_true", help="bring the lab up without the demo")
     parser.add_argument("--part", choices=debug.PROGRAMS, default="controller", help="which program to debug")
     parser.add_argument("--node", help="whose speaker to debug (default: the first node's)")
@@ -89,22 +91,38 @@ def _prepare(lab: Lab, _: argparse.Namespace) -> int:
 def _up(lab: Lab, options: argparse.Namespace) -> int:
     begun = time.monotonic()
     if lab.is_up:
+        if options.mode not in (None, lab.mode):
+            lab.narration.say(
+                f"lab {lab.name} is up in mode {lab.mode}: remove it first with `make lab-down{_other(lab)}`"
+            )
+            return 1
         lab.narration.say(f"lab {lab.name} is already up; updating ExaLB to the code of the checkout")
-        exalb.reload(lab) if exalb.is_installed(lab) else exalb.install(lab)
+        exalb.reload(lab) if exalb.is_installed(lab) else _install(lab)
     else:
         lab.narration.title(f"Lab {lab.name}: {ESTIMATE}")
-        lab.up(options.nodes)
+        lab.up(options.nodes, mode=options.mode or Mode.BGP)
         try:
-            exalb.install(lab)
+            _install(lab)
             lab.stay()
         except BaseException:
             _down(lab, options)
             raise
     lab.narration.say(f"the lab is up after {time.monotonic() - begun:.0f} s")
     if not options.no_demo:
-        demo.run(lab)
+        _demonstrate(lab)
     _guide(lab)
     return 0
+
+
+def _install(lab: Lab) -> None:
+    exalb.install(lab, demo_l2.VALUES if lab.mode is Mode.L2 else {})
+
+
+def _demonstrate(lab: Lab) -> None:
+    if lab.mode is Mode.L2:
+        demo_l2.run(lab)
+    else:
+        demo.run(lab)
 
 
 def _reload(lab: Lab, _: argparse.Namespace) -> int:
@@ -139,7 +157,7 @@ def _web(lab: Lab, _: argparse.Namespace) -> int:
 def _demo(lab: Lab, _: argparse.Namespace) -> int:
     if _is_down(lab):
         return 1
-    demo.run(lab)
+    _demonstrate(lab)
     return 0
 
 
@@ -155,8 +173,9 @@ def _status(lab: Lab, _: argparse.Namespace) -> int:
         return 1
     lab.narration.typed("kubectl get nodes,pods --all-namespaces --output=wide")
     lab.narration.answered(lab.kubectl("get", "nodes,pods", "--all-namespaces", "--output=wide"))
-    lab.narration.typed("vtysh -c 'show bgp summary'")
-    lab.narration.answered(lab.router.vtysh("show bgp summary"))
+    if lab.mode is Mode.BGP:
+        lab.narration.typed("vtysh -c 'show bgp summary'")
+        lab.narration.answered(lab.router.vtysh("show bgp summary"))
     _guide(lab)
     return 0
 
@@ -201,12 +220,15 @@ def _guide(lab: Lab) -> None:
     """Show commands to look around, and to remove the lab."""
     narration, other = lab.narration, _other(lab)
     narration.title(f"Lab {lab.name} is up. Look around:")
+    on_lan = lab.mode is Mode.L2
+    address = layout.FIRST_ON_LAN if on_lan else layout.first(layout.POOL4)
     commands = {
         "kubectl get nodes,services,exalb": "the cluster",
-        'vtysh -c "show ip route bgp"': "the router in front of it",
+        **({} if on_lan else {'vtysh -c "show ip route bgp"': "the router in front of it"}),
         f"kubectl create deployment web --image={ECHO_HNAME}": "a server of your own",
         "kubectl expose deployment web --type=LoadBalancer --port=80": "its address and its routes",
-        f"curl http://{layout.first(layout.POOL4)}/": "a request from a host behind the router",
+        f"curl http://{address}/": f"a request from a host {'on their LAN' if on_lan else 'behind the router'}",
+        **({"client ip neighbour": "the node that this host sends to"} if on_lan else {}),
     }
     for command, meaning in commands.items():
         narration.hint(f"{lab.layout.bin}/{command}", meaning)

@@ -20,7 +20,7 @@ from tests.lab import api, binaries, fabric, images, layout, packages, reaper, s
 from tests.lab.api import Json
 from tests.lab.controlplane import ControlPlane
 from tests.lab.images import Archive
-from tests.lab.layout import Layout
+from tests.lab.layout import Layout, Mode
 from tests.lab.narration import Narration
 from tests.lab.network import Namespace
 from tests.lab.node import Node
@@ -82,8 +82,13 @@ class Lab:
         return {node.name: node for node in self.nodes}[name]
 
     @property
+    def mode(self) -> Mode:
+        """Where the client is, and by which protocol it reaches Services."""
+        return Mode(self._facts["mode"])
+
+    @property
     def router(self) -> Frr:
-        """The router of the lab, between the nodes and the client."""
+        """The router of the lab, between the nodes and the client; it runs in mode BGP only."""
         return Frr(self.layout.namespace(fabric.ROUTER), layout.ROUTER_AS, IPv4Address("10.77.0.100"))
 
     @property
@@ -97,10 +102,10 @@ class Lab:
 
     @property
     def client(self) -> Namespace:
-        """A host outside, behind the router."""
+        """A host outside the cluster: behind the router, or in mode L2 on the LAN of the nodes."""
         return self.layout.namespace(fabric.CLIENT)
 
-    def up(self, nodes: int = 2, *, owner: int | None = None) -> None:
+    def up(self, nodes: int = 2, *, mode: Mode = Mode.BGP, owner: int | None = None) -> None:
         """Bring the lab up, in place of what a dead run left of it. It ends with the process `owner`, else with ours.
 
         Raises LabBusyError when the lab belongs to another running process. After a failure nothing is left.
@@ -115,7 +120,7 @@ class Lab:
             reaper.start(self.layout, owner or os.getpid())
             try:
                 sweep.clear(self.layout, keep=(self.layout.owner, self.layout.reaper, self.layout.log("x").parent))
-                self._build(nodes, programs, archives)
+                self._build(nodes, mode, programs, archives)
             except BaseException:
                 self._clear()
                 raise
@@ -186,20 +191,22 @@ class Lab:
 
         wait.until("every node is Ready", ready, seconds=seconds)
 
-    def _build(self, nodes: int, programs: Path, archives: Sequence[Archive]) -> None:
+    def _build(self, nodes: int, mode: Mode, programs: Path, archives: Sequence[Archive]) -> None:
         self.layout.store.mkdir(parents=True, exist_ok=True)
-        self._facts_file.write_text(json.dumps({"programs": str(programs), "nodes": nodes}))
-        with self.narration.step("network: a switch, a router, a client outside"):
-            fabric.build(self.layout, nodes)
+        self._facts_file.write_text(json.dumps({"programs": str(programs), "nodes": nodes, "mode": mode}))
+        parts = "a gateway, a client on the LAN" if mode is Mode.L2 else "a router, a client outside"
+        with self.narration.step(f"network: a switch, {parts}"):
+            fabric.build(self.layout, nodes, mode)
         with self.narration.step(f"control plane and {nodes} nodes: starting"):
             authority = self.control_plane.configure()
             self.control_plane.begin()
             for node in self.nodes:
                 node.configure(authority, programs, seeds.seed(archives[0], self.narration.say))
                 node.start()
-            wrappers.write(self.layout, programs, self.router)
-        with self.narration.step("router: FRR"):
-            self.router.start(*self.neighbors)
+            wrappers.write(self.layout, programs, self.router if mode is Mode.BGP else None)
+        if mode is Mode.BGP:
+            with self.narration.step("router: FRR"):
+                self.router.start(*self.neighbors)
         with self.narration.step("images: onto every node"):
             for node in self.nodes:
                 node.wait_containerd()

@@ -4,6 +4,7 @@ It shows the commands, their output and the routes on the router. Each step is c
 """
 
 import shlex
+from collections.abc import Sequence
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
@@ -45,7 +46,7 @@ PEERS = [
 
 def run(lab: Lab, pool: dict[str, Any] = POOL) -> None:
     """Run the whole demo with Services from `pool`; TooLateError names the step that failed."""
-    demo = Demo(lab)
+    demo = RouterDemo(lab)
     demo.tidy()
     demo.prepare(pool)
     demo.deploy()
@@ -58,9 +59,14 @@ def run(lab: Lab, pool: dict[str, Any] = POOL) -> None:
 class Demo:
     """The steps; each runs a command as a person would, shows its output and checks it."""
 
+    client = "A host behind the router"
+    pool = layout.POOL4
+    """A network with all IPv4 addresses of the pool."""
+
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
         self._say = lab.narration
+        self._chapter = 0
 
     def tidy(self) -> None:
         """Delete the rest of an interrupted demo; everything else in the lab belongs to people."""
@@ -73,23 +79,9 @@ class Demo:
             gone = "no pod of the demo's deployments is left"
             wait.until(gone, lambda: not any(self._pods(name) for name in SERVICES), seconds=60)
 
-    def prepare(self, pool: dict[str, Any]) -> None:
-        """Apply a pool and peers, and wait for the sessions of every node."""
-        self._say.title("1. A pool of addresses, and the router as BGP peer")
-        manifest = yaml.safe_dump_all([pool, *PEERS], sort_keys=False)
-        self._say.typed("kubectl apply -f - <<END")
-        self._say.answered(manifest)
-        self._say.answered(self._lab.apply(manifest))
-        wanted = {address for node in self._lab.nodes for address in node.addresses}
-        with self._say.step("BGP sessions of every node: Established"):
-            wait.until(f"FRR has sessions with {wanted}", lambda: wanted <= self._established(), seconds=60)
-        self._router("show bgp summary")
-
     def deploy(self) -> None:
         """Create the deployments and scale them."""
-        self._say.title(
-            "2. Two deployments of two pods: one answers with its host name, one with the address of the client"
-        )
+        self._title("Two deployments of two pods: one answers with its host name, one with the address of the client")
         for name, image in SERVICES.items():
             self._kubectl(f"create deployment {name} --image={image}")
         for name in SERVICES:
@@ -99,7 +91,7 @@ class Demo:
 
     def expose(self) -> dict[str, IPv4Address]:
         """Create the Services and return their addresses."""
-        self._say.title("3. Two Services of type LoadBalancer: each gets an address from the pool")
+        self._title("Two Services of type LoadBalancer: each gets an address from the pool")
         for name in SERVICES:
             self._kubectl(f"expose deployment {name} --type=LoadBalancer --port=80")
         with self._say.step("Services: addresses assigned"):
@@ -112,22 +104,9 @@ class Demo:
         assert len(set(addresses.values())) == len(SERVICES), f"an address was assigned twice: {addresses}"
         return addresses
 
-    def show_routes(self, addresses: dict[str, IPv4Address]) -> None:
-        """Show the route of each address on the router, through every node."""
-        self._say.title("4. The router has learned a route to each address from every node")
-        nodes = frozenset(node.addresses[0] for node in self._lab.nodes)
-        prefixes = [ip_network(address) for address in addresses.values()]
-        with self._say.step("router: routes in the kernel"):
-            wait.until(
-                f"the router reaches {prefixes} by {sorted(nodes)}",
-                lambda: all(self._lab.router.kernel_routes().get(prefix) == nodes for prefix in prefixes),
-                seconds=45,
-            )
-        self._router("show ip route bgp")
-
     def ask(self, addresses: dict[str, IPv4Address]) -> None:
         """Send requests to each address from outside until both pods of each have answered."""
-        self._say.title("5. A host behind the router sends several requests to each address")
+        self._title(f"{self.client} sends several requests to each address")
         with self._say.step("every address: first answer"):
             for address in addresses.values():
                 wait.until(f"{address} answers", partial(self._curl, address), seconds=45)
@@ -138,18 +117,13 @@ class Demo:
             wait.until(f"the pods {sorted(pods)} answered", partial(self._all_answered, pods, address), every=0.2)
         self._kubectl("logs --selector=app=echo-ip --prefix --tail=2")
 
-    def delete(self, addresses: dict[str, IPv4Address]) -> None:
-        """Delete everything that was created, and wait until its addresses and routes are gone."""
-        self._say.title("6. The Services are deleted: their addresses are released, their routes are withdrawn")
+    def delete_services(self) -> None:
+        """Delete everything that was created."""
         self._kubectl(f"delete service {' '.join(SERVICES)}")
         self._kubectl(f"delete deployment {' '.join(SERVICES)}")
-        prefixes = {ip_network(address) for address in addresses.values()}
-        with self._say.step("router: routes withdrawn"):
-            wait.until(
-                f"the router has no route to {prefixes}",
-                lambda: not prefixes & (self._lab.router.kernel_routes().keys() | self._lab.router.prefixes().keys()),
-            )
-        self._router("show ip route bgp")
+
+    def show_released(self) -> None:
+        """Show that the pool has the addresses again."""
         with self._say.step("pool: addresses released"):
             wait.until("the pool counts only the addresses of other Services", self._is_released)
         self._kubectl("get ipaddresspools.exalb.io")
@@ -166,10 +140,7 @@ class Demo:
         services = self._lab.api.items("/api/v1/services")
         entries = [entry for service in services for entry in service["status"]["loadBalancer"].get("ingress", [])]
         addresses = {ip_address(entry["ip"]) for entry in entries if "ip" in entry}
-        return {address for address in addresses if isinstance(address, IPv4Address) and address in layout.POOL4}
-
-    def _established(self) -> set[IPv4Address | IPv6Address]:
-        return {address for address, peering in self._lab.router.peerings().items() if peering.established}
+        return {address for address in addresses if isinstance(address, IPv4Address) and address in self.pool}
 
     def _address(self, service: str) -> str:
         return self._lab.kubectl("get", "service", service, f"--output=jsonpath={FIRST_ADDRESS}")
@@ -193,11 +164,63 @@ class Demo:
         self._say.typed(f"curl http://{address}/")
         return wait.until(f"{address} answers", partial(self._curl, address), seconds=45)
 
+    def _title(self, text: str) -> None:
+        self._chapter += 1
+        self._say.title(f"{self._chapter}. {text}")
+
+    def _apply(self, objects: Sequence[Json]) -> None:
+        manifest = yaml.safe_dump_all(objects, sort_keys=False)
+        self._say.typed("kubectl apply -f - <<END")
+        self._say.answered(manifest)
+        self._say.answered(self._lab.apply(manifest))
+
     def _kubectl(self, command: str) -> str:
         self._say.typed(f"kubectl {command}")
         answer = self._lab.kubectl(*shlex.split(command))
         self._say.answered(answer)
         return answer
+
+
+class RouterDemo(Demo):
+    """The steps with a router in front of the nodes."""
+
+    def prepare(self, pool: dict[str, Any]) -> None:
+        """Apply a pool and peers, and wait for the sessions of every node."""
+        self._title("A pool of addresses, and the router as BGP peer")
+        self._apply([pool, *PEERS])
+        wanted = {address for node in self._lab.nodes for address in node.addresses}
+        with self._say.step("BGP sessions of every node: Established"):
+            wait.until(f"FRR has sessions with {wanted}", lambda: wanted <= self._established(), seconds=60)
+        self._router("show bgp summary")
+
+    def show_routes(self, addresses: dict[str, IPv4Address]) -> None:
+        """Show the route of each address on the router, through every node."""
+        self._title("The router has learned a route to each address from every node")
+        nodes = frozenset(node.addresses[0] for node in self._lab.nodes)
+        prefixes = [ip_network(address) for address in addresses.values()]
+        with self._say.step("router: routes in the kernel"):
+            wait.until(
+                f"the router reaches {prefixes} by {sorted(nodes)}",
+                lambda: all(self._lab.router.kernel_routes().get(prefix) == nodes for prefix in prefixes),
+                seconds=45,
+            )
+        self._router("show ip route bgp")
+
+    def delete(self, addresses: dict[str, IPv4Address]) -> None:
+        """Delete everything that was created, and wait until its addresses and routes are gone."""
+        self._title("The Services are deleted: their addresses are released, their routes are withdrawn")
+        self.delete_services()
+        prefixes = {ip_network(address) for address in addresses.values()}
+        with self._say.step("router: routes withdrawn"):
+            wait.until(
+                f"the router has no route to {prefixes}",
+                lambda: not prefixes & (self._lab.router.kernel_routes().keys() | self._lab.router.prefixes().keys()),
+            )
+        self._router("show ip route bgp")
+        self.show_released()
+
+    def _established(self) -> set[IPv4Address | IPv6Address]:
+        return {address for address, peering in self._lab.router.peerings().items() if peering.established}
 
     def _router(self, command: str) -> None:
         self._say.typed(f'vtysh -c "{command}"')

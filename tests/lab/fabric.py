@@ -1,23 +1,27 @@
-"""The lab's network: a switch with the control plane, nodes and router on it, and a client behind the router."""
+"""The lab's network: control plane, nodes and router on a switch, and a client behind the router or on the switch."""
 
 from ipaddress import IPv4Network, IPv6Network
 
 from tests.lab import layout, network
-from tests.lab.layout import Layout
+from tests.lab.layout import Layout, Mode
 from tests.lab.network import Bridge, Interface, Namespace
 
 FABRIC, CONTROL_PLANE, ROUTER, CLIENT = "fabric", "cp", "router", "client"
 EVERYTHING4, EVERYTHING6 = IPv4Network("0.0.0.0/0"), IPv6Network("::/0")
 
 
-def build(lab: Layout, nodes: int) -> None:
+def build(lab: Layout, nodes: int, mode: Mode) -> None:
     """Lay everything out for a control plane, `nodes` nodes, the router and the client."""
     switch = network.bridge(Namespace.create(lab.name, FABRIC))
     control = Namespace.create(lab.name, CONTROL_PLANE)
     join(switch, control, layout.CONTROL_PLANE)
     router = Namespace.create(lab.name, ROUTER, forwarding=True)
     join(switch, router, layout.ROUTER)
-    _outside(lab, router)
+    client = Namespace.create(lab.name, CLIENT)
+    if mode is Mode.L2:
+        join(switch, client, layout.CLIENT)
+    else:
+        _outside(router, client)
     numbers = range(1, nodes + 1)
     for number in numbers:
         node = Namespace.create(lab.name, f"n{number}", forwarding=True)
@@ -53,8 +57,7 @@ def pod_routes(namespace: Namespace, numbers: list[int] | range) -> None:
         namespace.route(pods6, via6.ip)
 
 
-def _outside(lab: Layout, router: Namespace) -> None:
-    client = Namespace.create(lab.name, CLIENT)
+def _outside(router: Namespace, client: Namespace) -> None:
     network.connect(router, "eth1", client, "eth0")
     router.address("eth1", *layout.outside(1))
     client.address("eth0", *layout.outside(2))

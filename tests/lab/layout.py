@@ -5,6 +5,7 @@ Labs of different names may use equal addresses, because each lives in network n
 
 import os
 from dataclasses import dataclass
+from enum import StrEnum
 from ipaddress import (
     IPv4Address,
     IPv4Interface,
@@ -34,10 +35,21 @@ OUTSIDE4, OUTSIDE6 = IPv4Network("203.0.113.0/24"), IPv6Network("2001:db8:113::/
 """Between the router (host 1) and the client (host 2)."""
 POOL4, POOL6 = IPv4Network("198.51.100.0/24"), IPv6Network("2001:db8:100::/64")
 """From which the Services' addresses are taken."""
+FIRST_ON_LAN = IPv4Address("10.77.0.60")
+"""The first of twenty addresses of the fabric that no host has: those of Services in mode L2."""
 
-CONTROL_PLANE, NODES, ROUTER, OTHER_ROUTERS = 1, range(11, 51), 100, range(101, 251)
+CONTROL_PLANE, NODES, ROUTER, OTHER_ROUTERS, CLIENT = 1, range(11, 51), 100, range(101, 251), 252
 """Host numbers on the fabric."""
 NODE_AS, ROUTER_AS = 64512, 64513
+
+
+class Mode(StrEnum):
+    """Where the client of a lab is, and by which protocol it reaches Services."""
+
+    BGP = "bgp"
+    """Behind a router, which has sessions with the nodes."""
+    L2 = "l2"
+    """On the LAN of the nodes; the gateway of that LAN speaks no BGP."""
 
 
 def default_name() -> str:

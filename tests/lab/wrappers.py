@@ -11,14 +11,19 @@ from tests.lab.network import Namespace
 from tests.lab.routers.router import Router
 
 
-def write(lab: Layout, programs: Path, router: Router) -> None:
-    """Write `kubectl`, `helm`, `vtysh`, `curl` and `lab-shell` into the lab's bin directory."""
+def write(lab: Layout, programs: Path, router: Router | None) -> None:
+    """Write `kubectl`, `helm`, `vtysh`, `curl`, `client` and `lab-shell` into the lab's bin directory.
+
+    `client` runs its arguments as a command of the client; without a router there is no `vtysh`.
+    """
     lab.bin.mkdir(exist_ok=True)
     control, client = lab.namespace(fabric.CONTROL_PLANE), lab.namespace(fabric.CLIENT)
     cluster = ["env", *(f"{name}={value}" for name, value in lab.environment.items())]
     for program in ("kubectl", "helm"):
         _script(lab.bin / program, control, [*cluster, programs / program])
-    _script(lab.bin / "vtysh", router.namespace, router.look.split())
+    if router:
+        _script(lab.bin / "vtysh", router.namespace, router.look.split())
+    _script(lab.bin / "client", client, ["env"])
     _script(lab.bin / "curl", client, ["curl", "--silent", "--show-error"])
     inside = [*cluster, f"PATH={lab.bin}:{_PATH}", "bash"]
     _script(lab.bin / "lab-shell", control, inside)

@@ -1,11 +1,16 @@
-"""The demo for newcomers, as a story."""
+"""The demos for newcomers, as stories."""
 
+import subprocess
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from tests.lab import demo, wait
+import pytest
+
+from tests.lab import demo, sweep, wait
 from tests.lab.cluster import Lab
 from tests.stories.story import Story
+from tests.support.documents import Page
+from tests.support.tree import ROOT
 
 OWN: dict[str, Any] = {
     "apiVersion": "v1",
@@ -35,6 +40,30 @@ def test_demo_works_word_for_word(lab: Lab) -> None:
         for kind in ("service", "deployment"):
             lab.kubectl("delete", kind, *demo.SERVICES, "--ignore-not-found")
         lab.delete([pool, OWN])
+
+
+@pytest.mark.release
+def test_demo_without_a_router_is_a_command_of_the_readme(nodes: Lab) -> None:
+    """A lab of its own, twice demonstrated: the second command continues with it; another mode is refused."""
+    lab = Lab(f"{nodes.name}d")
+    [command] = {line for line in Page(ROOT / "README.md").code() if line.endswith("MODE=l2")}
+    try:
+        shown = _make(lab, command)
+        assert "the other node announces" in shown
+        assert f"Lab {lab.name} is up. Look around" in shown
+        assert "Look around" in _make(lab, "make lab")
+        assert "lab-down" in _make(lab, "make lab MODE=bgp", status=2)
+    finally:
+        _make(lab, "make lab-down")
+    assert sweep.traces(lab.layout) == []
+
+
+def _make(lab: Lab, command: str, status: int = 0) -> str:
+    """Run a command of the README in a lab of this name; return its output."""
+    words = [*command.split(), f"EXALB_LAB={lab.name}"]
+    done = subprocess.run(words, cwd=ROOT, check=False, capture_output=True, text=True, timeout=600)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout
 
 
 def address(lab: Lab) -> str:
