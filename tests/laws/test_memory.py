@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from exalb.allocation.allocator import Allocator
 from exalb.analysis.plan import Plan
 from exalb.analysis.plan_json import to_json
+from exalb.announcement.l2 import L2Plan
 from exalb.announcement.planner import RoutePlanner
 from exalb.report.controller import ControllerReporter
 from exalb.validation.rules import Validator, validate
@@ -79,7 +80,7 @@ def planned_by(world: World, planner: RoutePlanner) -> object:
         )
         for name, session in plan.sessions.items()
     }
-    shown = to_json(Plan(allocation_of(world.cluster), (plan,), (), {}))
+    shown = to_json(Plan(allocation_of(world.cluster), (plan,), (), {}, L2Plan()))
     return plan.node, parts, shown
 
 

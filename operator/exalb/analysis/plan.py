@@ -13,6 +13,7 @@ from exalb.analysis.overrides import OverridePolicy
 from exalb.analysis.warnings import service_warnings, static_warnings
 from exalb.announcement.drain import DrainPolicy
 from exalb.announcement.drained_plan import settled_drain
+from exalb.announcement.l2 import L2Plan, L2Planner
 from exalb.announcement.planner import NodePlan, RoutePlanner
 from exalb.api.reasons import Finding
 from exalb.model.address_record import has_only_ours, is_recorded, record_condition
@@ -29,6 +30,8 @@ class Plan:
     nodes: tuple[NodePlan, ...]
     invalid: tuple[Finding, ...]
     held: Mapping[Key, tuple[Address, ...]]
+    l2: L2Plan
+    """The addresses that a node announces on its LAN, and the nodes that may."""
     notes: tuple[Finding, ...] = ()
     """Warnings: settings that are valid and have no effect."""
 
@@ -60,7 +63,8 @@ def plan(cluster: Cluster, malformed: Iterable[Finding] = (), ignored: Iterable[
             key=_order,
         )
     )
-    return Plan(allocation, nodes, invalid, {key: service.held for key, service in settled.services.items()}, notes)
+    held = {key: service.held for key, service in settled.services.items()}
+    return Plan(allocation, nodes, invalid, held, L2Planner(DrainPolicy()).plan(settled, rules), notes)
 
 
 def node_plan(cluster: Cluster, rules: Rules, node: str, policy: DrainPolicy) -> NodePlan:

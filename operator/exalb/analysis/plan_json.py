@@ -4,14 +4,18 @@ from typing import Any
 
 from exalb.analysis.plan import Plan
 from exalb.announcement.adj_rib_out import SessionPlan, row_order
+from exalb.announcement.l2 import L2Address
 from exalb.api.address_ranges import prefix_order
 from exalb.api.reasons import Finding
 from exalb.model.cluster import Key
-from exalb_bgp.rib import Prefix
+from exalb_bgp.rib import Address, Prefix
 
 
 def to_json(planned: Plan) -> dict[str, Any]:
-    """Return the plan as JSON values; every list is sorted. There are `notes` only where there is something to note."""
+    """Return the plan as JSON values; every list is sorted, but nodes of `l2`, where the first announces.
+
+    There are `l2` and `notes` only where they have entries.
+    """
     parts: dict[str, Any] = {
         "services": [_service(key, planned) for key in sorted(planned.allocation.outcomes)],
         "nodes": [
@@ -20,7 +24,27 @@ def to_json(planned: Plan) -> dict[str, Any]:
         ],
         "invalid": [_finding(finding) for finding in planned.invalid],
     }
-    return parts | ({"notes": [_finding(finding) for finding in planned.notes]} if planned.notes else {})
+    more = {
+        "l2": [
+            _lan(address, planned.l2.addresses[address]) for address in sorted(planned.l2.addresses, key=_by_family)
+        ],
+        "notes": [_finding(finding) for finding in planned.notes],
+    }
+    return parts | {name: rows for name, rows in more.items() if rows}
+
+
+def _by_family(address: Address) -> tuple[int, int]:
+    return address.version, int(address)
+
+
+def _lan(address: Address, planned: L2Address) -> dict[str, Any]:
+    return {
+        "address": str(address),
+        "nodes": list(planned.candidates),
+        "services": [str(key) for key in planned.services],
+        "reason": planned.refusal.reason.value if planned.refusal else None,
+        "message": planned.refusal.message if planned.refusal else None,
+    }
 
 
 def _finding(finding: Finding) -> dict[str, str]:

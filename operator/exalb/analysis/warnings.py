@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, ip_address
 from typing import NamedTuple
 
+from exalb.analysis.pool_warnings import unannounced_pools
 from exalb.announcement.advertisements import advertises_to, selects_peer
 from exalb.announcement.sessions import next_hop
 from exalb.api.reasons import Finding, Reason, Refusal
@@ -29,6 +30,7 @@ def static_warnings(cluster: Cluster, rules: Rules) -> Iterator[Finding]:
     """Yield the settings that have no effect for any Services, in order of name; these are no mistakes."""
     for pool in rules.pools:
         yield from never_given(pool, Reason.POOL_CONTAINS_PEER_ADDRESS)
+    yield from unannounced_pools(cluster, rules)
     if cluster.advertisements:
         yield from _attributes(cluster, rules)
     for advertisement in rules.advertisements:

@@ -148,7 +148,7 @@ class L2Planner:
             and address not in site.addresses
         ]
         if not placed:
-            return L2Address(keys, refusal=_no_interface(address, named))
+            return L2Address(keys, refusal=_no_interface(address, named, bool(cluster.speakers)))
         states = self._states(address, holders.values(), cluster, placed)
         serving = [site for site in placed if states.get(site.node, EndpointState.NONE) is not EndpointState.NONE]
         if not serving:
@@ -253,7 +253,10 @@ def _named(site: _Site, selecting: list[tuple[int, L2AdvertisementSpec]]) -> tup
     return tuple(sorted({name for spec in specs for name in spec.interfaces}))
 
 
-def _no_interface(address: Address, named: Mapping[str, tuple[str, ...] | None]) -> Refusal:
+def _no_interface(address: Address, named: Mapping[str, tuple[str, ...] | None], has_reports: bool) -> Refusal:
+    if not has_reports:
+        message = "there is no BGPSpeaker, which says where L2 runs and on which interfaces: a plan needs them, too"
+        return Refusal(Reason.L2_NOT_RUNNING, message)
     if not named:
         message = "L2 runs on no node: set speaker.l2.enabled to true in the values of the chart"
         return Refusal(Reason.L2_NOT_RUNNING, message)

@@ -164,6 +164,8 @@ class Reason(Enum):
     """The advertisement sets weight, and all Services that it selects have externalTrafficPolicy Cluster."""
     WEIGHT_OF_AGGREGATE = "WeightOfAggregate"
     """The advertisement sets weight, and announces aggregates only, which carry no weight."""
+    NOT_ADVERTISED = "NotAdvertised"
+    """No node announces the addresses of the pool: there is no peer, or no advertisement selects the pool."""
     L2_NOT_RUNNING = "L2NotRunning"
     """No node that the L2Advertisement selects runs L2: the chart's `speaker.l2.enabled` is off."""
     NEXT_HOP_UNUSED = "NextHopUnused"

@@ -120,7 +120,7 @@ def _is_good(outcome: _Outcome, options: DrainOptions) -> bool:
         return not (options.wait and other_cause(options.node, outcome.drain))
     if options.wait and outcome.drain:
         return not outcome.drain.held
-    return options.force or not outcome.preview.alone
+    return options.force or not outcome.preview.services_alone
 
 
 def _json(outcome: _Outcome, options: DrainOptions) -> dict[str, object]:
@@ -132,10 +132,18 @@ def _json(outcome: _Outcome, options: DrainOptions) -> dict[str, object]:
 def _print(outcome: _Outcome, options: DrainOptions) -> None:
     preview, out = outcome.preview, output.console()
     lines = preview_sentences(preview, forced=options.force) if preview else []
-    if preview and options.simulate and (preview.moved or preview.alone):
+    if preview and options.simulate and (preview.moved or preview.alone or preview.lan):
         alone = "withdrawn, without another node" if options.force else "held: no other node announces it"
         rows = [(str(prefix), "moves to other nodes", " ".join(names)) for prefix, names in preview.moved.items()]
         rows += [(str(prefix), alone, " ".join(names)) for prefix, names in preview.alone.items()]
+        rows += [
+            (
+                str(move.address),
+                f"moves on the LAN to {move.follows}" if move.follows else alone,
+                " ".join(move.services),
+            )
+            for move in preview.lan
+        ]
         output.print_table(("PREFIX", "DRAIN", "SERVICES"), rows)
     if not options.simulate:
         lines.append(_result(outcome, options))

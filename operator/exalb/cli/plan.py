@@ -11,9 +11,12 @@ from rich.table import Table
 from exalb.analysis.ignored_objects import ignored_objects
 from exalb.analysis.plan import plan
 from exalb.analysis.plan_json import to_json
+from exalb.api.shorten import shorten_names
 from exalb.cli.printable import printable
 from exalb.kube.manifests import UnreadableError, is_planned, read, snapshot_of
 
+_NEXT = 2
+"""How many of the nodes that follow on a LAN are named."""
 _NO_WRAP = 1_000_000
 """Columns where the output is no terminal: the next program wants each line whole."""
 
@@ -61,6 +64,8 @@ def _print_text(planned: dict[str, Any]) -> None:
             console.print(f"node {node['name']}: no sessions", soft_wrap=True)
     if not planned["nodes"]:
         console.print("the input has no Nodes, so no routes are planned: add Nodes", soft_wrap=True)
+    if lan := planned.get("l2"):
+        _print(console, "on the LAN of the nodes (L2)", _lan(lan), "")
     for kind, style, findings in (("invalid", "red", planned["invalid"]), ("note", "yellow", planned.get("notes", []))):
         for finding in findings:
             console.print(kind, style=style, end=" ")
@@ -101,6 +106,15 @@ def _routes(session: dict[str, Any]) -> Table:
         table.add_row(route["prefix"], route["nextHop"], _attributes(route), " ".join(route["services"]))
     for row in session["withheld"]:
         table.add_row(row["prefix"], "withheld", f"{row['reason']}: {row['message']}", row["service"])
+    return table
+
+
+def _lan(rows: list[dict[str, Any]]) -> Table:
+    table = _table("ADDRESS", "ANNOUNCED BY", "IF IT FAILS", "FOR")
+    for row in rows:
+        first, *others = row["nodes"] or ["withheld"]
+        why = f"{row['reason']}: {row['message']}" if row["reason"] else shorten_names(others, _NEXT) or "no other node"
+        table.add_row(row["address"], first, why, " ".join(row["services"]))
     return table
 
 

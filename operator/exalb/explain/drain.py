@@ -1,18 +1,20 @@
-"""Shows in advance where the routes of a drained node would go, and judges whether a drain has ended. Pure."""
+"""Shows in advance where all that a drained node announces would go, and judges whether a drain has ended. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from exalb.announcement.drain import DrainPolicy
+from exalb.announcement.drain import ANNOTATION, DrainPolicy
+from exalb.announcement.l2 import L2Planner
 from exalb.announcement.last_announcer import OtherAnnouncers
 from exalb.api.address_ranges import prefix_order
 from exalb.api.shorten import shorten_names
 from exalb.api.speaker import DrainCause, DrainReport, DrainState, is_stale
+from exalb.explain.l2 import holders
 from exalb.explain.observed import Observed
 from exalb.model.cluster import SpeakerReport
 from exalb.report.drain import SHOWN_SERVICES, count_services
-from exalb_bgp.rib import Prefix
+from exalb_bgp.rib import Address, Prefix
 
 _LEAVING = (DrainState.DEPREFERRED, DrainState.WITHDRAWING, DrainState.WITHDRAWN)
 _UNDO = {
@@ -21,6 +23,16 @@ _UNDO = {
     DrainCause.NODE_SHUTDOWN: "start its machine again",
 }
 """How causes end that are not the annotation."""
+
+
+@dataclass(frozen=True, slots=True)
+class LanMove:
+    """An address that the node announces on its LAN, in a drain."""
+
+    address: Address
+    services: tuple[str, ...]
+    follows: str
+    """The node that announces it then; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +46,14 @@ class DrainPreview:
     """Announced by this node alone for some Services: these."""
     not_counted: Mapping[str, str]
     """Nodes that take over nothing, and why."""
+    lan: tuple[LanMove, ...] = ()
+    """The addresses that the node announces on its LANs."""
 
     @property
     def services_alone(self) -> tuple[str, ...]:
         """The Services that no other node announces."""
-        return tuple(sorted({service for services in self.alone.values() for service in services}))
+        on_lan = (move.services for move in self.lan if not move.follows)
+        return tuple(sorted({service for services in (*self.alone.values(), *on_lan) for service in services}))
 
 
 def preview_drain(observed: Observed, node: str) -> DrainPreview:
@@ -58,7 +73,19 @@ def preview_drain(observed: Observed, node: str) -> DrainPreview:
         {prefix: tuple(sorted(routes[prefix])) for prefix in ordered if prefix not in lacking},
         {prefix: tuple(map(str, lacking[prefix])) for prefix in ordered if prefix in lacking},
         {name: idle[name] for name in sorted(idle)},
+        tuple(_lan_moves(observed, node, frozenset(idle))),
     )
+
+
+def _lan_moves(observed: Observed, node: str, idle: frozenset[str]) -> Iterator[LanMove]:
+    """Yield the addresses that `node` announces on its LANs, as L2 is planned with the node drained."""
+    cluster = observed.cluster
+    drained = replace(cluster.nodes[node], annotations={**cluster.nodes[node].annotations, ANNOTATION: "true"})
+    after = L2Planner(DrainPolicy()).plan(replace(cluster, nodes={**cluster.nodes, node: drained}), observed.rules)
+    for address, planned in sorted(observed.l2.addresses.items(), key=lambda item: (item[0].version, item[0])):
+        if node in (holder.node for holder in holders(observed, address)):
+            others = (name for name in after.addresses[address].candidates if name != node and name not in idle)
+            yield LanMove(address, tuple(map(str, planned.services)), next(others, ""))
 
 
 def _why_idle(report: SpeakerReport | None) -> str:
@@ -67,7 +94,10 @@ def _why_idle(report: SpeakerReport | None) -> str:
         return "no speaker ever ran there"
     if is_stale(report.observed):
         return "its speaker does not report"
-    if not report.observed.established:
+    lan = report.observed.l2
+    if lan and not lan.connected:
+        return "its L2 process does not answer"
+    if not report.observed.established and (report.observed.wanted or not lan):
         return "no session is Established"
     drain = report.observed.drain
     return f"it is drained ({drain.cause.value})" if drain and drain.state in _LEAVING else ""
@@ -77,6 +107,12 @@ def preview_sentences(preview: DrainPreview, *, forced: bool) -> list[str]:
     """Return the effect of a drain in words."""
     alone = preview.services_alone
     lines = [f"node {preview.node}: {len(preview.moved)} prefixes move, {len(preview.alone)} have no other node"]
+    if preview.lan:
+        moving = sum(bool(move.follows) for move in preview.lan)
+        lines.append(
+            f"node {preview.node}, on its LAN: {moving} addresses move, {len(preview.lan) - moving} have no other node;"
+            " a move resets open connections"
+        )
     if alone:
         listed = f"{count_services(len(alone))} down: {shorten_names(alone, SHOWN_SERVICES)}"
         lines.append(
@@ -100,6 +136,10 @@ def preview_json(preview: DrainPreview) -> dict[str, Any]:
         "moved": [{"prefix": str(prefix), "services": list(names)} for prefix, names in preview.moved.items()],
         "alone": [{"prefix": str(prefix), "services": list(names)} for prefix, names in preview.alone.items()],
         "servicesAlone": list(preview.services_alone),
+        "lan": [
+            {"address": str(move.address), "services": list(move.services), "follows": move.follows or None}
+            for move in preview.lan
+        ],
         "notCounted": [{"node": name, "why": why} for name, why in preview.not_counted.items()],
     }
 

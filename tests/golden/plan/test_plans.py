@@ -8,7 +8,7 @@ from exalb.__main__ import run
 from tests.support.golden import assert_golden
 
 HERE = Path(__file__).parent
-CODES = {"first-steps": 0, "racks": 0, "names-and-sharing": 1, "mistakes": 1}
+CODES = {"first-steps": 0, "lan": 0, "racks": 0, "names-and-sharing": 1, "mistakes": 1}
 
 
 @pytest.mark.parametrize("name", CODES)

@@ -103,8 +103,9 @@ def test_foreign(row: Row) -> None:
 def test_plan_notes_a_service_of_another_controller() -> None:
     result = plan(*snapshot_of([MAIN, WEB], "exalb-system"))
     assert result.is_good
-    assert [(note.name, note.field) for note in result.notes] == [("default/web", "status.loadBalancer")]
-    assert THEIRS in result.notes[0].message
+    [note] = (note for note in result.notes if note.kind == "Service")
+    assert (note.name, note.field) == ("default/web", "status.loadBalancer")
+    assert THEIRS in note.message
 
 
 def test_plan_removes_our_marks_from_a_service_of_another_controller() -> None:

@@ -194,3 +194,12 @@ def test_node_that_is_no_candidate_has_no_goal() -> None:
 
 def test_interface_that_cannot_be_read_is_none() -> None:
     assert sorted(candidates(cluster_of(l2_speaker("n1", "nonsense")))) == ["n2", "n3"]
+
+
+def test_plan_without_reports_of_speakers_says_that_it_needs_them() -> None:
+    """As that of manifests in a repository: they do not say where L2 runs."""
+    cluster = cluster_of()
+    refusal = plan_of(replace(cluster, speakers={})).addresses[ip_address(WEB)].refusal
+    assert refusal
+    assert refusal.reason is Reason.L2_NOT_RUNNING
+    assert "BGPSpeaker" in refusal.message

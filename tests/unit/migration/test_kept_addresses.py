@@ -6,7 +6,7 @@ from exalb.api.address_ranges import AddressRange
 from exalb.kube.manifests import snapshot_of
 from exalb.migration.kept_addresses import kept_addresses
 from tests.support.metallb import metallb_pool, migrated
-from tests.support.objects import Object, pool, service
+from tests.support.objects import Object, peer, pool, service
 
 SHARED = {"metallb.io/allow-shared-ip": "k"}
 
@@ -16,7 +16,7 @@ RANGES = (AddressRange.parse("198.51.100.0/24"), AddressRange.parse("192.0.2.0/2
 
 def counted(*objects: Object) -> tuple[int, int, list[str]]:
     """Return how many Services have an address, how many keep it, and the objects of the notes."""
-    cluster, _ = snapshot_of(objects, "exalb-system")
+    cluster, _ = snapshot_of((peer(), *objects), "exalb-system")
     kept = kept_addresses(cluster, RANGES)
     return kept.services, kept.kept, [note.name for note in kept.notes]
 

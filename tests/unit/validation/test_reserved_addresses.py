@@ -123,7 +123,8 @@ def test_the_pool_stays_valid_and_says_so() -> None:
     )
     told = conditions(NEAR, TOR, kind="IPAddressPool")
     assert told == {"Ready": ("True", "Accepted"), "Effective": ("False", "PoolContainsPeerAddress")}
-    assert conditions(NEAR, kind="IPAddressPool")["Effective"] == ("True", "NoWarnings")
+    assert conditions(NEAR, peer(peerAddress="192.0.2.1"), kind="IPAddressPool")["Effective"] == ("True", "NoWarnings")
+    assert conditions(NEAR, kind="IPAddressPool")["Effective"] == ("False", "NotAdvertised")
     assert "Effective" not in conditions(pool("x", "?"), kind="IPAddressPool")
 
 
