@@ -135,6 +135,10 @@ bench: $(VENV)/.ready ## Measure in a lab of its own; prints a table and JSON
 trace: $(VENV)/.ready ## One Service event and one endpoint event, stage by stage in µs
 	@$(BIN)/python -m tests.bench.trace
 
+.PHONY: fleet
+fleet: $(VENV)/.ready ## The load of 10, 100 and 500 speakers on one API server (root, half an hour)
+	@$(BIN)/python -m tests.bench.fleet
+
 RUN := .bench
 NOTE ?=
 
@@ -145,6 +149,7 @@ performance: $(VENV)/.ready ## Measure everything and write docs/performance.md 
 	@$(BIN)/python -m tests.bench.trace --json $(RUN)/trace.json
 	@$(BIN)/python -m tests.bench.growth --json $(RUN)/growth.json
 	@$(BIN)/python -m tests.bench --json $(RUN)/cluster.json
+	@$(BIN)/python -m tests.bench.fleet --json $(RUN)/fleet.json
 	@$(BIN)/python -m tests.bench.page $(RUN) $(if $(NOTE),--note '$(NOTE)')
 
 .PHONY: format

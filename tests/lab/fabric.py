@@ -17,6 +17,7 @@ def build(lab: Layout, nodes: int, mode: Mode) -> None:
     join(switch, control, layout.CONTROL_PLANE)
     router = Namespace.create(lab.name, ROUTER, forwarding=True)
     join(switch, router, layout.ROUTER)
+    router.drop(layout.NAMESERVER)
     client = Namespace.create(lab.name, CLIENT)
     if mode is Mode.L2:
         join(switch, client, layout.CLIENT)

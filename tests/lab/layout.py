@@ -33,6 +33,8 @@ PODS4, PODS6 = IPv4Network("10.88.0.0/16"), IPv6Network("fd00:88::/32")
 SERVICES4, SERVICES6 = IPv4Network("10.96.0.0/16"), IPv6Network("fd00:96::/112")
 OUTSIDE4, OUTSIDE6 = IPv4Network("203.0.113.0/24"), IPv6Network("2001:db8:113::/64")
 """Between the router (host 1) and the client (host 2)."""
+NAMESERVER = IPv4Address("203.0.113.53")
+"""The nameserver of the nodes. The router drops what is sent there: no lookup may be on the way to a route."""
 POOL4, POOL6 = IPv4Network("198.51.100.0/24"), IPv6Network("2001:db8:100::/64")
 """From which the Services' addresses are taken."""
 FIRST_ON_LAN = IPv4Address("10.77.0.60")

@@ -33,6 +33,13 @@ LONGEST_NAME = 15
 """Of a network interface, in characters (IFNAMSIZ without the final NUL)."""
 ADDRESSES_AT_ONCE = {"net.ipv6.conf.all.accept_dad": 0, "net.ipv6.conf.default.accept_dad": 0}
 """An IPv6 address without duplicate address detection is usable when `ip address add` returns."""
+_DROPS = """table ip drops {{
+    chain prerouting {{
+        type filter hook prerouting priority raw
+        ip daddr {} drop
+    }}
+}}
+"""
 FORWARDING = {
     "net.ipv4.ip_forward": 1,
     "net.ipv6.conf.all.forwarding": 1,
@@ -120,10 +127,14 @@ class Namespace:
         with ThreadPoolExecutor(max_workers=1) as pool:  # a namespace is a thread's own; this one ends at once
             return pool.submit(self._enter_and_open, family, kind, protocol).result()
 
-    def _enter_and_open(self, family: int, kind: int, protocol: int) -> socket.socket:
+    def enter(self) -> None:
+        """Move the calling thread here for good, and with it each thread and process that it starts from now on."""
         with self.path.open("rb") as namespace:
             if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNET):
                 raise NetworkError(f"cannot enter {self.name}: {os.strerror(ctypes.get_errno())}")
+
+    def _enter_and_open(self, family: int, kind: int, protocol: int) -> socket.socket:
+        self.enter()
         return socket.socket(family, kind, protocol)
 
     def ip(self, *commands: str) -> None:
@@ -151,6 +162,10 @@ class Namespace:
         """Send `destination` through a gateway, or through several in equal parts, in place of any route before."""
         hops = f"via {via[0]}" if len(via) == 1 else " ".join(f"nexthop via {gateway}" for gateway in via)
         self.ip(f"route replace {destination} {hops}")
+
+    def drop(self, destination: IPv4Address) -> None:
+        """Drop what is sent to an address by way of this namespace, without an answer."""
+        self.run(["nft", "--file", "-"], input=_DROPS.format(destination), stdin=None)
 
     def link(self, interface: str, *, up: bool) -> None:
         """Plug an interface in, or pull its cable."""

@@ -31,7 +31,7 @@ def write(
     (etc / "cni/net.d").mkdir(parents=True)
     (etc / "cni/net.d/10-lab.conflist").write_text(json.dumps(_cni(number)))
     (etc / "hosts").write_text("127.0.0.1 localhost\n::1 localhost\n" + "".join(f"{a} {name}\n" for a in addresses))
-    (etc / "resolv.conf").write_text("# There is no DNS in a lab: without a server, lookups fail at once.\n")
+    (etc / "resolv.conf").write_text(f"nameserver {layout.NAMESERVER}\n")
     (etc / "containerd").mkdir()
     (etc / "containerd/config.toml").write_text(_containerd_configuration())
 

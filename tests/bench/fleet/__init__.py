@@ -1,0 +1,1 @@
+"""The load of many speakers on one real API server."""

@@ -1,0 +1,221 @@
+"""Measure the load of many speakers on one API server: `make fleet`, `python -m tests.bench.fleet [--nodes N …]`.
+
+The API server and etcd are real and alone in a lab; speakers, a controller and their clients are real, except for the
+BGP engine, and share one process. So times are those of this process and say little; what counts is what the API server
+says of its own work. Needs root.
+"""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+
+from rich.console import Console
+
+from exalb.kube.client import ApiClient
+from exalb.programs.controller import Controller
+from exalb.programs.settings import ControllerSettings
+from exalb.runtime import logs
+from tests.bench import report
+from tests.bench.figures import EXPONENT, Figure, Measure, load_average
+from tests.bench.fleet.scene import Scene
+from tests.bench.fleet.speakers import Fleet, wait_routes
+from tests.bench.fleet.usage import Usage
+from tests.bench.growth import exponent
+from tests.lab import fabric
+from tests.lab.cluster import ESTIMATE, Lab
+from tests.lab.narration import Narration
+
+NAME = "fleet"
+NODES, SERVICES = (10, 100, 500), 1_000
+REST_SECONDS, SETTLED_SECONDS, ROLLED = 120.0, 20.0, 10
+MEASURES = {
+    "start-requests": Measure("all speakers start at once: requests of a speaker"),
+    "start-megabytes": Measure("… MB that the API server answers a speaker"),
+    "start-processor": Measure("… the API server's time of a processor for a speaker, ms"),
+    "start-processor-exponent": Measure("… exponent of the time for all", aim="≤ 1", limit=1.2),
+    "start-rejected": Measure("… requests that priority and fairness rejected"),
+    "start-seconds": Measure("… until each has all routes, s, most of it the time of the process of this benchmark"),
+    "watches": Measure("… watches of a speaker"),
+    "rest-requests": Measure("at rest: requests of a speaker in a minute"),
+    "rest-writes": Measure("… writes of a speaker in a minute"),
+    "rest-kilobytes": Measure("… kB that the API server answers a speaker in a minute"),
+    "rest-processor": Measure("… the API server, % of a processor"),
+    "rest-memory": Measure("… the API server's memory, MB"),
+    "status-seconds": Measure("`kubectl exalb status`, the least of three, s", aim="≤ 1 at 20 nodes"),
+    "explain-seconds": Measure("… `kubectl exalb explain` of a Service", aim="≤ 1 at 20 nodes"),
+    "change-writes": Measure("one Service comes: writes of all programs"),
+    "change-kilobytes": Measure("… kB that the API server answers a speaker"),
+    "change-processor": Measure("… the API server's time of a processor for a speaker, ms"),
+    "roll-requests": Measure("one speaker is replaced: requests"),
+    "roll-megabytes": Measure("… MB that the API server answers it"),
+    "roll-writes": Measure("… writes"),
+    "outage-requests": Measure(
+        "the API server is killed and starts: ended requests of a speaker until each has a new Service"
+    ),
+    "outage-rejected": Measure("… requests that priority and fairness rejected"),
+    "outage-seconds": Measure("… from a ready API server until each has a new Service, s"),
+}
+Values = Mapping[str, float]
+
+
+class Measurement:
+    """What one size of the fleet asks of the API server."""
+
+    def __init__(self, lab: Lab, scene: Scene, api: ApiClient) -> None:
+        self._lab, self._scene, self._api = lab, scene, api
+
+    async def of(self, count: int) -> Values:
+        """Measure with so many speakers; they have ended when this returns."""
+        found = dict[str, float]()
+        await asyncio.to_thread(self._scene.have_nodes, count)
+        fleet, before = Fleet(self._scene.credentials("exalb-speaker"), count), await Usage.read(self._api)
+        await fleet.start(self._scene.services)
+        used = (await Usage.read(self._api)).since(before)
+        found |= {"start-seconds": used.seconds, "start-rejected": used.rejected}
+        found["watches"] = watches = (used.watches - before.watches) / count
+        found |= {"start-requests": used.requests / count + watches, "start-megabytes": used.megabytes / count}
+        found["start-processor"] = 1000 * used.processor / count
+        for part in (self._rest, self._answers, self._change, self._roll, self._outage):
+            await asyncio.sleep(SETTLED_SECONDS)
+            found |= await part(fleet)
+        await fleet.end()
+        return found
+
+    async def _rest(self, fleet: Fleet) -> Values:
+        before, count = await Usage.read(self._api), len(fleet.members)
+        await asyncio.sleep(REST_SECONDS)
+        used = (await Usage.read(self._api)).since(before)
+        minutes = used.seconds / 60
+        return {
+            "rest-requests": used.requests / count / minutes,
+            "rest-writes": used.writes / count / minutes,
+            "rest-kilobytes": 1000 * used.megabytes / count / minutes,
+            "rest-processor": 100 * used.processor / used.seconds,
+            "rest-memory": used.memory,
+        }
+
+    async def _answers(self, _: Fleet) -> Values:
+        subjects = {"status-seconds": ["status"], "explain-seconds": ["explain", *self._scene.any_service]}
+        return {key: await asyncio.to_thread(self._answer, words) for key, words in subjects.items()}
+
+    def _answer(self, words: Sequence[str]) -> float:
+        argv = [sys.executable, "-m", "exalb", *words, f"--kubeconfig={self._lab.layout.kubeconfig}"]
+        took = list[float]()
+        for _ in range(3):
+            begun = time.monotonic()
+            done = subprocess.run(argv, check=False, capture_output=True, text=True)
+            took.append(time.monotonic() - begun)
+            if done.returncode not in {0, 1}:  # 1 is an answer too: something is wrong in the cluster
+                raise RuntimeError(f"exalb {' '.join(words)}: {done.stderr}")
+        return min(took)
+
+    async def _change(self, fleet: Fleet) -> Values:
+        before, count = await Usage.read(self._api), len(fleet.members)
+        await self._add_service(fleet)
+        await asyncio.sleep(SETTLED_SECONDS)
+        used = (await Usage.read(self._api)).since(before)
+        return {
+            "change-writes": used.writes,
+            "change-kilobytes": 1000 * used.megabytes / count,
+            "change-processor": 1000 * used.processor / count,
+        }
+
+    async def _roll(self, fleet: Fleet) -> Values:
+        before, rolled = await Usage.read(self._api), min(ROLLED, len(fleet.members))
+        await fleet.roll(rolled)
+        await asyncio.sleep(SETTLED_SECONDS)
+        used = (await Usage.read(self._api)).since(before)
+        return {
+            "roll-requests": used.requests / rolled,
+            "roll-megabytes": used.megabytes / rolled,
+            "roll-writes": used.writes / rolled,
+        }
+
+    async def _outage(self, fleet: Fleet) -> Values:
+        """Kill the API server and start it; the new process counts from zero."""
+        server, loop = self._lab.control_plane, asyncio.get_running_loop()
+        await asyncio.to_thread(server.stop, "kube-apiserver")
+        server.start("kube-apiserver")
+        await asyncio.to_thread(server.wait_ready)
+        begun = loop.time()
+        await self._add_service(fleet)
+        took, used, count = loop.time() - begun, await Usage.read(self._api), len(fleet.members)
+        return {
+            "outage-requests": used.requests / count,
+            "outage-rejected": used.rejected,
+            "outage-seconds": took,
+        }
+
+    async def _add_service(self, fleet: Fleet) -> None:
+        await asyncio.to_thread(self._scene.add_services, 1)
+        await wait_routes(fleet.members, self._scene.services)
+
+
+@asynccontextmanager
+async def _controller(scene: Scene) -> AsyncIterator[ApiClient]:
+    """Have a controller; yields its client."""
+    credentials = scene.credentials("exalb-controller")
+    async with ApiClient(credentials) as api:
+        task = asyncio.create_task(Controller(api, credentials, ControllerSettings()).run())
+        try:
+            yield api
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+
+async def _measure(lab: Lab, sizes: Sequence[int], services: int) -> list[Values]:
+    scene, found = Scene(lab), list[Values]()
+    await asyncio.to_thread(scene.make)
+    async with _controller(scene) as api:
+        await asyncio.to_thread(scene.add_services, services)
+        for size in sizes:
+            with lab.narration.step(f"{size} speakers, {services:,} Services"):
+                found.append(await Measurement(lab, scene, api).of(size))
+    return found
+
+
+def _measure_inside(lab: Lab, sizes: Sequence[int], services: int) -> list[Values]:
+    """Measure in the network of the API server, where the calling thread stays."""
+    lab.layout.namespace(fabric.CONTROL_PLANE).enter()
+    return asyncio.run(_measure(lab, sizes, services))
+
+
+def _figures(sizes: Sequence[int], found: Sequence[Values], load: tuple[float, float]) -> list[Figure]:
+    values = defaultdict[str, list[float]](list)
+    for each in found:
+        for key, value in each.items():
+            values[key].append(float(f"{value:.3g}"))
+    if len(sizes) > 1:
+        total = [size * value for size, value in zip(sizes, values["start-processor"], strict=True)]
+        values["start-processor-exponent"] = [round(exponent(sizes, total), 2)]
+    return [Figure(key, EXPONENT if "exponent" in key else "", each, load) for key, each in values.items()]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; return the exit status."""
+    parser = report.parser("tests.bench.fleet", __doc__)
+    parser.add_argument("--nodes", nargs="+", type=int, default=NODES, help="sizes of the fleet, ascending")
+    parser.add_argument("--services", type=int, default=SERVICES)
+    options = parser.parse_args(arguments)
+    logs.configure("error", "json")
+    lab, before = Lab(NAME, Narration(Console())), load_average()
+    lab.narration.title(f"A control plane to measure: {ESTIMATE}")
+    try:
+        lab.up(nodes=0)
+        with ThreadPoolExecutor(max_workers=1) as inside:
+            found = inside.submit(_measure_inside, lab, options.nodes, options.services).result()
+    finally:
+        lab.down()
+    figures = _figures(options.nodes, found, (before, load_average()))
+    title = f"Speakers and one API server: {', '.join(map(str, options.nodes))} nodes, {options.services:,} Services"
+    return report.publish(figures, options.json, MEASURES, title)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
