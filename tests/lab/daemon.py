@@ -22,13 +22,17 @@ class Identity:
 
     @classmethod
     def of(cls, pid: int) -> "Identity | None":
-        """Return the identity of a running process; None when there is none."""
+        """Return the identity of a running process; None when there is none.
+
+        A killed process runs until its last thread has ended: only then are its files and sockets closed.
+        """
         try:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            threads = sum(1 for _ in Path(f"/proc/{pid}/task").iterdir())
         except (FileNotFoundError, ProcessLookupError):
             return None
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return None if fields[0] in "ZX" else cls(pid, fields[19], boot)
+        return None if fields[0] in "ZX" and threads <= 1 else cls(pid, fields[19], boot)
 
     @classmethod
     def read(cls, path: Path) -> "Identity | None":

@@ -29,8 +29,8 @@ Decisions alone, without a network: 2 nodes where Services vary, 1,000 Services 
 slope between the logarithms of size and cost over the three largest sizes: at 1, twice as many cost twice as much.""",
     "fleet": """\
 The values are those of 10, 100 and 500 speakers with 1,000 Services. API server and etcd are real, and alone; speakers
-and a controller are real except for the BGP engine, and share one process, whose times say little. What counts is what the
-API server says of its own work.""",
+and a controller are real except for the BGP engine, and share one process, whose times say little. What counts is the
+API server's own account of its work.""",
 }
 MEANING = """\
 - **n** is the number of values: tries, or nodes. Of few values all are shown, of many the median and the 99th.

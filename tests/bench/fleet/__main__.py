@@ -64,7 +64,7 @@ Values = Mapping[str, float]
 
 
 class Measurement:
-    """What one size of the fleet asks of the API server."""
+    """The load of one size of the fleet on the API server."""
 
     def __init__(self, lab: Lab, scene: Scene, api: ApiClient) -> None:
         self._lab, self._scene, self._api = lab, scene, api
