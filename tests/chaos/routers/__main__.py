@@ -6,9 +6,9 @@ import secrets
 import sys
 import time
 
+from tests.chaos.routers.drained import WalkWorld
 from tests.chaos.routers.walk import Figures, command, walk
 from tests.support.lab_run import lab_run
-from tests.support.routers.world import World
 
 
 def main() -> int:
@@ -24,7 +24,7 @@ def main() -> int:
         seeds.append(seed)
         print(command(seed, options.steps), flush=True)
         try:
-            with lab_run(f"w{os.getpid():x}") as lab, World(lab) as world:
+            with lab_run(f"w{os.getpid():x}") as lab, WalkWorld(lab) as world:
                 world.reset()
                 walk(world, seed, options.steps, figures)
         except (AssertionError, RuntimeError) as error:  # RuntimeError is a router or a network that refuses

@@ -7,6 +7,7 @@ from ipaddress import IPv4Address
 from random import Random
 from typing import Any, TypeAlias, assert_never
 
+from exalb.api.speaker import DrainState
 from exalb_bgp.rib import Rib
 from exalb_bgp.session import Family, Password, Session
 from exalb_bgp.speaker import Speaker
@@ -30,6 +31,10 @@ AGREED: Mapping[str, Callable[[Random, Session], Any]] = {
 }
 """The same, for fields that both ends must agree on."""
 ROUTER_ASNS = (64513, 64515)
+HAVE_BFD = ("frr", "bird")
+"""The routers that have BFD."""
+STEPS = tuple(state.value for state in DrainState)
+"""The states of a drain at which it may be interrupted."""
 SHORT_HOLD = 3
 
 
@@ -76,6 +81,25 @@ class EngineMove(StrEnum):
     MISS_HOLD_TIME = "miss the hold time"
 
 
+class DrainMove(StrEnum):
+    """The node is drained, or no longer."""
+
+    DRAIN = "drain"
+    FORCE = "force a drain"
+    UNDO = "undo the drain"
+    UNDO_HALF_WAY = "undo a drain half way"
+    ACROSS_RESTART = "drain across a restart"
+
+
+class BfdMove(StrEnum):
+    """Something happens to BFD."""
+
+    SWITCH_ON = "switch BFD on"
+    SWITCH_OFF = "switch BFD off"
+    KILL = "kill the BFD process"
+    RESTART = "restart BFD"
+
+
 class Repair(StrEnum):
     """Undoes an earlier move."""
 
@@ -86,8 +110,9 @@ class Repair(StrEnum):
     FREE_VOLUME = "free the volume"
 
 
-Act: TypeAlias = TableChange | SessionChange | RouterMove | EngineMove | Repair
+Act: TypeAlias = TableChange | SessionChange | RouterMove | EngineMove | DrainMove | BfdMove | Repair
 T, S, R, E = TableChange, SessionChange, RouterMove, EngineMove
+D, B = DrainMove, BfdMove
 WEIGHTS: Mapping[Act, int] = {
     T.FEW: 20, T.BACK_AND_FORTH: 12, T.MANY: 3, T.ATTRIBUTES: 4, T.NOTHING: 3,
     R.LOOK: 14, E.LINGER: 8,
@@ -96,6 +121,8 @@ WEIGHTS: Mapping[Act, int] = {
     E.FILL_VOLUME: 2,
     S.REMOVE: 3, S.CHANGE: 5, S.CHANGE_BOTH_ENDS: 3, S.CHANGE_ROUTER_AS: 1,
     E.MISS_HOLD_TIME: 1,
+    D.DRAIN: 5, D.FORCE: 2, D.UNDO: 5, D.UNDO_HALF_WAY: 4, D.ACROSS_RESTART: 4,
+    B.SWITCH_ON: 5, B.SWITCH_OFF: 2, B.KILL: 4, B.RESTART: 2,
 }  # fmt: skip
 REPAIRS: Mapping[Act, int] = {
     Repair.START_DRIVER: 25,
@@ -163,6 +190,8 @@ class Itinerary:
                 return Move(act, self._where(act))
             case EngineMove():
                 return Move(act, self._disturb(act))
+            case DrainMove() | BfdMove():
+                return Move(act, self._node(act))
             case Repair():
                 return Move(act, self._repair(act))
             case _:
@@ -266,6 +295,15 @@ class Itinerary:
                 return ""
             case _:  # of the whole engine; a router is drawn all the same, so that seeds keep their walks
                 return self._random.choice(self._routers)
+
+    def _node(self, act: DrainMove | BfdMove) -> str:
+        if act is DrainMove.ACROSS_RESTART:  # which replaces the driver, halted or not
+            self._halted.discard("driver")
+            self._driving = True
+        if act in {DrainMove.UNDO_HALF_WAY, DrainMove.ACROSS_RESTART}:
+            return self._random.choice(STEPS)
+        able = [name for name in sorted(self._plain) if name.startswith(HAVE_BFD)]
+        return self._random.choice(able) if act in {BfdMove.SWITCH_ON, BfdMove.SWITCH_OFF} else ""
 
     def _repair(self, act: Repair) -> str:
         match act:

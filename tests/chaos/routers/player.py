@@ -12,8 +12,11 @@ from typing import assert_never
 
 from exalb_bgp.speaker import Speaker
 from tests.chaos.routers import scene
+from tests.chaos.routers.drained import INTERVAL, DrainedNode, WalkWorld
 from tests.chaos.routers.moves import (
     SHORT_HOLD,
+    BfdMove,
+    DrainMove,
     EngineMove,
     Move,
     Repair,
@@ -27,7 +30,7 @@ from tests.lab.routers.frr import Frr
 from tests.lab.routers.router import Neighbor, Router
 from tests.lab.wait import TooLateError, until
 from tests.support.engine.volume import Volume
-from tests.support.routers.world import OTHER, Peer, World
+from tests.support.routers.world import OTHER, Peer
 
 COMMANDS = {"relay": "relay.py", "exabgp": "exabgp.server"}
 DEADLINE = 30.0
@@ -45,8 +48,8 @@ EXPIRY = 3.0 * SHORT_HOLD
 class Player:
     """Holds the world in which a walk takes place."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, world: WalkWorld) -> None:
+        self.world, self.node = world, DrainedNode(world)
         self._engine = world.engine
         self._halted: dict[str, int] = {}
         self._killed: set[int] = set()
@@ -74,6 +77,11 @@ class Player:
                 self._disturb_router(move.act, move.where)
             case EngineMove():
                 self._disturb_engine(move.act, move.where)
+            case DrainMove():
+                self._drain(move.act, move.where)
+            case BfdMove():
+                self.node.switch(move.act, move.where)
+                self._want((self._goal,))
             case Repair():
                 self._repair(move.act, move.where)
             case _:
@@ -116,6 +124,18 @@ class Player:
                 self._miss(where)
             case _:
                 assert_never(act)
+
+    def _drain(self, act: DrainMove, where: str) -> None:
+        """Drain the node, or undo it; where it is interrupted, that happens at the state `where`."""
+        if act is DrainMove.UNDO_HALF_WAY:
+            self._drain(DrainMove.DRAIN, "")
+            self.node.await_step(where)
+        self.node.drain(act)
+        self._want((self._goal,))
+        if act is DrainMove.ACROSS_RESTART:
+            self.node.await_step(where)
+            self._kill("driver")
+            self._start_driver()
 
     def _repair(self, act: Repair, where: str) -> None:
         match act:
@@ -170,6 +190,7 @@ class Player:
             if peer.router is router and (session := self._goal.sessions.get(name)):
                 password = session.password.value.decode() if session.password else None
                 agreed = replace(peer.neighbor, asn=session.local_asn, password=password, passive=not session.passive)
+                agreed = replace(agreed, bfd=INTERVAL if name in self.node.with_bfd else None)
                 for address in (agreed.address, OTHER[peer.family]):
                     found[address] = replace(agreed, address=address)
         return list(found.values())
@@ -180,11 +201,13 @@ class Player:
 
     def _want(self, goals: tuple[Speaker, ...]) -> None:
         for goal in goals:
-            self.watcher.want(goal)
+            drained = Speaker(goal.sessions, {name: self.node.table(rib) for name, rib in goal.ribs.items()})
+            for desired in (goal, drained):  # a drain begins with the whole tables
+                self.watcher.want(desired)
             self._goal = goal
-            self.world.sessions, self.world.ribs = dict(goal.sessions), dict(goal.ribs)
+            self.world.sessions, self.world.ribs = dict(drained.sessions), dict(drained.ribs)
             if self._driving and "driver" not in self._halted:  # a halted one would let us wait for it
-                self._engine.apply(goal)
+                self.node.apply(goal)
         for router in self.world.routers if goals else ():
             self._agree(router)
 
@@ -279,7 +302,7 @@ class Player:
         if not self._driving:
             self._driving = True
             self._engine.start_driver()
-            self._engine.apply(self._goal)
+            self.node.apply(self._goal)
 
     def _halt(self, process: str) -> None:
         if process not in self._halted and (pid := self._pid(process)):

@@ -86,9 +86,9 @@ def _exabgp(world: World) -> Iterator[str]:
 
 
 def _logs(world: World) -> Iterator[str]:
-    for program in ("supervise", "drive"):
-        yield f"== log of {program}"
-        yield tail(world.node.state / f"{program}.log", 60)
+    for log in sorted(world.node.state.glob("*.log")):
+        yield f"== {log.name}"
+        yield tail(log, 60)
 
 
 def _run(namespace: Namespace, *argv: str) -> list[str]:

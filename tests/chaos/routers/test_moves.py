@@ -6,8 +6,11 @@ from typing import cast
 import pytest
 
 from exalb_bgp.session import Session
+from tests.chaos.routers.drained import WalkWorld
 from tests.chaos.routers.moves import (
     Act,
+    BfdMove,
+    DrainMove,
     EngineMove,
     Itinerary,
     Move,
@@ -17,7 +20,6 @@ from tests.chaos.routers.moves import (
     TableChange,
 )
 from tests.chaos.routers.player import Player
-from tests.support.routers.world import World
 
 SESSIONS = {
     name: Session(name, IPv4Address(f"10.77.0.{number}"), 64512, 64513, IPv4Address("10.77.0.11"))
@@ -37,8 +39,10 @@ def test_walk_repeats_with_its_seed() -> None:
 
 
 def test_every_move_is_drawn() -> None:
-    itinerary = Itinerary(34, SESSIONS, ("frr", "bird", "gobgp"))
-    acts = {act for kind in (TableChange, SessionChange, RouterMove, EngineMove, Repair) for act in kind}
+    itinerary = Itinerary(190, SESSIONS, ("frr", "bird", "gobgp"))
+    acts = {
+        act for kind in (TableChange, SessionChange, RouterMove, EngineMove, DrainMove, BfdMove, Repair) for act in kind
+    }
     for _ in range(300):
         if not acts:
             break
@@ -47,6 +51,6 @@ def test_every_move_is_drawn() -> None:
 
 
 def test_unknown_move_is_an_error() -> None:
-    player = Player(World("nowhere"))
+    player = Player(WalkWorld("nowhere"))
     with pytest.raises(AssertionError, match="flap the session"):
         player.play(Move(cast("Act", "flap the session")))

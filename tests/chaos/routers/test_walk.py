@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.chaos.routers.drained import WalkWorld
 from tests.chaos.routers.walk import Figures, walk
-from tests.support.routers.world import World
 
 SEED = 7
 """Another walk, or a longer one: `make chaos SEED=… STEPS=…`, `make soak MINUTES=…`."""
@@ -11,7 +11,7 @@ SEED = 7
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("steps", [120, pytest.param(300, marks=pytest.mark.release)])
-def test_routers_hold_their_tables_at_every_rest(world: World, steps: int) -> None:
+def test_routers_hold_their_tables_at_every_rest(world: WalkWorld, steps: int) -> None:
     figures = Figures()
     walk(world, SEED, steps, figures)
     print(figures)

@@ -4,9 +4,9 @@ import time
 from dataclasses import dataclass, replace
 
 from tests.chaos.routers import rest, scene
+from tests.chaos.routers.drained import WalkWorld
 from tests.chaos.routers.moves import Itinerary
 from tests.chaos.routers.player import Player
-from tests.support.routers.world import World
 
 BETWEEN_RESTS = 8
 LONG_REST = 96
@@ -33,7 +33,7 @@ class AstrayError(AssertionError):
     """A router does not hold the wanted routes; the text has the seed, the moves before and the difference."""
 
 
-def walk(world: World, seed: int, steps: int, figures: Figures) -> None:
+def walk(world: WalkWorld, seed: int, steps: int, figures: Figures) -> None:
     """Walk, and add it up; AstrayError on a mismatch, with the command that walks the same way again."""
     trace, began = list[str](), time.monotonic()
     plain = {name: replace(peer.session, graceful_restart=RESTART_TIME) for name, peer in world.peers.items()}
@@ -52,6 +52,7 @@ def walk(world: World, seed: int, steps: int, figures: Figures) -> None:
                     trace.append(f"{time.monotonic() - began:7.2f} s  rest")
                     figures.hung += player.repair()
                     figures.routes += rest.check(world, patient=step % LONG_REST == 0 or step == steps)
+                    player.node.check(world.sessions)
                     figures.rests += 1
                 assert not player.watcher.wrong, "; ".join(player.watcher.wrong[:5])
     except (AssertionError, RuntimeError) as error:

@@ -14,6 +14,7 @@ from typing import Any
 from exalb_bfd.packet import State
 from exalb_bfd.peers import BfdSession, Peer, goal_line, sessions_of
 from exalb_bfd.settings import BfdSettings
+from tests.lab.daemon import tail
 from tests.lab.network import Namespace, as_user
 from tests.lab.wait import until
 from tests.support.engine.supervised import environment, runner
@@ -29,7 +30,7 @@ class BfdProcess:
         self._goal: dict[str, Peer] = {}
 
     def start(self) -> None:
-        """Start it."""
+        """Start it; return when it answers."""
         self.settings.directory.mkdir(parents=True, exist_ok=True)
         user, interpreter = runner()
         if user is not None:
@@ -38,12 +39,23 @@ class BfdProcess:
         argv = [*(as_user(user) if user is not None else []), *argv]
         with (self.node.state / "bfd.log").open("a") as output:
             self._supervisor = self.node.popen(argv, cwd=ROOT, env=environment(), stdout=output, stderr=output)
+        until("the BFD process answers", self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            with socket.socket(socket.AF_UNIX) as client, client.makefile("r") as lines:
+                client.settimeout(5)
+                client.connect(str(self.settings.socket))
+                return bool(lines.readline())
+        except OSError:
+            return False
 
     def stop(self) -> None:
         """End it as the kubelet does: it asks the routers to wait."""
         if self._supervisor:
             self._supervisor.terminate()
-            assert self._supervisor.wait(timeout=20) == 0
+            code = self._supervisor.wait(timeout=20)
+            assert code == 0, f"exit code {code}: {tail(self.node.state / 'bfd.log', 20)}"
             self._supervisor = None
 
     def kill(self) -> None:

@@ -27,10 +27,10 @@ TIMEOUT = 60
 class Engine(Supervised):
     """A supervisor with its ExaBGP, and a driver, inside a node's namespace."""
 
-    def __init__(self, node: Namespace, *, small: bool = False) -> None:
+    def __init__(self, node: Namespace, *, small: bool = False, program: str = "drive") -> None:
         """Name the parts; with `small`, the directory is a volume of its own, which can be filled."""
         super().__init__(node, node.state / "engine", runner())
-        self._small = small
+        self._small, self._program = small, program
         self.status = SpeakerStatus()
         """The last status of the driver."""
         self._driver: subprocess.Popen[Any] | None = None
@@ -59,7 +59,7 @@ class Engine(Supervised):
     def start_driver(self) -> None:
         """Start a driver that knows nothing."""
         self.status = SpeakerStatus()
-        self._driver = self._run("drive", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._driver = self._run(self._program, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._listener = threading.Thread(target=self._listen, args=(self._driver,), daemon=True)
         self._listener.start()
 
@@ -94,12 +94,12 @@ class Engine(Supervised):
 
     def apply(self, goal: Speaker) -> None:
         """Give the driver a new goal."""
-        self._send(Apply(goal))
+        self.send(Apply(goal))
 
     def settle(self, seconds: float = 30) -> SpeakerStatus:
         """Wait until the driver reports that all routes are announced, and return its status at that time."""
         number = self._settled.number + 1
-        self._send(Settle(number))
+        self.send(Settle(number))
         until("the driver settled", lambda: self._settled.number >= number, seconds=seconds, every=0.02)
         return self._settled.status
 
@@ -125,7 +125,8 @@ class Engine(Supervised):
         """Return the last status of one session."""
         return self.status.sessions.get(name, SessionStatus())
 
-    def _send(self, frame: object) -> None:
+    def send(self, frame: object) -> None:
+        """Send one frame to the driver."""
         assert self._driver
         assert self._driver.stdin
         write(self._driver.stdin, frame)
@@ -137,3 +138,9 @@ class Engine(Supervised):
                 self.status = frame
             elif isinstance(frame, Settled):
                 self._settled = frame
+            else:
+                self.take(frame)
+
+    def take(self, frame: object) -> None:
+        """Take a frame that only `speak` sends."""
+        raise AssertionError(f"unexpected: {frame}")

@@ -93,7 +93,7 @@ def environment() -> dict[str, str]:
     packages = [path for path in sys.path if path.endswith("-packages")]
     return {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": os.pathsep.join([str(ROOT / "bgp"), str(ROOT), *packages]),
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "bgp"), str(ROOT / "operator"), str(ROOT), *packages]),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONWARNINGS": "default",
     }
