@@ -9,7 +9,7 @@ from exabgp.bgp.message import NOP
 from exabgp.reactor import peer
 from exabgp.reactor.delay import Delay
 
-from exalb_bgp.exabgp.server.protocol import PatchedProtocol
+from exalb_bgp.exabgp.server.protocol import ADMINISTRATIVE_SHUTDOWN, PEER_DE_CONFIGURED, PatchedProtocol
 
 _OPEN_CHECK_INTERVAL = 1.0
 """Seconds between two checks of the timer that waits for an OPEN, which ExaBGP hides; it counts whole seconds."""
@@ -49,8 +49,17 @@ class PatchedPeer(peer.Peer):  # type: ignore[misc]  # ExaBGP has no types
         whose withdrawal it did not process.
         """
         if self.proto is not None:
-            self.proto.send_cease()
+            self.proto.send_cease(PEER_DE_CONFIGURED)
         super().remove()
+
+    def shutdown(self) -> None:
+        """End the session as ExaBGP does, silently; with a Cease where nothing is announced any more.
+
+        A node that goes away withdrew everything, so there is nothing that graceful restart is to keep.
+        """
+        if self.proto is not None and self.proto.announces_nothing:
+            self.proto.send_cease(ADMINISTRATIVE_SHUTDOWN)
+        super().shutdown()
 
     def due(self) -> float | None:
         """Return when the peer needs its next turn if no input comes, on the clock of `time.time`.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from copy import copy
 from typing import Any
 
-from exabgp.bgp.message import Action, Notify, Update
+from exabgp.bgp.message import EOR, Action, Notify, Update
 from exabgp.bgp.message.update.attribute import Attributes
 from exabgp.bgp.timer import SendTimer
 from exabgp.logger import log
@@ -19,8 +19,9 @@ from exabgp.rib.change import Change
 
 from exalb_bgp.exabgp.server.closing import close_after_peer
 
-_CEASE, _PEER_DE_CONFIGURED = 6, 3
-"""RFC 4486 §4."""
+_CEASE = 6
+ADMINISTRATIVE_SHUTDOWN, PEER_DE_CONFIGURED = 2, 3
+"""Subcodes of Cease (RFC 4486 §4)."""
 
 
 class PatchedKeepalive(KA):  # type: ignore[misc]  # ExaBGP has no types
@@ -111,11 +112,22 @@ class PatchedProtocol(Protocol):  # type: ignore[misc]  # ExaBGP has no types
                 return
             yield written
 
-    def send_cease(self) -> None:
-        """Write a NOTIFICATION that the peer was removed, unless the peer has to read the rest of an UPDATE first."""
+    def send_cease(self, subcode: int) -> None:
+        """Write End-of-RIB and a NOTIFICATION, unless the peer has to read the rest of an UPDATE first.
+
+        A router that ignores the NOTIFICATION because of graceful restart (RFC 8538) removes the routes of an earlier
+        session at the End-of-RIB.
+        """
         if self.connection and self.connection.io and not self.waits:
+            last = [EOR(afi, safi).message() for afi, safi in self.negotiated.families]
             with contextlib.suppress(OSError):
-                self.connection.io.send(Notify(_CEASE, _PEER_DE_CONFIGURED, b"").message(self.negotiated))
+                self.connection.io.send(b"".join([*last, Notify(_CEASE, subcode, b"").message(self.negotiated)]))
+
+    @property
+    def announces_nothing(self) -> bool:
+        """Whether the peer has the whole table of this session, and it is empty."""
+        rib = self.neighbor.rib.outgoing
+        return bool(self.ended) and not rib.pending() and not any(True for _ in rib.cached_changes())
 
     def close(self, reason: str = "") -> None:
         """Close the connection so that the peer can read what was sent."""
