@@ -96,32 +96,48 @@ class Engine:
         place, sending = (local, peer.interface), sender(local, peer)
         try:
             if place not in self._receivers:
-                receiver = self._receivers[place] = Receiver(*place)
+                others = sum(address == local for address, _ in self._receivers)
+                receiver = self._receivers[place] = Receiver(*place, others=others)
                 asyncio.get_running_loop().add_reader(receiver.socket, self._drain, place)
         except OSError:
             sending.close()
             raise
-        self._lines[name] = Line(peer, local, sending, lambda: self._drain(place), lambda: self._report(name))
-        self._admit(place)
+        self._lines[name] = Line(peer, local, sending, lambda: self._drain_all(local), lambda: self._report(name))
+        self._admit(local)
 
     def _close(self, name: str) -> None:
         line = self._lines.pop(name)
         line.close()
         self._states.pop(name, None)
-        self._admit((line.local, line.peer.interface))
+        self._admit(line.local)
 
-    def _admit(self, place: _Place) -> None:
-        """Receive from the routers of one address; without any, close its socket."""
-        receiver = self._receivers[place]
-        if sources := self._at(place):
-            receiver.admit(sources)
-            return
-        del self._receivers[place]
-        asyncio.get_running_loop().remove_reader(receiver.socket)
-        receiver.socket.close()
+    def _admit(self, local: Address) -> None:
+        """Receive at one address from its routers; close the sockets there that no session needs."""
+        used = {(line.local, line.peer.interface) for line in self._lines.values()}
+        for place in self._places(local):
+            receiver = self._receivers[place]
+            if place in used:
+                receiver.admit(self._at(place))
+                continue
+            del self._receivers[place]
+            asyncio.get_running_loop().remove_reader(receiver.socket)
+            receiver.socket.close()
+
+    def _places(self, local: Address) -> list[_Place]:
+        return [place for place in self._receivers if place[0] == local]
 
     def _at(self, place: _Place) -> dict[Address, Line]:
-        return {line.peer.address: line for line in self._lines.values() if (line.local, line.peer.interface) == place}
+        """Return the sessions whose packets may come to a socket.
+
+        The kernel prefers the socket that is bound to the interface, also for sessions that are bound to none.
+        """
+        local, interface = place
+        lines = (line for line in self._lines.values() if line.local == local)
+        return {line.peer.address: line for line in lines if line.peer.interface in (None, interface)}
+
+    def _drain_all(self, local: Address) -> None:
+        for place in self._places(local):
+            self._drain(place)
 
     def _drain(self, place: _Place) -> None:
         lines = self._at(place)

@@ -40,14 +40,14 @@ class Received(NamedTuple):
 class Receiver:
     """Receives the packets for one of this node's addresses."""
 
-    def __init__(self, local: Address, interface: str | None) -> None:
-        """Open it, closed to everybody (`admit`); raises OSError."""
+    def __init__(self, local: Address, interface: str | None, *, others: int = 0) -> None:
+        """Open it, closed to everybody (`admit`); `others` have this address on other interfaces. Raises OSError."""
         self._version, self._emptied_at = local.version, time.monotonic()
         self.socket = receiver = _udp(local.version, None if _scoped(local) else interface)
         try:
             receiver.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
             socket_filter.attach(receiver, local.version, ())
-            _bind_shared(receiver, local, _sockaddr(local, PORT, interface))
+            _bind_shared(receiver, local, _sockaddr(local, PORT, interface), others)
         except OSError:
             receiver.close()
             raise
@@ -138,22 +138,24 @@ def _binds(made: socket.socket, where: tuple[str, int] | tuple[str, int, int, in
     return True
 
 
-def _bind_shared(receiver: socket.socket, local: Address, where: tuple[str, int] | tuple[str, int, int, int]) -> None:
+def _bind_shared(
+    receiver: socket.socket, local: Address, where: tuple[str, int] | tuple[str, int, int, int], ours: int
+) -> None:
     """Bind, next to a daemon that listens on all addresses, but not to an address that another one listens on."""
     is_alone = _binds(receiver, where)
-    if not is_alone and _listened_on(local):
+    if not is_alone and _listeners(local) > ours:
         raise OSError(errno.EADDRINUSE, f"another program listens for BFD on {local} port {PORT}: stop it")
     receiver.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if not is_alone:
         receiver.bind(where)
 
 
-def _listened_on(local: Address) -> bool:
-    """Return whether a socket is bound to this very address and the port of BFD."""
+def _listeners(local: Address) -> int:
+    """Count the sockets that are bound to this very address and the port of BFD."""
     words = struct.unpack(f"={len(local.packed) // 4}I", local.packed)
     place = "".join(f"{word:08X}" for word in words) + f":{PORT:04X}"
     lines = Path("/proc/net/udp" if local.version == 4 else "/proc/net/udp6").read_text().splitlines()[1:]
-    return any(line.split()[1] == place for line in lines)
+    return sum(line.split()[1] == place for line in lines)
 
 
 def _scoped(address: Address) -> bool:

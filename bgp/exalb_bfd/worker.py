@@ -49,6 +49,7 @@ class Worker:
         for task in running:
             task.cancel()
         server.close()
+        self._clients.clear()  # the sessions go on in the next process, so nothing is said about their end in this one
         await self._engine.leave()
         for task in ended:
             task.result()

@@ -84,6 +84,32 @@ def test_next_process_continues_sessions(world: World, peers: list[Peer], up: Bf
     assert world.connections() == connections
 
 
+def test_ending_process_says_nothing_about_the_end_of_its_sessions(up: BfdProcess) -> None:
+    """The speaker would close the BGP sessions."""
+    with up.listening() as said:
+        up.stop()
+    up.start()
+    states = {session.state for line in said for session in line.values()}
+    assert states == {State.UP}
+
+
+def test_sessions_with_and_without_an_interface_share_an_address(peers: list[Peer], up: BfdProcess) -> None:
+    """Whichever is opened first."""
+    for bound in peers:
+        up.apply(
+            {name: replace(peer, interface="eth0") for name, peer in goal([bound]).items()} | goal(others(bound, peers))
+        )
+        up.until_state(State.UP, *(peer.name for peer in peers))
+    for peer in peers:
+        until(f"{peer.name} is Up at the router", partial(is_up, peer))
+    up.apply(goal(peers))
+    up.until_state(State.UP, *(peer.name for peer in peers))
+
+
+def others(one: Peer, peers: list[Peer]) -> list[Peer]:
+    return [peer for peer in peers if peer is not one]
+
+
 def test_silent_link_ends_sessions_at_both_ends(world: World, peers: list[Peer], up: BfdProcess) -> None:
     """The hold time is 90 s: only BFD can end a session so early."""
     world.announce(table(4), *world.peers.values())

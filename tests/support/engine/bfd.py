@@ -6,7 +6,8 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,17 @@ class BfdProcess:
         before = self.worker
         os.kill(before, signal.SIGKILL)
         until("another worker runs", lambda: self.worker not in (0, before), every=0.005)
+
+    @contextmanager
+    def listening(self) -> Iterator[list[dict[str, BfdSession]]]:
+        """Collect all that the process says while the context lasts, which it has to end."""
+        said: list[dict[str, BfdSession]] = []
+        with socket.socket(socket.AF_UNIX) as client, client.makefile("r") as lines:
+            client.settimeout(20)
+            client.connect(str(self.settings.socket))
+            said.append(sessions_of(lines.readline()))
+            yield said
+            said += map(sessions_of, lines)
 
     def apply(self, goal: Mapping[str, Peer]) -> None:
         """Give it a new goal."""
