@@ -83,6 +83,30 @@ def test_wrong_values_are_refused(cluster: Lab, setting: str, sentence: str) -> 
     assert sentence in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "missing", ["addresses={198.51.100.0/24}", "peerAddress=203.0.113.1", "myASN=64512", "peerASN=64513"]
+)
+def test_first_values_are_refused_unless_all_four_are_set(cluster: Lab, missing: str) -> None:
+    values = ("addresses={198.51.100.0/24}", "peerAddress=203.0.113.1", "myASN=64512", "peerASN=64513")
+    name = missing.partition("=")[0]
+    with pytest.raises(CommandError) as refused:
+        render(cluster, *(f"--set=first.{value}" for value in values if value != missing))
+    assert f"not set: first.{name}. " in str(refused.value)
+
+
+def test_values_of_metallbs_chart_are_refused_by_name(cluster: Lab, tmp_path: Path) -> None:
+    theirs = {"frrk8s": {"enabled": False}, "controller": {"logLevel": "info"}, "speaker": {"frr": {"enabled": True}}}
+    (tmp_path / "metallb.yaml").write_text(yaml.safe_dump(theirs))
+    with pytest.raises(CommandError) as refused:
+        render(cluster, f"--values={tmp_path / 'metallb.yaml'}")
+    sentences = [
+        "at '/frrk8s': value must be 'a value of MetalLB\\'s chart, not of this one: see docs/migrate/metallb.md'",
+        "at '/controller': additional properties 'logLevel' not allowed",
+        "at '/speaker': additional properties 'frr' not allowed",
+    ]
+    assert not [sentence for sentence in sentences if sentence not in str(refused.value)], refused.value
+
+
 def test_image_has_no_default(cluster: Lab) -> None:
     with pytest.raises(CommandError, match=r"image\.repository is not set\. .* --set image\.repository=REGISTRY/exalb"):
         cluster.helm("template", "exalb", str(CHART))
