@@ -83,8 +83,8 @@ def test_notes_of_the_chart_have_valid_manifests(tmp_path: Path) -> None:
 
 
 def test_commands_of_exalb_run(tmp_path: Path) -> None:
-    """Every command line is run, `plan` with manifests of the README; what runs in a cluster is asked for its help."""
-    (tmp_path / "it.yaml").write_text(Page(ROOT / "README.md").manifests()[0])
+    """Every command line is run, `plan` with manifests of a page; what runs in a cluster is asked for its help."""
+    (tmp_path / "it.yaml").write_text(Page(ROOT / "docs" / "how-to" / "install.md").manifests()[0])
     lines = {line for page in PAGES for line in page.code() if re.match(r"(kubectl )?exalb ", line)}
     assert len(lines) > 5
     for line in sorted(lines):
@@ -149,10 +149,8 @@ def test_reasons_that_are_named_exist() -> None:
 
 
 def test_uninstall_instructions_name_every_definition() -> None:
-    for name in ("charts/exalb/README.md", "docs/operations.md"):
-        assert not [
-            resource.plural for resource in RESOURCES if f"{resource.plural}.{GROUP}" not in (ROOT / name).read_text()
-        ]
+    text = (ROOT / "docs" / "how-to" / "uninstall.md").read_text()
+    assert not [resource.plural for resource in RESOURCES if f"{resource.plural}.{GROUP}" not in text]
 
 
 def test_functions_that_the_architecture_names_exist() -> None:

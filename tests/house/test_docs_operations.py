@@ -12,6 +12,7 @@ from tests.support.documents import Page
 from tests.support.tree import ROOT
 
 README, OPERATIONS = Page(ROOT / "README.md"), Page(ROOT / "docs" / "operations.md")
+INSTALL, UPGRADE = (Page(ROOT / "docs" / "how-to" / f"{name}.md") for name in ("install", "upgrade"))
 CATEGORY = "exalb"
 """With which kubectl gets all of our custom resources."""
 
@@ -22,7 +23,7 @@ def exported(page: Page) -> list[set[str]]:
     return [set(names.split(",")) for names in lists]
 
 
-@pytest.mark.parametrize(("page", "needed"), [(README, set()), (OPERATIONS, {CATEGORY})], ids=["readme", "operations"])
+@pytest.mark.parametrize(("page", "needed"), [(INSTALL, set()), (OPERATIONS, {CATEGORY})], ids=["install", "operate"])
 def test_export_for_a_plan_has_every_kind_of_the_plan(page: Page, needed: set[str]) -> None:
     """Secrets stay where they are: a plan supposes those that peers name."""
     exports = exported(page)
@@ -35,7 +36,7 @@ def test_export_for_a_plan_has_every_kind_of_the_plan(page: Page, needed: set[st
 
 
 def test_upgrade_uses_the_new_defaults() -> None:
-    upgrades = [line for line in OPERATIONS.code() if line.startswith("helm upgrade")]
+    upgrades = [line for line in UPGRADE.code() if line.startswith("helm upgrade")]
     assert upgrades
     assert not [line for line in upgrades if "--reset-then-reuse-values" not in line]
 

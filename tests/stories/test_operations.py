@@ -1,26 +1,16 @@
 """The commands of the page for operators, run word for word."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
-from tests.lab.cluster import Lab
+from tests.stories.installation import shell
 from tests.stories.story import Story
 from tests.support.documents import Page
 from tests.support.tree import ROOT
 
 OPERATIONS = Page(ROOT / "docs" / "operations.md")
-
-
-def shell(lab: Lab, script: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a script as in the lab's shell; a plan that finds something wrong ends with 1."""
-    environment = {**os.environ, "PATH": f"{lab.layout.bin}:{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    argv = ["bash", "-c", script]
-    return subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_service_shows_reason_and_controller_makes_plans(story: Story, tmp_path: Path) -> None:

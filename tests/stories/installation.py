@@ -1,0 +1,86 @@
+"""A lab without ExaLB, and ExaLB's installation in it as the pages say: the commands of a page, run word for word."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import IPv4Address, ip_network
+from pathlib import Path
+
+from tests.lab import exalb, layout, wait
+from tests.lab.cluster import Lab
+from tests.lab.images import ECHO_HNAME
+from tests.support.documents import Page
+
+ROUTER = str(layout.on_fabric(layout.ROUTER)[0].ip)
+HERE = f"--namespace={exalb.NAMESPACE}"
+ADDRESS = "{.status.loadBalancer.ingress[0].ip}"
+SECONDS = 180.0
+
+
+@contextmanager
+def emptied(lab: Lab, deployment: str) -> Iterator[Lab]:
+    """Have a lab without ExaLB, pools and peers, and with a deployment; leave it with ExaLB."""
+    clear(lab)
+    lab.kubectl("create", "deployment", deployment, f"--image={ECHO_HNAME}", "--replicas=2")
+    lab.kubectl("rollout", "status", "deployment", deployment, "--timeout=90s")
+    try:
+        yield lab
+    finally:
+        lab.kubectl("delete", "deployment,service", deployment, "--ignore-not-found")
+        clear(lab)
+        exalb.install(lab)
+
+
+def clear(lab: Lab) -> None:
+    """Uninstall ExaLB without waiting for its routes to be withdrawn."""
+    if exalb.is_installed(lab):
+        lab.kubectl("delete", "bgppeers.exalb.io", "--all")
+        lab.kubectl("annotate", "ipaddresspools.exalb.io", "--all", "exalb.io/allow-deletion=true")
+        lab.kubectl("delete", "ipaddresspools.exalb.io", "--all")
+        exalb.uninstall(lab)
+    lab.kubectl("delete", "configmap", "exalb-first", HERE, "--ignore-not-found")
+
+
+def wait_address(lab: Lab, service: str) -> IPv4Address:
+    """Return the address of a Service in the default namespace, once it has one."""
+
+    def given() -> str:
+        return lab.kubectl("get", "service", service, f"-o=jsonpath={ADDRESS}")
+
+    return IPv4Address(wait.until(f"Service {service} has an address", given, seconds=SECONDS))
+
+
+def wait_route(lab: Lab, address: IPv4Address) -> None:
+    """Return when the lab's router forwards to the address by every node."""
+    nodes = frozenset(node.addresses[0] for node in lab.nodes)
+    reached = f"the router reaches {address} by every node"
+    wait.until(reached, lambda: lab.router.kernel_routes().get(ip_network(address)) == nodes, seconds=SECONDS)
+
+
+def blocks(page: Page) -> list[str]:
+    """Return the indented blocks of commands of a page, in their order."""
+    found = re.findall(r"(?:^    .+\n)+", page.text, re.MULTILINE)
+    return [re.sub(r"\\\n +", "", re.sub("^    ", "", block, flags=re.MULTILINE)) for block in found]
+
+
+def block(page: Page, part: str) -> list[str]:
+    """Return the commands of the one block that contains `part`."""
+    [found] = [text for text in blocks(page) if part in text]
+    return found.splitlines()
+
+
+def shell(lab: Lab, script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script as in the lab's shell."""
+    path = f"{lab.layout.bin}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    argv, environment = ["bash", "-c", script], {**os.environ, "PATH": path}
+    return subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+
+def must(lab: Lab, script: str, folder: Path) -> str:
+    """Run a script that must succeed; return what it printed."""
+    done = shell(lab, script, folder)
+    assert done.returncode == 0, f"{script}: {done.stdout}{done.stderr}"
+    return done.stdout

@@ -1,0 +1,153 @@
+"""The life of an installation by the commands of the pages: from a release's directory to the end."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from ipaddress import IPv4Address, ip_network
+from pathlib import Path
+
+import pytest
+
+from tests.lab import exalb, images, wait
+from tests.lab.cluster import Lab
+from tests.lab.images import REPOSITORY
+from tests.lab.node import Node
+from tests.stories import installation
+from tests.stories.installation import ROUTER, block, must, wait_address, wait_route
+from tests.stories.traffic import Note, asking_from, wait_rules_in
+from tests.support.documents import Page
+from tests.support.tree import ROOT
+
+README = Page(ROOT / "README.md")
+UPGRADE, UNINSTALL, INSTALL = (
+    Page(ROOT / "docs" / "how-to" / f"{name}.md") for name in ("upgrade", "uninstall", "install")
+)
+RATE = 100.0
+NEXT = "0.2.0"
+"""The tag of the next release in the page about upgrades."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """A lab and a release in a directory: a chart, and the image, which nodes have under two tags."""
+
+    lab: Lab
+    directory: Path
+    tag: str
+
+    def run(self, line: str) -> str:
+        """Run a command of a page with this lab's registry and router, and the release's chart."""
+        [chart] = self.directory.glob("exalb-*.tgz")
+        for written, meant in (
+            ("charts/exalb", str(chart)),
+            ("REGISTRY/exalb", f"{REPOSITORY}/exalb --set image.tag={self.tag}"),
+            ("198.51.100.10-198.51.100.250", "198.51.100.240-198.51.100.250"),
+            ("peerAddress=203.0.113.1", f"peerAddress={ROUTER}"),
+        ):
+            line = line.replace(written, meant)
+        return must(self.lab, line, self.directory)
+
+
+@pytest.fixture
+def release(nodes: Lab, tmp_path: Path) -> Iterator[Installation]:
+    """Return what `make release-dry` has written; the nodes have the image only from there."""
+    command = ["make", "release-dry", f"HELM={nodes.programs / 'helm'}", f"RELEASE={tmp_path / 'release'}"]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    _, _, tag = images.exalb_image(print).reference.rpartition(":")
+    with installation.emptied(nodes, "web"):
+        for node in nodes.nodes:
+            _replace_image(node, tmp_path / "release" / "image", tag)
+        yield Installation(nodes, tmp_path / "release", tag)
+
+
+def _replace_image(node: Node, directory: Path, tag: str) -> None:
+    """Remove ExaLB's image from a node, load the release's archives, and give the image the next tag, too."""
+    reference = f"{REPOSITORY}/exalb"
+    ctr = ["ctr", "--namespace=k8s.io", "images"]
+    node.run([*ctr, "remove", "--sync", f"{reference}:{tag}"], check=False)
+    for name in ("runtime", "exalb"):
+        node.load(directory / f"{name}.tar")
+    node.run([*ctr, "tag", "--force", f"{reference}:{tag}", f"{reference}:{NEXT}"])
+
+
+@pytest.mark.release
+@pytest.mark.timeout(1200)
+def test_lifecycle_of_a_release_loses_no_request(release: Installation, note: Note) -> None:
+    """Two commands, an upgrade, a rollback, and a new installation over the old one's objects; then nothing is left."""
+    lab, begun = release.lab, time.monotonic()
+    two = block(README, "helm install exalb")
+    assert len(two) == 2
+    for line in two:
+        release.run(line)
+    address = wait_address(lab, "web")
+    wait_route(lab, address)
+    note("release", f"from helm install to the first route {time.monotonic() - begun:.1f} s")
+    for line in block(INSTALL, "helm test exalb"):
+        release.run(line)
+    wait_rules_in(lab, address)
+    with asking_from(lab.client, address, RATE) as answers:
+        _upgrade_and_roll_back(release)
+        for line in [*block(UNINSTALL, "helm uninstall exalb --namespace exalb-system --wait"), two[0]]:
+            release.run(line)
+        _wait_sessions(lab)
+        wait_route(lab, address)
+    answers.note(note, "requests through upgrade, rollback and a new installation")
+    assert answers.failures == []
+    assert answers.total > RATE
+    assert wait_address(lab, "web") == address
+    _uninstall_for_good(release, address)
+
+
+def _upgrade_and_roll_back(release: Installation) -> None:
+    before, upgrade, after = block(UPGRADE, "helm upgrade exalb")
+    assert "True" in release.run(before)
+    release.run(upgrade)
+    assert _images(release.lab) == {f"{REPOSITORY}/exalb:{NEXT}"}
+    wait.until("SESSIONS are as before", lambda: " 2/2 " in release.run(after), seconds=installation.SECONDS)
+    release.run(*block(UPGRADE, "helm rollback"))
+    assert _images(release.lab) == {f"{REPOSITORY}/exalb:{release.tag}"}
+
+
+def _images(lab: Lab) -> set[str]:
+    """Return the images of ExaLB's pods that are not about to end."""
+    pods = lab.api.items(f"/api/v1/namespaces/{exalb.NAMESPACE}/pods", labelSelector="app.kubernetes.io/part-of=exalb")
+    staying = [
+        pod for pod in pods if "deletionTimestamp" not in pod["metadata"] and pod["status"]["phase"] == "Running"
+    ]
+    return {container["image"] for pod in staying for container in pod["spec"]["containers"]}
+
+
+def _wait_sessions(lab: Lab) -> None:
+    """Return when every node has a session with the lab's router again, with the new pods."""
+
+    def established() -> bool:
+        found = lab.kubectl("get", "bgppeers.exalb.io", "router", "--output=jsonpath={.status.sessions}")
+        assert found == "2/2", found
+        return True
+
+    wait.until("every node has a session", established, seconds=installation.SECONDS)
+
+
+def _has_none(release: Installation, line: str, address: IPv4Address) -> bool:
+    return str(address) not in release.run(line)
+
+
+def _uninstall_for_good(release: Installation, address: IPv4Address) -> None:
+    """Run the page's block; what is to be waited for by a person is waited for here."""
+    lab = release.lab
+    for line in block(UNINSTALL, "delete crd"):
+        if line.startswith("kubectl get services"):
+            wait.until("no address", partial(_has_none, release, line, address), seconds=installation.SECONDS)
+        release.run(line)
+        if "wait bgpspeakers" in line:
+            assert ip_network(address) not in lab.router.prefixes(), "the route was withdrawn before the session ended"
+    assert "exalb.io" not in lab.kubectl("get", "crd", "--output=name")
+    assert not lab.kubectl("get", "namespace", exalb.NAMESPACE, "--ignore-not-found", "--output=name")
+    assert not lab.kubectl(
+        "get",
+        "clusterroles,clusterrolebindings,validatingadmissionpolicies",
+        "--selector=app.kubernetes.io/part-of=exalb",
+        "--output=name",
+    )
