@@ -53,7 +53,7 @@ def of_the_speaker() -> Iterator[Family]:
     yield metrics.ENGINE_CONNECTED.value(1)
     yield metrics.WATCH_AGE.by_label(AGES)
     yield speaker_metrics.data_plane(DataPlane.UP)
-    yield from speaker_metrics.drain(None)
+    yield from speaker_metrics.drain(None, {})
     yield from speaker_metrics.sessions(plan_of("n1", CLUSTER), STATUS)
     yield from speaker_metrics.bfd(plan_of("n1", CLUSTER), BfdStatus())
     yield from speaker_metrics.l2(L2Status(True))

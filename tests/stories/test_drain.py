@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from ipaddress import IPv4Address, ip_address, ip_network
 from pathlib import Path
@@ -79,6 +80,24 @@ def _service(story: Story, policy: str) -> IPv4Address:
     return IPv4Address(text)
 
 
+def _events(story: Story, node: str) -> Counter[str]:
+    """Count the events about the drain of a node, by reason."""
+    found = story.lab.api.items("/apis/events.k8s.io/v1/namespaces/default/events")
+    ours = (each for each in found if (each["regarding"]["kind"], each["regarding"]["name"]) == ("BGPSpeaker", node))
+    return Counter(each["reason"] for each in ours if each["reason"].startswith("Drain"))
+
+
+def _wait_events(story: Story, node: str, before: Counter[str], *reasons: str) -> None:
+    """Return when there is one more event for each of these reasons, and for no other."""
+
+    def posted() -> bool:
+        found = _events(story, node) - before
+        assert found == Counter(reasons), found
+        return True
+
+    story.wait(f"the events {reasons} are posted", posted, TIMEOUT)
+
+
 def test_drain_and_its_undo_lose_no_request(undrained: Story, note: Note) -> None:
     """200 requests a second while the node leaves and comes back."""
     story, (first, second) = undrained, [node.name for node in undrained.lab.nodes]
@@ -86,6 +105,7 @@ def test_drain_and_its_undo_lose_no_request(undrained: Story, note: Note) -> Non
         pods_on(story, name, 1)
     address = _service(story, "Local")
     _wait_announced(story, address, **{first: False, second: False})
+    before = _events(story, first)
     with KernelRoutes(story.network) as kernel, asking(story, address, RATE) as answers:
         _run_documented(story, first, f"{DRAIN}=true")
         _run_documented(story, first, "kubectl wait")
@@ -98,6 +118,7 @@ def test_drain_and_its_undo_lose_no_request(undrained: Story, note: Note) -> Non
     note("moves of the route", len(moves))
     assert answers.total > RATE
     assert answers.lost(moves) == [], moves
+    _wait_events(story, first, before, "DrainBegun", "DrainWithdrawn", "DrainUndone")
 
 
 def test_address_without_another_node_is_held(undrained: Story) -> None:
@@ -106,12 +127,14 @@ def test_address_without_another_node_is_held(undrained: Story) -> None:
     pods_on(story, first, 1)
     address = _service(story, "Local")
     _wait_announced(story, address, **{first: False})
+    before = _events(story, first)
     with asking(story, address, RATE) as answers:
         story.lab.kubectl("annotate", "node", first, f"{DRAIN}=true")
         _wait_announced(story, address, **{first: True})
         _wait_state(story, first, "Withdrawn", held=1)
     assert answers.failures == []
     assert f"{story.name}/web" in _drain(story, first)["message"]
+    _wait_events(story, first, before, "DrainBegun", "DrainHoldsPrefixes", "DrainWithdrawn")
     _run_documented(story, first, f"{DRAIN}=force")
     _wait_announced(story, address)
     story.lab.kubectl("annotate", "node", first, f"{DRAIN}-")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,8 +10,9 @@ from datetime import UTC, datetime
 import structlog
 
 from exalb.announcement.drain import DrainPolicy, DrainStep, drain_request, due_at, next_step, step_of
+from exalb.announcement.drain_news import DrainNews, DrainProgress, drain_news, reported_progress
 from exalb.announcement.drained_plan import DrainPlanner
-from exalb.announcement.planner import NodePlan
+from exalb.announcement.planner import NodeDrain, NodePlan
 from exalb.api.speaker import DrainCause, DrainReport, DrainState
 from exalb.model.cluster import Cluster
 from exalb.validation.rules import Rules
@@ -34,6 +36,9 @@ class Drainer:
         self._planner = DrainPlanner(node, policy)
         self._step: DrainStep | None = None
         self._confirmed = False
+        self._progress: DrainProgress | None = None
+        self.news: Counter[DrainNews] = Counter()
+        """The news of all drains since the program began."""
         self._moved = asyncio.Event()
         """The step changed, for `run`."""
         self._stepped = asyncio.Event()
@@ -41,7 +46,7 @@ class Drainer:
 
     def resume(self, report: DrainReport | None) -> None:
         """Continue with the step that the last speaker of the node reported."""
-        self._step = step_of(report)
+        self._step, self._progress = step_of(report), reported_progress(report)
         self._moved.set()
 
     async def leave(self) -> None:
@@ -68,6 +73,8 @@ class Drainer:
         before = self._step
         step = self._step = next_step(before, request, self._policy, _now(), confirmed=self._confirmed)
         drained = self._planner.plan(cluster, rules, plan, step, request)
+        before_this, self._progress = self._progress, _progress(drained.drain)
+        self.news.update(drain_news(before_this, self._progress))
         if step != before:
             self._confirmed = False
             self._moved.set()
@@ -108,6 +115,10 @@ class Drainer:
         if due := due_at(step, self._policy, confirmed=self._confirmed):
             await asyncio.sleep(_seconds_until(due))
         self._start_round()
+
+
+def _progress(drain: NodeDrain | None) -> DrainProgress | None:
+    return DrainProgress(drain.step.state, len(drain.held)) if drain else None
 
 
 def _now() -> datetime:

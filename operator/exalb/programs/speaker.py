@@ -169,7 +169,7 @@ class Speaker:
         if self._planned:
             cluster, plan = self._planned
             yield speaker_metrics.data_plane(cluster.host.data_plane)
-            yield from speaker_metrics.drain(plan.drain)
+            yield from speaker_metrics.drain(plan.drain, self._drainer.news)
             yield from speaker_metrics.sessions(plan, status)
             yield from speaker_metrics.bfd(plan, self._bfd.status)
         yield from speaker_metrics.l2(self._lan.status)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 from exalb.announcement.adj_rib_out import SessionPlan
+from exalb.announcement.drain_news import DrainNews
 from exalb.announcement.planner import NodeDrain, NodePlan
 from exalb.api.speaker import DrainState
 from exalb.model.local_node import DataPlane
@@ -25,11 +26,12 @@ def data_plane(state: DataPlane) -> Family:
     return metrics.DATA_PLANE.by_label({each.value: each is state for each in DataPlane})
 
 
-def drain(drained: NodeDrain | None) -> Iterator[Family]:
-    """Yield the state of the node's drain, 1 for the one that it has, and the prefixes that it holds."""
+def drain(drained: NodeDrain | None, news: Mapping[DrainNews, int]) -> Iterator[Family]:
+    """Yield the state of the node's drain, 1 for the one that it has, the prefixes that it holds, and its news."""
     state = drained.step.state if drained else None
     yield metrics.DRAIN.by_label({each.value: each is state for each in DrainState})
     yield metrics.DRAIN_HELD.value(len(drained.held) if drained else 0)
+    yield metrics.DRAIN_NEWS.by_label({each.value: news.get(each, 0) for each in DrainNews})
 
 
 def sessions(plan: NodePlan, status: SpeakerStatus) -> Iterator[Family]:

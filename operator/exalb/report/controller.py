@@ -12,6 +12,7 @@ from exalb.model.cluster import Cluster, Key, SpeakerReport
 from exalb.model.diff import changed_keys
 from exalb.model.patches import Changes
 from exalb.report.announcements import AnnouncementReporter
+from exalb.report.drain_events import drain_events
 from exalb.report.heartbeats import stale_changes
 from exalb.report.resources import resource_changes
 from exalb.report.services import ServiceReporter
@@ -62,7 +63,8 @@ class ControllerReporter:
             self._resources = resource_changes(cluster, rules, warnings, allocation, now)
         written = {Key(write.namespace or "", write.name) for write in services.writes}
         announced = self._announcements.changes(cluster, allocation.outcomes, written, now, seconds)
-        parts = (services, announced, self._resources, stale_changes(cluster.speakers, silent, now))
+        drains = Changes(events=tuple(drain_events(last.speakers, cluster.speakers))) if last else Changes()
+        parts = (services, announced, self._resources, stale_changes(cluster.speakers, silent, now), drains)
         return Changes(
             tuple(write for part in parts for write in part.writes),
             tuple(event for part in parts for event in part.events),

@@ -80,6 +80,9 @@ ENGINE_CONNECTIONS = _counter("exalb_engine_connections_total", "speaker", "How 
 DATA_PLANE = _gauge("exalb_data_plane_state", "speaker", "1 for the state of the node's data plane", "state")
 DRAIN = _gauge("exalb_drain_state", "speaker", "1 for the state of the node's drain", "state")
 DRAIN_HELD = _gauge("exalb_drain_prefixes_held", "speaker", "Prefixes that a drained node keeps, as no other has them")
+DRAIN_NEWS = _counter(
+    "exalb_drain_transitions_total", "speaker", "How often a drain began, held prefixes, withdrew or was undone", "to"
+)
 SESSION_INFO = _gauge(
     "exalb_bgp_session_info",
     "speaker",
@@ -135,7 +138,7 @@ METRICS = (
         SPEAKERS_SILENT,
         EVENTS,
     ),
-    *(ENGINE_CONNECTED, ENGINE_CONNECTIONS, DATA_PLANE, DRAIN, DRAIN_HELD),
+    *(ENGINE_CONNECTED, ENGINE_CONNECTIONS, DATA_PLANE, DRAIN, DRAIN_HELD, DRAIN_NEWS),
     *(SESSION_INFO, SESSION_ESTABLISHED, SESSION_TRANSITIONS, UPDATES_SENT),
     *(BFD_UP, BFD_TRANSITIONS, BFD_LATE, BFD_DROPPED),
     *(L2_CONNECTED, L2_ADDRESSES, L2_CONFLICTS, L2_ANSWERED),

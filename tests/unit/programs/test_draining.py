@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from exalb.announcement.drain import DrainPolicy
+from exalb.announcement.drain_news import DrainNews
 from exalb.announcement.planner import NodePlan, RoutePlanner
 from exalb.api.speaker import DrainCause, DrainReport, DrainState
 from exalb.kube.manifests import snapshot_of
@@ -140,6 +141,7 @@ async def test_drain_and_its_undo_go_through_every_step() -> None:
         rig.annotate(None)
         await rig.reach(*there, DrainState.RETURNING, None)
         assert rig.communities == [""]
+        assert rig.drainer.news == {DrainNews.BEGUN: 1, DrainNews.WITHDRAWN: 1, DrainNews.UNDONE: 1}
 
 
 async def test_routes_are_depreferred_before_they_are_withdrawn() -> None:
@@ -174,6 +176,7 @@ async def test_new_speaker_does_not_announce_again() -> None:
     async with running(SLOW, report, "true") as rig:
         await rig.reach(DrainState.WITHDRAWN)
         assert [dict(rib) for goal in rig.driver.goals for rib in goal.ribs.values()] == [{}]
+        assert rig.drainer.news == {}
 
 
 async def test_new_speaker_ends_a_drain_that_was_undone_meanwhile() -> None:
