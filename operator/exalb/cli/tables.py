@@ -16,7 +16,7 @@ from exalb_bgp.rib import Prefix
 
 WATCH_SECONDS = 2.0
 """How often `--watch` reads the cluster."""
-PEER_COLUMNS = ("NODE", "PEER", "ADDRESS", "ASN", "STATE", "SINCE", "SENT/WANTED", "LAST-ERROR")
+PEER_COLUMNS = ("NODE", "PEER", "ADDRESS", "ASN", "STATE", "BFD", "SINCE", "SENT/WANTED", "LAST-ERROR")
 
 
 def show_peers(target: Target, *, watch: bool) -> int:
@@ -40,7 +40,7 @@ def show_peers(target: Target, *, watch: bool) -> int:
 
 def _peer(row: PeerRow) -> Sequence[str]:
     counts = f"{row.sent}/{row.wanted}"
-    return row.node, row.peer, row.address, row.asn, row.state, row.since, counts, row.error
+    return row.node, row.peer, row.address, row.asn, row.state, row.bfd, row.since, counts, row.error
 
 
 def show_routes(target: Target, only: str | None) -> int:

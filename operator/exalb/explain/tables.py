@@ -28,6 +28,8 @@ class PeerRow:
     address: str
     asn: str
     state: str
+    bfd: str
+    """The state of the BFD session; empty where the peer asks for none."""
     since: str
     sent: int
     wanted: int
@@ -76,6 +78,7 @@ def _peer_row(node: str, plan: SessionPlan, state: SessionState) -> PeerRow:
         address=str(session.peer_address) if session else "",
         asn=str(session.peer_asn) if session else "",
         state=report.state.value if report else "Unknown",
+        bfd=report.bfd.state if report and report.bfd else "",
         since=state.since,
         sent=report.prefixes_sent if report else 0,
         wanted=report.prefixes_wanted if report else 0,

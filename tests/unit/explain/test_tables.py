@@ -22,7 +22,7 @@ from tests.support.objects import (
     pool,
     service,
 )
-from tests.support.observing import SINCE, down, observed, speaker
+from tests.support.observing import SINCE, down, observed, session, speaker
 
 RACK: list[Object] = [
     pool("main", "198.51.100.0/29", "2001:db8:1::/64"),
@@ -50,6 +50,15 @@ def test_peers_have_a_row_for_each_session() -> None:
     ]
     assert {(row.peer, row.address, row.asn) for row in rows} == {("tor", "203.0.113.1", "64513")}
     assert "connection refused" in rows[2].error
+
+
+def test_peers_show_the_state_of_bfd_where_it_is_asked_for() -> None:
+    down_bfd = session(bfd={"state": "Down", "message": "the router sends no BFD packets to this node"})
+    rows = peer_rows(observed(peer("tor", bfd={}), node("n1"), node("n2"), speaker("n1", down_bfd), speaker("n2")))
+    assert [(row.node, row.state, row.bfd) for row in rows] == [
+        ("n1", "Established", "Down"),
+        ("n2", "Established", ""),
+    ]
 
 
 @pytest.mark.parametrize(
