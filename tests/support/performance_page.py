@@ -28,7 +28,7 @@ are its time of a processor; the others are time that passed. `make trace` print
 Decisions alone, without a network: 2 nodes where Services vary, 1,000 Services where nodes vary. The exponent is the
 slope between the logarithms of size and cost over the three largest sizes: at 1, twice as many cost twice as much.""",
     "fleet": """\
-The values are those of 10, 100 and 500 speakers with 1,000 Services. API server and etcd are real, and alone; speakers
+The values are those of 10, 100 and 500 speakers with 200 Services. API server and etcd are real, and alone; speakers
 and a controller are real except for the BGP engine, and share one process, whose times say little. What counts is the
 API server's own account of its work.""",
 }

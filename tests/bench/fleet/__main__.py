@@ -31,7 +31,7 @@ from tests.lab.cluster import ESTIMATE, Lab
 from tests.lab.narration import Narration
 
 NAME = "fleet"
-NODES, SERVICES = (10, 100, 500), 1_000
+NODES, SERVICES = (10, 100, 500), 200
 REST_SECONDS, SETTLED_SECONDS, ROLLED = 120.0, 20.0, 10
 MEASURES = {
     "start-requests": Measure("all speakers start at once: requests of a speaker"),
@@ -82,7 +82,9 @@ class Measurement:
         found["start-processor"] = 1000 * used.processor / count
         for part in (self._rest, self._answers, self._change, self._roll, self._outage):
             await asyncio.sleep(SETTLED_SECONDS)
-            found |= await part(fleet)
+            measured = await part(fleet)
+            self._lab.narration.say(", ".join(f"{key} {value:.3g}" for key, value in measured.items()))
+            found |= measured
         await fleet.end()
         return found
 
