@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.house import chart_values, cli_page, layers, reference, situations_page
-from tests.support import performance_page
+from tests.support import hitless_page, performance_page
 from tests.support.golden import assert_golden
 from tests.support.tree import ROOT
 
@@ -30,6 +30,7 @@ PAGES: dict[str, tuple[str, Callable[[str], str]]] = {
         "docs/performance.md",
         lambda _: performance_page.render(json.loads(performance_page.RUN.read_text())),
     ),
+    "hitless": ("docs/hitless.md", lambda _: hitless_page.render(json.loads(hitless_page.RUN.read_text()))),
     "layers": ("ARCHITECTURE.md", _architecture),
     "values": ("charts/exalb/README.md", _chart),
 }

@@ -54,6 +54,7 @@ PLAIN: tuple[str, ...] = (
     "tests/fuzz",
     "tests/golden/bgp",
     "tests/golden/migration",
+    "tests/hitless",
     "tests/house/__init__.py",
     "tests/house/chart_values.py",
     "tests/house/layers.py",
