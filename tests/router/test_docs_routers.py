@@ -76,6 +76,17 @@ def test_draining_node_gets_no_traffic_while_another_serves(rack: Rack) -> None:
     until("the only node keeps the traffic", lambda: rack.hops(WEB6).keys() == {"n1"}, seconds=30)
 
 
+def test_groups_of_next_hops_are_not_resilient(rack: Rack) -> None:
+    """As the pages of FRR and BIRD say: a release that makes them resilient saves connections."""
+    if rack.router.language == "toml":
+        pytest.skip("GoBGP writes no routes into the kernel")
+    rack.announce({WEB4: EVERYWHERE})
+    until("packets go to both nodes", lambda: rack.hops(WEB4).keys() == EVERYWHERE.keys(), seconds=30)
+    shown = [rack.namespace.run(["ip", "-details", what, "show"]).stdout for what in ("nexthop", "route")]
+    assert str(WEB4) in shown[1]
+    assert not [text for text in shown if "resilient" in text]
+
+
 def test_routes_outlive_restart_of_engine(rack: Rack) -> None:
     rack.announce({WEB4: EVERYWHERE})
     rack.until_announced()
