@@ -126,6 +126,10 @@ chaos: $(VENV)/.ready ## One random walk over three real routers (root): SEED=12
 soak: $(VENV)/.ready ## Random walks one after the other for MINUTES=60 (root)
 	@$(BIN)/python -m tests.chaos.routers --steps $(STEPS) --minutes $(MINUTES)
 
+.PHONY: bfd-soak
+bfd-soak: $(VENV)/.ready ## BFD with real routers while busy loops have all processors, for MINUTES=60 (root); counts false alarms
+	@$(BIN)/python -m tests.chaos.bfd_soak --minutes $(MINUTES)
+
 .PHONY: hitless
 hitless: $(VENV)/.ready ## Measure what events such as drains, upgrades and a power-off cost, and write docs/hitless.md (root, a quarter of an hour)
 	@$(BIN)/python -m tests.hitless
