@@ -75,6 +75,16 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Sysctls:
+    """Settings of the kernel for an interface: of each the larger one of `all` and the interface."""
+
+    arp_ignore: int = 0
+    """0: the kernel answers on this interface for the addresses of all interfaces."""
+    rp_filter: int = 0
+    """1: packets are dropped whose sender is reached by another interface."""
+
+
+@dataclass(frozen=True, slots=True)
 class L2Status:
     """The status of the L2 process."""
 
@@ -86,6 +96,10 @@ class L2Status:
     problems: Mapping[Address, Problem] = field(default_factory=dict)
     answered: int = 0
     """How many questions it answered since it began."""
+    sysctls: Mapping[str, Sysctls] = field(default_factory=dict)
+    """By interface."""
+    local: Mapping[Address, str] = field(default_factory=dict)
+    """The wanted addresses that this node has on an interface, such as one of IPVS: its kernel answers, too."""
 
 
 def mac_text(mac: bytes) -> str:
@@ -123,10 +137,15 @@ def status_line(status: L2Status) -> str:
     """Write a status as one line."""
     held = {str(address): [list(held.interfaces), held.since] for address, held in status.held.items()}
     problems = {str(address): [problem.mac, problem.node] for address, problem in status.problems.items()}
-    interfaces = [_plain(interface) for interface in status.interfaces]
-    return (
-        json.dumps({"interfaces": interfaces, "held": held, "problems": problems, "answered": status.answered}) + "\n"
-    )
+    whole = {
+        "interfaces": [_plain(interface) for interface in status.interfaces],
+        "held": held,
+        "problems": problems,
+        "answered": status.answered,
+        "sysctls": {name: [found.arp_ignore, found.rp_filter] for name, found in status.sysctls.items()},
+        "local": {str(address): name for address, name in status.local.items()},
+    }
+    return json.dumps(whole) + "\n"
 
 
 def status_of(line: str) -> L2Status:
@@ -139,6 +158,8 @@ def status_of(line: str) -> L2Status:
             {ip_address(address): Held(tuple(names), float(since)) for address, (names, since) in raw["held"].items()},
             {ip_address(address): Problem(mac, node) for address, (mac, node) in raw["problems"].items()},
             int(raw["answered"]),
+            {name: Sysctls(*map(int, values)) for name, values in raw["sysctls"].items()},
+            {ip_address(address): str(name) for address, name in raw["local"].items()},
         )
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"malformed status: {error}") from error

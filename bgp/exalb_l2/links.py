@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_interface
 
+from exalb_l2.frames import Address
 from exalb_l2.goal import Interface
 
 _GET_LINK, _NEW_LINK, _GET_ADDRESS, _NEW_ADDRESS = 18, 16, 22, 20
@@ -58,13 +59,20 @@ def interfaces() -> dict[str, tuple[int, Interface]]:
 def interfaces_of(links: bytes, addresses: bytes) -> dict[str, tuple[int, Interface]]:
     """Return the same from the messages of the two dumps."""
     own: dict[int, list[str]] = {}
-    for index, text in _addresses(addresses):
-        own.setdefault(index, []).append(text)
+    for index, address, length in _addresses(addresses):
+        if not address.is_link_local and length < address.max_prefixlen:
+            own.setdefault(index, []).append(f"{address}/{length}")
     found: dict[str, tuple[int, Interface]] = {}
     for index, name, mac in sorted(_links(links), key=lambda link: link[1]):
         if index in own and len(found) < _MOST:
             found[name] = index, Interface(name, mac, tuple(map(ip_interface, own[index])))
     return found
+
+
+def owners() -> dict[Address, str]:
+    """Return every address of this machine with the name of its interface; raises OSError."""
+    names = dict(socket.if_nameindex())
+    return {address: names.get(index, "") for index, address, _ in _addresses(_dump(_GET_ADDRESS))}
 
 
 def _links(messages: bytes) -> Iterator[tuple[int, str, bytes]]:
@@ -78,8 +86,8 @@ def _links(messages: bytes) -> Iterator[tuple[int, str, bytes]]:
             yield index, attributes[_NAME].rstrip(b"\0").decode(errors="replace"), attributes[_MAC][:6]
 
 
-def _addresses(messages: bytes) -> Iterator[tuple[int, str]]:
-    """Yield interface and address, with the length of its subnet; no link-local, and none that is not usable yet."""
+def _addresses(messages: bytes) -> Iterator[tuple[int, Address, int]]:
+    """Yield interface, address and the length of its subnet; no address that is not usable yet."""
     for head, body in _parts(messages, _MESSAGE):
         if head[1] != _NEW_ADDRESS:
             continue
@@ -88,9 +96,7 @@ def _addresses(messages: bytes) -> Iterator[tuple[int, str]]:
         packed = attributes.get(_IFA_LOCAL, attributes.get(_IFA_ADDRESS))
         if packed is None or flags & (_TENTATIVE | _DUPLICATE):
             continue
-        address = ip_address(packed)
-        if not address.is_link_local and length < address.max_prefixlen:
-            yield index, f"{address}/{length}"
+        yield index, ip_address(packed), length
 
 
 def _dump(kind: int) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
-from exalb_l2 import frames, hello, links
+from exalb_l2 import frames, hello, links, sysctls
 from exalb_l2.election import HELLO_SECONDS, Action, Do, Election
 from exalb_l2.frames import ARP, IPV6, Address
 from exalb_l2.goal import Goal, Held, Interface, L2Status, Problem
@@ -34,6 +34,7 @@ class Responder:
         self._lans: dict[str, Lan] = {}
         self._held: dict[Address, Held] = {}
         self._problems: Mapping[Address, Problem] = {}
+        self._owners: Mapping[Address, str] = {}
         self._answered = 0
         self._instance, self._sequence = random.getrandbits(32), 0
         self._tables: dict[str, hello.Table] = {}
@@ -56,7 +57,9 @@ class Responder:
     def status(self) -> L2Status:
         """Return what is announced, and where it can be."""
         interfaces = tuple(lan.interface for _, lan in sorted(self._lans.items()))
-        return L2Status(True, interfaces, dict(self._held), self._problems, self._answered)
+        settings = {name: sysctls.read(name) for name in self._lans}
+        local = {address: self._owners[address] for address in self._goal.addresses if address in self._owners}
+        return L2Status(True, interfaces, dict(self._held), self._problems, self._answered, settings, local)
 
     async def leave(self) -> None:
         """Let all addresses go; the next candidates take them at once."""
@@ -80,6 +83,7 @@ class Responder:
     def _read_links(self) -> None:
         """Open the sockets of new interfaces, and close those of interfaces that are gone or differ now."""
         found, failed = links.interfaces(), False
+        self._owners = links.owners()
         for name, lan in list(self._lans.items()):
             if found.get(name) != (lan.index, lan.interface):
                 self._lans.pop(name).close()

@@ -9,8 +9,11 @@ from typing import TypeAlias
 
 import pytest
 
+from exalb.api.reasons import Reason
+from exalb.model.local_node import LocalNode
+from exalb.report.l2 import l2_conditions
 from exalb_l2.frames import Address
-from exalb_l2.goal import mac_text
+from exalb_l2.goal import Sysctls, mac_text
 from tests.lab.wait import until
 from tests.support.l2.network_lan import NetworkLan
 from tests.support.lab_run import lab_run
@@ -131,6 +134,22 @@ def test_address_of_another_host_is_left_alone(lan: NetworkLan, taken: Address) 
 def _problem(lan: NetworkLan, name: str, address: Address) -> str:
     status = lan.nodes[name].status(None)
     return status.problems[address].mac if status and address in status.problems else ""
+
+
+def test_address_on_another_interface_and_settings_are_reported(lan: NetworkLan) -> None:
+    """The nodes have the addresses on `lo`, as kube-proxy in mode IPVS has them on an interface of its own."""
+    node = lan.nodes["n2"]
+    status = node.status(None)
+    assert status
+    assert (status.local, status.sysctls) == (dict.fromkeys((WEB, WEB6), "lo"), {"eth0": Sysctls(1, 0)})
+    (condition,) = l2_conditions(status, LocalNode())
+    assert condition.reason is Reason.NO_WARNINGS
+    node.namespace.sysctl({"net.ipv4.conf.all.arp_ignore": 0, "net.ipv4.conf.eth0.rp_filter": 1})
+    status = node.status(None)
+    assert status
+    assert status.sysctls == {"eth0": Sysctls(0, 1)}
+    (condition,) = l2_conditions(status, LocalNode())
+    assert condition.reason is Reason.ARP_NOT_STRICT
 
 
 def test_process_has_no_capability_but_one(lan: NetworkLan) -> None:

@@ -123,7 +123,7 @@ class BGPSpeakerStatus(Model):
     unusable_secrets: Annotated[tuple[SecretReport, ...], Field(max_length=MAX_ITEMS)] = ()
     """The Secrets that BGPPeers name and that cannot be used, as this node reads them."""
     conditions: Conditions = ()
-    """Ready, DataPlaneHealthy and AllAnnounced."""
+    """Ready, DataPlaneHealthy and AllAnnounced, and L2Effective where L2 is on."""
 
 
 def is_stale(report: BGPSpeakerStatus) -> bool:

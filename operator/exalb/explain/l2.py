@@ -5,12 +5,14 @@ from typing import NamedTuple
 
 from exalb.announcement.l2 import L2Address
 from exalb.api.announced import unpack
-from exalb.api.reasons import Reason, Refusal
+from exalb.api.reasons import ConditionType, Reason, Refusal
 from exalb.explain.answer import Step, broken, good, names, note
 from exalb.explain.observed import Observed, speaker_refusal
 from exalb.model.cluster import Service
+from exalb.report.conditions import find_condition
 from exalb_bgp.rib import Address
 
+_OF_KERNELS = {reason.value: reason for reason in (Reason.ARP_NOT_STRICT, Reason.REVERSE_PATH_FILTER)}
 _NEXT = 2
 """How many of the next candidates are named."""
 
@@ -54,9 +56,20 @@ def _of_address(observed: Observed, address: Address, planned: L2Address) -> Ite
         yield good("L2", f"{address} announced on the LAN by {where}{after}", nodes=nodes)
         if refusal and refusal.reason is Reason.ADDRESS_CONFLICT:
             yield note("L2", refusal, f"node/{nodes[0]}")
+        for node in planned.candidates:
+            if spoiled := kernel_refusal(observed, node):
+                yield note("L2", spoiled, f"node/{node}")
     elif refusal:
         about = f"node/{planned.candidates[0]}" if planned.candidates else ""
         yield broken("L2", refusal, about)
+
+
+def kernel_refusal(observed: Observed, node: str) -> Refusal | None:
+    """Return the setting of a node's kernel that spoils L2 there, as its BGPSpeaker says, or None."""
+    report = observed.cluster.speakers.get(node)
+    condition = find_condition(report.observed.conditions, ConditionType.L2_EFFECTIVE) if report else None
+    reason = _OF_KERNELS.get(condition.reason) if condition else None
+    return Refusal(reason, f"node {node}: {condition.message}") if condition and reason else None
 
 
 def refusal_of(observed: Observed, address: Address, planned: L2Address) -> Refusal | None:
@@ -86,6 +99,9 @@ def problems(observed: Observed) -> Iterator[Step]:
         first = next(iter(messages.values()))
         more = f" (and {len(messages) - 1} more addresses)" if len(messages) > 1 else ""
         yield broken("L2", Refusal(reason, first + more))
+    for node in observed.l2.nodes:
+        if spoiled := kernel_refusal(observed, node):
+            yield broken("L2", spoiled, f"node/{node}")
     silent = []
     for node in observed.l2.nodes:
         report = observed.cluster.speakers[node].observed.l2

@@ -6,6 +6,7 @@ from exalb.announcement.adj_rib_out import Row, SessionPlan
 from exalb.announcement.eligibility import node_refusal
 from exalb.api.reasons import Reason, Refusal
 from exalb.explain.answer import Answer, Step, answer, broken, good, names, note
+from exalb.explain.l2 import kernel_refusal
 from exalb.explain.observed import Observed, host_of, speaker_refusal
 from exalb.explain.peer import session_step
 from exalb.explain.sessions import grouped, session_state
@@ -36,6 +37,8 @@ def _steps(observed: Observed, name: str) -> Iterator[Step]:
     if report and observed.rules.l2_advertisements:
         where = names(interface.name for interface in report.interfaces)
         yield good("L2", f"announces {report.addresses} addresses on its LANs; it could on {where}")
+        if spoiled := kernel_refusal(observed, name):
+            yield broken("L2", spoiled, f"node/{name}")
         if not sessions:
             return
     if not sessions:

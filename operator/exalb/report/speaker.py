@@ -20,7 +20,7 @@ from exalb.report.bfd import bfd_report
 from exalb.report.conditions import DesiredCondition, conditions, find_condition, status_patch
 from exalb.report.drain import drain_report
 from exalb.report.heartbeats import HEARTBEAT_SECONDS
-from exalb.report.l2 import l2_report
+from exalb.report.l2 import l2_conditions, l2_report
 from exalb.validation.passwords import secret_reports
 from exalb_bfd.peers import BfdStatus
 from exalb_bgp.rib import Address, Prefix
@@ -69,7 +69,7 @@ def speaker_changes(
     report = cluster.speakers.get(plan.node)
     before = report.observed if report else BGPSpeakerStatus()
     current: Mapping[str, Any] = report.status if report else {}
-    desired = _speaker_status(plan, status, cluster, before, now, bfd=bfd)
+    desired = _speaker_status(plan, status, cluster, before, now, bfd=bfd, l2=l2)
     desired = desired.model_copy(update={"l2": l2_report(l2, before.l2)})
     if status_patch(current, desired) is None and _is_fresh(before.heartbeat, now):
         return Changes()
@@ -102,7 +102,14 @@ def data_plane_before(report: SpeakerReport | None) -> DataPlane | None:
 
 
 def _speaker_status(
-    plan: NodePlan, status: SpeakerStatus, cluster: Cluster, before: BGPSpeakerStatus, now: str, *, bfd: BfdStatus
+    plan: NodePlan,
+    status: SpeakerStatus,
+    cluster: Cluster,
+    before: BGPSpeakerStatus,
+    now: str,
+    *,
+    bfd: BfdStatus,
+    l2: L2Status | None,
 ) -> BGPSpeakerStatus:
     earlier = {session.peer: session for session in before.sessions}
     sessions = [
@@ -114,6 +121,7 @@ def _speaker_status(
     withheld = {row for session in plan.sessions.values() for row in session.withheld}
     partly = sum(1 for _, prefix in withheld if prefix in announced)
     desired = [_ready(status), _data_plane(cluster.host), _all_announced(withheld, plan, status)]
+    desired += l2_conditions(l2, cluster.host)
     return BGPSpeakerStatus(
         sessions=tuple(sessions[:MAX_ITEMS]),
         established=established,

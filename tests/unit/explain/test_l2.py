@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from exalb.api.reasons import Reason
 from exalb.explain.answer import Answer, Verdict
 from exalb.explain.node import explain_node
 from exalb.explain.observed import Observed
@@ -99,3 +100,13 @@ def test_node_has_its_lans() -> None:
     (step,) = (step for step in answer.steps if step.hop == "L2")
     assert "announces 1 addresses on its LANs; it could on eth0" in step.message
     assert not [step for step in answer.steps if step.verdict is Verdict.BROKEN]
+
+
+def test_setting_of_a_kernel_is_in_every_answer() -> None:
+    spoiled = objects.condition("L2Effective", "False", "ArpNotStrict", "the node has 10.0.0.100 on interface ipvs")
+    found = observed(l2_speaker("n2", "10.0.0.2/24", l2=HOLDS, conditions=[spoiled]))
+    said = (explained(found).steps, explain_node(found, "n2").steps, status(found).problems)
+    for steps in said:
+        (step,) = (step for step in steps if step.reason is Reason.ARP_NOT_STRICT)
+        assert "node n2: the node has 10.0.0.100" in step.message
+    assert not [step for step in explain_node(found, "n1").steps if step.verdict is Verdict.BROKEN and step.hop == "L2"]

@@ -7,7 +7,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exalb_l2 import hello
-from exalb_l2.goal import Goal, Held, Interface, L2Status, Problem, Wanted, goal_line, goal_of, status_line, status_of
+from exalb_l2.goal import (
+    Goal,
+    Held,
+    Interface,
+    L2Status,
+    Problem,
+    Sysctls,
+    Wanted,
+    goal_line,
+    goal_of,
+    status_line,
+    status_of,
+)
 from exalb_l2.hello import Part, Table
 
 ADDRESSES = frozenset(ip_address("10.0.0.0") + number for number in range(500))
@@ -55,7 +67,9 @@ def test_goal_is_read_as_written() -> None:
 
 def test_status_is_read_as_written() -> None:
     held = {ip_address("10.0.0.9"): Held(("eth0",), 12.5)}
-    status = L2Status(True, (ETH0,), held, {ip_address("::9"): Problem("02:00:00:00:00:01", "n2")}, 4)
+    problems = {ip_address("::9"): Problem("02:00:00:00:00:01", "n2")}
+    local = {ip_address("10.0.0.9"): "kube-ipvs0"}
+    status = L2Status(True, (ETH0,), held, problems, 4, {"eth0": Sysctls(1, 2)}, local)
     assert status_of(status_line(status)) == status
 
 

@@ -1,17 +1,21 @@
 """L2 in the report of a node, in the conditions of L2Advertisements, and on the Services."""
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 from typing import Any
 
 import pytest
 
 from exalb.api.l2 import L2Report
+from exalb.api.reasons import ConditionType
 from exalb.api.speaker import BGPSpeakerStatus
 from exalb.kube.manifests import snapshot_of
+from exalb.model.local_node import Gateway, LocalNode
 from exalb.report.announcements import AnnouncementReporter
 from exalb.report.conditions import status_patch
-from exalb.report.l2 import l2_report
-from exalb_l2.goal import Held, Interface, L2Status, Problem
+from exalb.report.l2 import l2_conditions, l2_report
+from exalb_bgp.session import Family
+from exalb_l2.goal import Held, Interface, L2Status, Problem, Sysctls
 from tests.support import objects
 from tests.support.decisions import allocation_of, changes_of
 from tests.support.objects import Object, assigned_service, l2_advertisement, l2_speaker, node, pool
@@ -112,3 +116,40 @@ def test_advertisement_that_cannot_be_read_has_no_columns() -> None:
     assert "interfaces" not in write.body["status"]
     (ready,) = (one for one in write.body["status"]["conditions"] if one["type"] == "Ready")
     assert ready["status"] == "False"
+
+
+GATEWAY_1 = LocalNode({Family.IPV4: Gateway(ip_address("192.0.2.1"), "eth1")})
+GATEWAY_0 = LocalNode({Family.IPV4: Gateway(ip_address("10.0.0.254"), "eth0")})
+ON_IPVS, ON_IPVS_6 = {WEB: "kube-ipvs0"}, {API: "kube-ipvs0"}
+
+
+@pytest.mark.parametrize(
+    ("sysctls", "local", "host", "reason"),
+    [
+        pytest.param(Sysctls(0, 0), {}, GATEWAY_1, "NoWarnings", id="the-defaults"),
+        pytest.param(Sysctls(0, 0), ON_IPVS, GATEWAY_1, "ArpNotStrict", id="IPVS"),
+        pytest.param(Sysctls(1, 0), ON_IPVS, GATEWAY_1, "NoWarnings", id="IPVS-with-strict-ARP"),
+        pytest.param(Sysctls(0, 0), ON_IPVS_6, GATEWAY_1, "NoWarnings", id="IPv6-kernels-do-not-answer"),
+        pytest.param(Sysctls(0, 1), {}, GATEWAY_1, "ReversePathFilter", id="the-way-back-is-another"),
+        pytest.param(Sysctls(0, 1), {}, GATEWAY_0, "NoWarnings", id="the-way-back-is-the-same"),
+        pytest.param(Sysctls(0, 1), {}, LocalNode({}), "NoWarnings", id="no-way-to-other-subnets"),
+        pytest.param(Sysctls(0, 1), {}, LocalNode(), "NoWarnings", id="nobody-looked"),
+        pytest.param(Sysctls(0, 2), {}, GATEWAY_1, "NoWarnings", id="loose"),
+        pytest.param(Sysctls(0, 1), ON_IPVS, GATEWAY_1, "ArpNotStrict", id="both"),
+    ],
+)
+def test_settings_of_the_kernel(sysctls: Sysctls, local: dict[Any, str], host: LocalNode, reason: str) -> None:
+    (found,) = l2_conditions(replace(STATUS, sysctls={"eth0": sysctls}, local=local), host)
+    assert found.type is ConditionType.L2_EFFECTIVE
+    assert (found.status, found.reason.value) == ("True" if reason == "NoWarnings" else "False", reason)
+    assert ("eth0" in found.message) == (reason != "NoWarnings")
+
+
+def test_interface_that_is_gone_has_no_settings() -> None:
+    (found,) = l2_conditions(STATUS, GATEWAY_1)
+    assert found.status == "True"
+
+
+@pytest.mark.parametrize("status", [None, L2Status()])
+def test_no_condition_where_l2_is_off_or_silent(status: L2Status | None) -> None:
+    assert l2_conditions(status, GATEWAY_1) == []
