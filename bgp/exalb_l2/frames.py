@@ -1,7 +1,7 @@
 """Ethernet frames of ARP (RFC 826, RFC 5227) and of NDP (RFC 4861): read and written. Pure."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple, TypeAlias
 
@@ -13,6 +13,8 @@ _REQUEST, _REPLY = 1, 2
 _ARP = struct.Struct("!6s6sHHHBBH6s4s6s4s")
 _ARP_KIND = (1, 0x0800, 6, 4)
 """Ethernet, IPv4, and the lengths of their addresses."""
+_HEAD = struct.Struct("!HHHBBH")
+_REQUEST_HEAD, _REPLY_HEAD = (_HEAD.pack(ARP, *_ARP_KIND, operation) for operation in (_REQUEST, _REPLY))
 _IPV6 = struct.Struct("!6s6sHIHBB16s16s")
 _NDP = struct.Struct("!BBHI16s")
 _ICMPV6, _SOLICITATION, _ADVERTISEMENT = 58, 135, 136
@@ -86,6 +88,27 @@ def answer(asked: Asked, mac: bytes) -> bytes:
     if asked.source == _UNSPECIFIED:
         return _advertisement(_ALL_NODES_MAC, mac, asked.target, _ALL_NODES, _OVERRIDE)
     return _advertisement(asked.mac, mac, asked.target, IPv6Address(asked.source), _OVERRIDE | _SOLICITED)
+
+
+class PreparedReplies:
+    """The replies to ARP requests for some addresses as octets: a frame is answered without being taken apart."""
+
+    def __init__(self, mac: bytes) -> None:
+        self._mac = mac
+        self._middles: dict[bytes, bytes] = {}
+
+    def prepare(self, addresses: Iterable[Address]) -> None:
+        """Answer for these addresses, in place of those before."""
+        packed = (address.packed for address in addresses if isinstance(address, IPv4Address))
+        self._middles = {target: self._mac + _REPLY_HEAD + self._mac + target for target in packed}
+
+    def to(self, frame: bytes) -> bytes | None:
+        """Return the reply to a request of a host for an address; None for every other frame."""
+        middle = self._middles.get(frame[38:42])
+        if middle is None or frame[12:22] != _REQUEST_HEAD:
+            return None
+        asker = frame[22:32]
+        return asker[:6] + middle + asker
 
 
 def announcements(address: Address, mac: bytes) -> tuple[bytes, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 
-from exalb_l2.frames import ARP, IPV6, Address, solicited_node
+from exalb_l2.frames import ARP, IPV6, Address, PreparedReplies, solicited_node
 from exalb_l2.goal import Interface
 from exalb_l2.hello import PORT
 from exalb_l2.packet_filter import attach
@@ -29,9 +29,13 @@ _LEVELS = {
 """Family, level, and the options that set the TTL, ask for it, and give it."""
 _PRIORITY = 6
 """The highest that needs no privilege."""
+_MOST_FRAMES, _GATHER_SECONDS = 256, 0.01
+"""After a frame the next ones are gathered for so long: a wake-up serves many, and a flood costs a part of a core."""
+_BUFFER = 1 << 20
+"""Octets that wait in a socket of frames meanwhile; the kernel allows fewer (net.core.rmem_max)."""
 _BATCH = 64
 _BATCHES, _FLOOD_PAUSE_SECONDS = 4, 0.01
-"""After so many full batches a socket is left alone for so long: a flood costs a bounded part of a core."""
+"""After so many full batches of packets a socket is left alone for so long."""
 _LONGEST_FRAME, _LONGEST_PACKET = 256, 1500
 _GROUPS_OF_ONE = 1000
 """Groups that one socket joins: the kernel's memory for options holds about twice as many."""
@@ -56,10 +60,14 @@ class Lan:
         self._joined: list[socket.socket] = []
         self._full: dict[socket.socket, int] = {}
         self._pauses: dict[socket.socket, asyncio.TimerHandle] = {}
+        self._replies = PreparedReplies(interface.mac)
+        self._contested: frozenset[bytes] = frozenset()
+        self.answered = 0
+        """How many questions were answered by prepared replies."""
         try:
             for ether_type in (ARP, IPV6):
                 self._frames[ether_type] = opened = _packet_socket(interface.name, ether_type)
-                self._watch(opened, self._read_frames)
+                self._watch_frames(opened)
             for version in {own.version for own in interface.addresses}:
                 self._packets[version] = opened = _hello_socket(interface, version)
                 self._watch(opened, self._read_packets)
@@ -70,6 +78,7 @@ class Lan:
     def admit(self, addresses: Iterable[Address], prepared: Iterable[Address]) -> None:
         """Receive what is about `addresses`; receive questions about `prepared`, too, which IPv6 sends to groups."""
         wanted = list(addresses)
+        self._contested = frozenset(address.packed for address in wanted if address.version == 4)
         for ether_type, receiver in self._frames.items():
             attach(receiver, ether_type, wanted)
         groups = {solicited_node(address) for address in prepared if isinstance(address, IPv6Address)}
@@ -80,6 +89,10 @@ class Lan:
             member = self._member()
             member.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, self._at(group))
             self._groups[group] = member
+
+    def answer_for(self, addresses: Iterable[Address]) -> None:
+        """Answer for these addresses as soon as a frame is read, in place of those before."""
+        self._replies.prepare(addresses)
 
     def _at(self, group: IPv6Address) -> bytes:
         return group.packed + struct.pack("@I", self.index)
@@ -130,15 +143,36 @@ class Lan:
         self._loop.remove_reader(opened)
         self._pauses[opened] = self._loop.call_later(_FLOOD_PAUSE_SECONDS, self._watch, opened, read)
 
-    def _read_frames(self, opened: socket.socket) -> bool:
-        """Read some frames; return whether these were all."""
-        for _ in range(_BATCH):
+    def _watch_frames(self, opened: socket.socket) -> None:
+        self._pauses.pop(opened, None)
+        self._loop.add_reader(opened, self._frames_came, opened)
+
+    def _frames_came(self, opened: socket.socket) -> None:
+        self._loop.remove_reader(opened)
+        self._gather(opened)
+
+    def _gather(self, opened: socket.socket) -> None:
+        """Read what came, and look again later; wait for the socket once nothing came."""
+        if self._read_frames(opened):
+            self._pauses[opened] = self._loop.call_later(_GATHER_SECONDS, self._gather, opened)
+        else:
+            self._watch_frames(opened)
+
+    def _read_frames(self, opened: socket.socket) -> int:
+        """Read some frames; return how many. Whoever claims an address that is wanted here is for the handler."""
+        for count in range(_MOST_FRAMES):
             try:
                 frame = opened.recv(_LONGEST_FRAME)
             except OSError:
-                return True
-            self._handlers.frame(self.interface.name, frame)
-        return False
+                return count
+            reply = self._replies.to(frame) if frame[28:32] not in self._contested else None
+            if reply is None:
+                self._handlers.frame(self.interface.name, frame)
+                continue
+            self.answered += 1
+            with contextlib.suppress(OSError):
+                opened.send(reply)
+        return _MOST_FRAMES
 
     def _read_packets(self, opened: socket.socket) -> bool:
         """Read some packets; a TTL below 255 shows that a router forwarded one, so it is dropped."""
@@ -158,6 +192,7 @@ def _packet_socket(name: str, ether_type: int) -> socket.socket:
     opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     try:
         opened.setblocking(False)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
         attach(opened, ether_type, ())
         opened.bind((name, ether_type))
     except OSError:

@@ -59,7 +59,8 @@ class Responder:
         interfaces = tuple(lan.interface for _, lan in sorted(self._lans.items()))
         settings = {name: sysctls.read(name) for name in self._lans}
         local = {address: self._owners[address] for address in self._goal.addresses if address in self._owners}
-        return L2Status(True, interfaces, dict(self._held), self._problems, self._answered, settings, local)
+        answered = self._answered + sum(lan.answered for lan in self._lans.values())
+        return L2Status(True, interfaces, dict(self._held), self._problems, answered, settings, local)
 
     async def leave(self) -> None:
         """Let all addresses go; the next candidates take them at once."""
@@ -86,6 +87,7 @@ class Responder:
         self._owners = links.owners()
         for name, lan in list(self._lans.items()):
             if found.get(name) != (lan.index, lan.interface):
+                self._answered += lan.answered
                 self._lans.pop(name).close()
         for name, (index, interface) in found.items():
             if name not in self._lans:
@@ -104,6 +106,7 @@ class Responder:
         prepared = list(self._election.prepared())
         for name, lan in self._lans.items():
             lan.admit(self._of(self._goal.addresses, name), self._of(prepared, name))
+        self._prepare()
         self._hello_at = 0.0
         self._step()
         self._changed()
@@ -149,6 +152,7 @@ class Responder:
         for action in actions:
             self._carry_out(action)
         if any(action.do in (Do.TAKE, Do.RELEASE) for action in actions):
+            self._prepare()
             self._say_hello()
         problems = self._election.problems()
         if problems != self._problems or any(action.do in (Do.TAKE, Do.RELEASE) for action in actions):
@@ -160,6 +164,11 @@ class Responder:
             self._timer.cancel()
         due = min(self._election.due(now), self._hello_at)
         self._timer = self._loop.call_at(due, self._step) if due < float("inf") else None
+
+    def _prepare(self) -> None:
+        """Let each LAN answer at once for what is announced there."""
+        for name, lan in self._lans.items():
+            lan.answer_for(address for address, held in self._held.items() if name in held.interfaces)
 
     def _carry_out(self, action: Action) -> None:
         address = action.address

@@ -28,6 +28,26 @@ def test_arp_request_is_as_the_rfc_draws_it() -> None:
     assert said(reply) == [Claimed(WEB, OWN)]
 
 
+@pytest.mark.parametrize("source", [HOST, IPv4Address("0.0.0.0")], ids=["question", "probe"])
+def test_prepared_reply_is_the_answer(source: IPv4Address) -> None:
+    replies = frames.PreparedReplies(OWN)
+    replies.prepare([WEB, WEB6])
+    head, target = bytes.fromhex("ffffffffffff 020000000002 0806 0001 0800 06 04"), bytes(6) + WEB.packed
+    request = head + bytes.fromhex("0001") + OTHER + source.packed + target
+    assert replies.to(request) == frames.answer(Asked(WEB, OTHER, source), OWN)
+    assert replies.to(request + bytes(18)) == frames.answer(Asked(WEB, OTHER, source), OWN), "padded to 60 octets"
+    others = {
+        "a reply": head + bytes.fromhex("0002") + OTHER + source.packed + target,
+        "another address": request[:38] + HOST.packed,
+        "another kind of network": request[:14] + bytes.fromhex("0006") + request[16:],
+        "a part": request[:41],
+        "IPv6": frames.probe(WEB6, OTHER),
+    }
+    assert {name: replies.to(frame) for name, frame in others.items()} == dict.fromkeys(others)
+    replies.prepare([])
+    assert replies.to(request) is None
+
+
 def test_gratuitous_arp_claims_and_asks_nothing() -> None:
     """The reply has the sender's own MAC address as target: else Linux ignores it for a second after a change."""
     request, reply = frames.announcements(WEB, OWN)
