@@ -196,10 +196,21 @@ def test_interface_that_cannot_be_read_is_none() -> None:
     assert sorted(candidates(cluster_of(l2_speaker("n1", "nonsense")))) == ["n2", "n3"]
 
 
-def test_plan_without_reports_of_speakers_says_that_it_needs_them() -> None:
-    """As that of manifests in a repository: they do not say where L2 runs."""
+@pytest.mark.parametrize(
+    ("keeps_reports", "words"),
+    [
+        pytest.param(False, "a plan needs them", id="manifests-of-a-repository-do-not-say-where-L2-runs"),
+        pytest.param(True, "speaker.l2.enabled", id="L2-is-off"),
+    ],
+)
+def test_l2_that_runs_nowhere(keeps_reports: bool, words: str) -> None:
     cluster = cluster_of()
-    refusal = plan_of(replace(cluster, speakers={})).addresses[ip_address(WEB)].refusal
+    off = {
+        name: replace(report, observed=report.observed.model_copy(update={"l2": None}))
+        for name, report in cluster.speakers.items()
+        if keeps_reports
+    }
+    refusal = plan_of(replace(cluster, speakers=off)).addresses[ip_address(WEB)].refusal
     assert refusal
     assert refusal.reason is Reason.L2_NOT_RUNNING
-    assert "BGPSpeaker" in refusal.message
+    assert words in refusal.message
