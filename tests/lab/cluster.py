@@ -20,7 +20,7 @@ from tests.lab import api, binaries, fabric, images, layout, packages, reaper, s
 from tests.lab.api import Json
 from tests.lab.controlplane import ControlPlane
 from tests.lab.images import Archive
-from tests.lab.layout import Layout, Mode
+from tests.lab.layout import Layout, Mode, ProxyMode
 from tests.lab.narration import Narration
 from tests.lab.network import Namespace
 from tests.lab.node import Node
@@ -105,7 +105,14 @@ class Lab:
         """A host outside the cluster: behind the router, or in mode L2 on the LAN of the nodes."""
         return self.layout.namespace(fabric.CLIENT)
 
-    def up(self, nodes: int = 2, *, mode: Mode = Mode.BGP, owner: int | None = None) -> None:
+    def up(
+        self,
+        nodes: int = 2,
+        *,
+        mode: Mode = Mode.BGP,
+        proxy: ProxyMode = ProxyMode.NFTABLES,
+        owner: int | None = None,
+    ) -> None:
         """Bring the lab up, in place of what a dead run left of it. It ends with the process `owner`, else with ours.
 
         Raises LabBusyError when the lab belongs to another running process. After a failure nothing is left.
@@ -120,7 +127,8 @@ class Lab:
             reaper.start(self.layout, owner or os.getpid())
             try:
                 sweep.clear(self.layout, keep=(self.layout.owner, self.layout.reaper, self.layout.log("x").parent))
-                self._build(nodes, mode, programs, archives)
+                self._facts_file.write_text(json.dumps({"programs": str(programs), "nodes": nodes, "mode": mode}))
+                self._build(proxy, archives)
             except BaseException:
                 self._clear()
                 raise
@@ -191,9 +199,9 @@ class Lab:
 
         wait.until("every node is Ready", ready, seconds=seconds)
 
-    def _build(self, nodes: int, mode: Mode, programs: Path, archives: Sequence[Archive]) -> None:
+    def _build(self, proxy: ProxyMode, archives: Sequence[Archive]) -> None:
         self.layout.store.mkdir(parents=True, exist_ok=True)
-        self._facts_file.write_text(json.dumps({"programs": str(programs), "nodes": nodes, "mode": mode}))
+        nodes, mode = len(self.nodes), self.mode
         parts = "a gateway, a client on the LAN" if mode is Mode.L2 else "a router, a client outside"
         with self.narration.step(f"network: a switch, {parts}"):
             fabric.build(self.layout, nodes, mode)
@@ -201,9 +209,9 @@ class Lab:
             authority = self.control_plane.configure()
             self.control_plane.begin()
             for node in self.nodes:
-                node.configure(authority, programs, seeds.seed(archives[0], self.narration.say))
+                node.configure(authority, self.programs, seeds.seed(archives[0], self.narration.say), proxy)
                 node.start()
-            wrappers.write(self.layout, programs, self.router if mode is Mode.BGP else None)
+            wrappers.write(self.layout, self.programs, self.router if mode is Mode.BGP else None)
         if mode is Mode.BGP:
             with self.narration.step("router: FRR"):
                 self.router.start(*self.neighbors)

@@ -54,6 +54,15 @@ class Mode(StrEnum):
     """On the LAN of the nodes; the gateway of that LAN speaks no BGP."""
 
 
+class ProxyMode(StrEnum):
+    """The means by which kube-proxy of a lab's nodes forwards traffic of Services."""
+
+    NFTABLES = "nftables"
+    IPTABLES = "iptables"
+    IPVS = "ipvs"
+    """With strict ARP."""
+
+
 def default_name() -> str:
     """Return the name of the lab that a command means when none is given: EXALB_LAB, else `exalb`."""
     return os.environ.get("EXALB_LAB") or DEFAULT_NAME

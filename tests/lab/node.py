@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.lab import cgroups, daemon, nodeconfig, seeds, wait
 from tests.lab.daemon import Identity
-from tests.lab.layout import NODES, Layout, on_fabric
+from tests.lab.layout import NODES, Layout, ProxyMode, on_fabric
 from tests.lab.nodeinit import Spec
 from tests.lab.pki import Authority
 
@@ -53,12 +53,12 @@ class Node:
             return None
         return pid if os.fsencode(self._spec) in command.split(b"\0") else None
 
-    def configure(self, authority: Authority, programs: Path, seed: Path) -> None:
+    def configure(self, authority: Authority, programs: Path, seed: Path, proxy: ProxyMode) -> None:
         """Write all that the node needs to start, `seed` as its store of images, but make no process."""
         seeds.plant(seed, self.layout.store / self.name / "var/lib/containerd")
         etc = self._directory / "etc"
         nodeconfig.write(etc, self.name, self.number, self.addresses, authority)
-        services = nodeconfig.services(self.name, self.addresses)
+        services = nodeconfig.services(self.name, self.addresses, proxy)
         self._spec.write_text(
             json.dumps(
                 asdict(

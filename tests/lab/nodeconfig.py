@@ -10,6 +10,7 @@ import yaml
 
 from tests.lab import layout, packages
 from tests.lab.images import PAUSE
+from tests.lab.layout import ProxyMode
 from tests.lab.pki import Authority
 
 API_PORT = 6443
@@ -36,7 +37,7 @@ def write(
     (etc / "containerd/config.toml").write_text(_containerd_configuration())
 
 
-def services(name: str, addresses: Sequence[IPv4Address | IPv6Address]) -> dict[str, list[str]]:
+def services(name: str, addresses: Sequence[IPv4Address | IPv6Address], proxy: ProxyMode) -> dict[str, list[str]]:
     """Return the commands by name; values that could make kube-proxy write settings of the whole machine are zero."""
     return {
         "containerd": ["containerd"],
@@ -51,7 +52,8 @@ def services(name: str, addresses: Sequence[IPv4Address | IPv6Address]) -> dict[
             "kube-proxy",
             f"--kubeconfig={_PROXY}",
             f"--hostname-override={name}",
-            "--proxy-mode=nftables",
+            f"--proxy-mode={proxy}",
+            *(["--ipvs-strict-arp"] if proxy is ProxyMode.IPVS else []),
             f"--cluster-cidr={layout.PODS4},{layout.PODS6}",
             "--conntrack-max-per-core=0",
             "--conntrack-tcp-timeout-established=0",

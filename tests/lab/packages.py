@@ -80,20 +80,32 @@ LUA = (Package("lua5.4", ("lua5.4",), tested="5.4"),)
 MONITORING = (Package("prometheus", ("prometheus", "promtool"), ("prometheus",), tested="2.42"),)
 """Prometheus, which tests use to check rules and dashboards; the lab does not."""
 
+PROXIES = (Package("iptables", ("iptables", "ip6tables"), tested="1.8"),)
+"""The tools of kube-proxy in mode iptables, in which some tests run it; the lab itself runs it in mode nftables."""
+
+INGRESS = (
+    Package("nginx", ("nginx",), ("nginx",), tested="1.22"),
+    Package("libnginx-mod-stream", ("ngx_stream_module.so@nginx",), tested="1.22"),
+)
+"""The proxy of an ingress, which one story puts behind a Service; the lab does not need it."""
+
 BROWSER = (Package("chromium", ("chromium",)),)
 """A browser, in which tests look at the web page; the lab does not need it."""
 
 EVERYTHING = tuple(dict.fromkeys((*NODES, *ROUTERS, *IMAGES)))
 
 _PLACES = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/lib/frr")
-_CNI_PLACES = ("/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni")
+_PLUGINS = {
+    "cni": ("/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"),
+    "nginx": ("/usr/lib/nginx/modules",),
+}
 
 
 def find(program: str) -> Path | None:
-    """Return where a program is, looking also where only root's PATH leads; `NAME@cni` is a network plugin."""
+    """Return where a program is, looking also where only root's PATH leads; `NAME@cni` is a plugin of networks."""
     name, _, kind = program.partition("@")
-    path = os.pathsep.join(_CNI_PLACES) if kind == "cni" else os.pathsep.join((os.environ["PATH"], *_PLACES))
-    found = shutil.which(name, path=path)
+    path = os.pathsep.join(_PLUGINS.get(kind) or (os.environ["PATH"], *_PLACES))
+    found = shutil.which(name, mode=os.F_OK if kind else os.F_OK | os.X_OK, path=path)
     return Path(found) if found else None
 
 

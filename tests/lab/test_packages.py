@@ -47,6 +47,8 @@ def test_message_names_all_missing_programs(tmp_path: Path) -> None:
         packages.LUA,
         packages.MONITORING,
         packages.BROWSER,
+        packages.PROXIES,
+        packages.INGRESS,
     ],
 )
 def test_every_package_is_named_once_in_its_group(group: tuple[Package, ...]) -> None:
