@@ -10,16 +10,19 @@ SHARING_KEY = "exalb.io/sharing-key"
 
 
 class Witness:
-    """Follows the Services of one namespace, which has none yet, and notes what must never be."""
+    """Follows the Services of one namespace from their state at this moment, and notes what must never be."""
 
     def __init__(self, lab: Lab, services: str) -> None:
         self._client, self._services = Client.of(lab.layout), services
-        self._since = self._client.get(services)["metadata"]["resourceVersion"]
+        listed = self._client.get(services)
+        self._since = listed["metadata"]["resourceVersion"]
         self._now: dict[str, Json] = {}
         self.moments = 0
         """States seen so far."""
         self.wrong: list[str] = []
         """Every moment at which two Services had one address, and might not."""
+        for service in listed["items"]:
+            self._take("ADDED", service)
 
     def follow(self, last: str) -> None:
         """Watch until a Service called `last` is there."""

@@ -5,7 +5,8 @@ at its end it cancels every task of its loop. It writes nothing and posts nothin
 
 kopf reports each event, but not the objects that were deleted while no watch ran: it lists again and ignores what the
 list lacks. So our HTTP session, which kopf uses, hands each whole list to the store. A list and an event may reach the
-store in either order; the store compares resourceVersions.
+store in either order; the store compares resourceVersions. kopf does not notice that the server was restored from a
+backup: when a reflector does, kopf is started again.
 """
 
 import asyncio
@@ -53,6 +54,10 @@ class KopfFeed:
         backoff = Backoff(first=1.0, limit=30.0)
         while True:
             await self._until_served(backoff)
+            if self._store.restored.is_set():
+                self._store.restored.clear()
+                for kind in CONFIGURATION:
+                    self._store.forget_versions(kind)
             begun = asyncio.get_running_loop().time()
             await _Operator(self._credentials, self._store).run()
             if asyncio.get_running_loop().time() - begun > 60:
@@ -96,11 +101,14 @@ class _Operator:
         self._stopping = threading.Event()
 
     async def run(self) -> None:
-        """Run until kopf ends; when cancelled, end it."""
+        """Run until kopf ends, or watches a server that was restored from a backup; when cancelled, end it."""
         threading.Thread(target=self._live, name="kopf", daemon=True).start()
+        waiting = [asyncio.ensure_future(event.wait()) for event in (self._ended, self._store.restored)]
         try:
-            await self._ended.wait()
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            for waiter in waiting:
+                waiter.cancel()
             self._stopping.set()
             self._stop()
             with contextlib.suppress(TimeoutError):  # a thread that does not end goes down with the process

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Iterable, Mapping
+from urllib.parse import urlencode
 
 import structlog
 
@@ -40,8 +41,9 @@ def reflectors(
 class Reflector:
     """Feeds `store` with the objects of `kind`, of one namespace or all, that the selectors in `query` let through.
 
-    What is deleted while no watch runs is found by the next list. Errors end nothing: the store keeps what it has,
-    and the reflector tries again, ever more slowly up to ten seconds.
+    What is deleted while no watch runs is found by the next list; so is what a restore of the server from a backup
+    undid. Errors end nothing: the store keeps what it has, and the reflector tries again, ever more slowly up to ten
+    seconds.
     """
 
     def __init__(
@@ -57,6 +59,8 @@ class Reflector:
         self._path = kind.collection(namespace)
         self._query = {**kind.query, **(query or {})}
         self._since: str | None = None
+        self._is_broken = False
+        """Whether the last watch broke off: the server may have been restored from a backup since."""
         self._listing = asyncio.Lock()
 
     async def run(self) -> None:
@@ -64,6 +68,8 @@ class Reflector:
         backoff = Backoff(first=0.2, limit=10.0)
         while True:
             try:
+                if self._since and self._is_broken:
+                    await self._confirm(self._since)
                 if self._since is None:
                     self._since = await self._list_if_there()
                 if self._since is None:
@@ -74,6 +80,7 @@ class Reflector:
                 log.info("relisting", kind=self._kind.name, error=str(error))
                 self._since = None
             except UnavailableError as error:
+                self._is_broken = True
                 log.debug("watch_broken", kind=self._kind.name, error=str(error))
             except ApiError as error:
                 log.warning("watch_refused", kind=self._kind.name, error=str(error))
@@ -103,6 +110,16 @@ class Reflector:
                 listing.add(page.items, version_number(version))
             listing.finish()
             return version
+
+    async def _confirm(self, since: str) -> None:
+        """Raise GoneError if the server is at an earlier version than `since`: a watch would be silent until then."""
+        query = urlencode({**self._query, "limit": 1})
+        found = (await self._api.get(f"{self._path}?{query}"))["metadata"]["resourceVersion"]
+        self._is_broken = False
+        if version_number(found) < version_number(since):
+            self._store.forget_versions(self._kind)
+            self._store.restored.set()
+            raise GoneError(f"the server was restored: the resourceVersion decreased from {since} to {found}")
 
     async def _watch(self, since: str, backoff: Backoff) -> None:
         seconds = random.randint(*WATCH_SECONDS)  # noqa: S311 - spreads load, guards nothing

@@ -68,6 +68,8 @@ class Store:
         self.changed = ChangeEvent()
         """The change event: an object changed since a round cleared it."""
         self.ages = WatchAges(self._kinds)
+        self.restored = asyncio.Event()
+        """Set once a reflector finds that the server was restored from a backup; KopfFeed clears it."""
 
     def missing(self) -> frozenset[str]:
         """Return the names of the kinds that were never listed."""
@@ -119,11 +121,15 @@ class Store:
 
     def accept_rollback(self, kind: Kind, version: int) -> None:
         """Accept that the server is at `version`, even after a later one: it was restored from a backup."""
+        if version < self._tables[kind.name].list_version:
+            self.forget_versions(kind)
+
+    def forget_versions(self, kind: Kind) -> None:
+        """Let the next list of a kind replace all, whatever its version: that of the server decreased."""
+        log.warning("resource_version_decreased", kind=kind.name)
         table = self._tables[kind.name]
-        if version < table.list_version:
-            log.warning("resource_version_decreased", kind=kind.name)
-            table.versions = dict.fromkeys(table.versions, -1)
-            table.list_version = -1
+        table.versions = dict.fromkeys(table.versions, -1)
+        table.list_version = -1
 
     def replace_all(self, kind: Kind, listed: Collection[Hashable], version: int) -> None:
         """Forget what a list of the whole kind at `version` does not hold."""
