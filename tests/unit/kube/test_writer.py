@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -73,7 +74,7 @@ async def test_service_beside_a_crowd_is_written_first_and_the_round_is_short() 
     server, store = Server(), Store([SERVICE])
     store.changed.clear()
     writes = (*(write_of("crowd", f"s{number}") for number in range(CROWD)), write_of("stranger", "web"))
-    await Writer(server, store, None).apply(Changes(writes))
+    await Writer(server, store, None, round_seconds=math.inf).apply(Changes(writes))
     assert len(server.patched) == LARGEST_ROUND
     assert SERVICE.object("web", "stranger") + "/status" in server.patched[:2]
     assert store.changed.is_set(), "the rest needs another round"
