@@ -68,7 +68,7 @@ def shared(release: Lab) -> Iterator[Lab]:
 
 
 def test_uninstall_deletes_only_our_objects(shared: Lab) -> None:
-    lines = section(Page(ROOT / "docs" / "operations.md"), "## Uninstall")
+    lines = section(Page(ROOT / "docs" / "how-to" / "uninstall.md"), "## For good")
     for line in [line for line in lines if re.match(r"kubectl (get|annotate|delete) [a-z]+\.exalb\.io", line)]:
         shared.kubectl(*line.split()[1:])
     left = [entry["kind"] for entry in OURS if shared.kubectl("get", f"{entry['kind']}.{GROUP}", "--output=name")]
