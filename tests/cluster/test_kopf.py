@@ -1,8 +1,12 @@
 """kopf feeds the store with the resources that people write, misses nothing that vanished, and writes nothing."""
 
+from collections.abc import Iterator
+
+import pytest
+
 from exalb.kube.client import ApiClient
 from exalb.kube.credentials import Credentials
-from exalb.kube.kopf_feed import KopfFeed
+from exalb.kube.kopf_feed import SILENT_SECONDS, KopfFeed
 from exalb.kube.store import Store
 from exalb.model.cluster import Cluster
 from exalb.model.kinds import CONFIGURATION
@@ -37,22 +41,36 @@ async def test_kopf_feed_follows_objects(api: ApiClient, credentials: Credential
         assert held["resourceVersion"] == made["metadata"]["resourceVersion"], "kopf wrote to a pool"
 
 
-async def test_kopf_restarts_after_a_failure(api: ApiClient, credentials: Credentials, world: World) -> None:
-    failures = iter([False] * 10 + [True] * 2)  # each may end a life of kopf, and each life begins later than the last
+def failing(credentials: Credentials, error: Exception) -> tuple[Credentials, Iterator[bool]]:
+    """Return credentials that fail at the eleventh and twelfth request, and an iterator that says what is to come."""
+    failures = iter([False] * 10 + [True] * 2)
 
     def unreadable_at_times() -> str | None:
         if next(failures, False):
-            raise RuntimeError("no token")  # the kind of error that ends kopf
+            raise error
         return credentials.authorization()
 
+    return Credentials(credentials.server, credentials.tls, unreadable_at_times), failures
+
+
+@pytest.mark.parametrize(
+    ("error", "silent_seconds"),
+    [
+        pytest.param(RuntimeError("no token"), 3.0, id="it hangs"),
+        pytest.param(OSError("no token"), SILENT_SECONDS, id="it asks again"),
+    ],
+)
+async def test_kopf_follows_objects_after_a_failure(
+    api: ApiClient, credentials: Credentials, world: World, error: Exception, silent_seconds: float
+) -> None:
     store = Store(CONFIGURATION)
-    unsteady = Credentials(credentials.server, credentials.tls, unreadable_at_times)
-    async with running(KopfFeed(api, unsteady, store).run()):
+    unsteady, failures = failing(credentials, error)
+    async with running(KopfFeed(api, unsteady, store, silent_seconds).run()):
         world.pool("before", "198.51.100.0/25")
-        await seen(store, lambda snapshot: pools(snapshot, world) == {"before"})
+        await seen(store, lambda snapshot: pools(snapshot, world) == {"before"}, seconds=90)
         assert not any(failures), "kopf never failed"
         world.pool("after", "198.51.100.128/25")
-        await seen(store, lambda snapshot: pools(snapshot, world) == {"before", "after"})
+        await seen(store, lambda snapshot: pools(snapshot, world) == {"before", "after"}, seconds=90)
 
 
 async def test_object_deleted_in_lost_history_is_removed(

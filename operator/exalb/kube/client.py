@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, NamedTuple, NoReturn, Protocol, Self, TypeAlias
@@ -11,7 +10,7 @@ import aiohttp
 
 from exalb.kube.availability import Availability
 from exalb.kube.credentials import Credentials
-from exalb.runtime.version import VERSION
+from exalb.kube.http_session import open_session
 
 Json: TypeAlias = dict[str, Any]
 
@@ -229,36 +228,6 @@ class ApiClient:
         if self._session is None:
             raise RuntimeError("the API server is used outside of its context")
         return self._session.request(method, self._credentials.server + path, **options)
-
-
-def open_session(
-    credentials: Credentials, *middlewares: aiohttp.ClientMiddlewareType, connections: int = 0
-) -> aiohttp.ClientSession:
-    """Open an HTTP session that says who we are at every request; needs a running loop, whose own it is."""
-
-    async def authorize(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-        value = credentials.authorization()
-        if value:
-            request.headers["Authorization"] = value
-        return await send(request)
-
-    connector = aiohttp.TCPConnector(
-        limit=connections, ssl=credentials.tls or True, socket_factory=_socket, ttl_dns_cache=30
-    )
-    headers = {"User-Agent": f"exalb/{VERSION}", "Accept": "application/json"}
-    return aiohttp.ClientSession(connector=connector, headers=headers, middlewares=(authorize, *middlewares))
-
-
-def _socket(info: aiohttp.AddrInfoType) -> socket.socket:
-    """Make a socket that notices within half a minute that the other end vanished without a word."""
-    family, kind, protocol, _, _ = info
-    made = socket.socket(family, kind, protocol)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10)
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5)
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 25_000)
-    return made
 
 
 def _event(path: str, line: bytes) -> WatchEvent:

@@ -6,23 +6,26 @@ at its end it cancels every task of its loop. It writes nothing and posts nothin
 kopf reports each event, but not the objects that were deleted while no watch ran: it lists again and ignores what the
 list lacks. So our HTTP session, which kopf uses, hands each whole list to the store. A list and an event may reach the
 store in either order; the store compares resourceVersions. kopf does not notice that the server was restored from a
-backup: when a reflector does, kopf is started again.
+backup: when a reflector does, kopf is started again. So it is when it hangs, as it does when one of its watchers has
+failed and another one waits for new credentials.
 """
 
 import asyncio
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import aiohttp
 import kopf
 import structlog
 
 from exalb.api.schema import GROUP, VERSION
-from exalb.kube.client import CLOSE_SECONDS, ApiError, Json, Reader, open_session
+from exalb.kube.client import CLOSE_SECONDS, ApiError, Json, Reader
 from exalb.kube.credentials import Credentials
+from exalb.kube.http_session import open_session
 from exalb.kube.store import Store, version_number
 from exalb.model.kinds import CONFIGURATION, Kind
 from exalb.runtime.backoff import Backoff
@@ -31,6 +34,10 @@ log = structlog.get_logger(__name__)
 
 STOP_SECONDS = 10.0
 """kopf is given this long to end."""
+WATCH_SECONDS = 300
+"""How long a watch of kopf lasts."""
+SILENT_SECONDS = 2 * WATCH_SECONDS + 60.0
+"""kopf asks about each kind more often than this, if it works and the API server answers."""
 
 
 class _InfiniteBackoff:
@@ -46,8 +53,10 @@ class _InfiniteBackoff:
 class KopfFeed:
     """Feeds a store of the running loop with the kinds of custom resources that people write."""
 
-    def __init__(self, api: Reader, credentials: Credentials, store: Store) -> None:
-        self._api, self._credentials, self._store = api, credentials, store
+    def __init__(
+        self, api: Reader, credentials: Credentials, store: Store, silent_seconds: float = SILENT_SECONDS
+    ) -> None:
+        self._api, self._credentials, self._store, self._silent_seconds = api, credentials, store, silent_seconds
 
     async def run(self) -> None:
         """Keep kopf running until cancelled."""
@@ -59,7 +68,7 @@ class KopfFeed:
                 for kind in CONFIGURATION:
                     self._store.forget_versions(kind)
             begun = asyncio.get_running_loop().time()
-            await _Operator(self._credentials, self._store).run()
+            await _Operator(self._credentials, self._store).run(self._silent_seconds)
             if asyncio.get_running_loop().time() - begun > 60:
                 backoff.reset()
             await backoff.wait()
@@ -100,10 +109,11 @@ class _Operator:
         self._stop: Callable[[], object] = lambda: None
         self._stopping = threading.Event()
 
-    async def run(self) -> None:
-        """Run until kopf ends, or watches a server that was restored from a backup; when cancelled, end it."""
+    async def run(self, silent_seconds: float) -> None:
+        """Run until kopf ends or is silent, or its server was restored from a backup; when cancelled, end it."""
         threading.Thread(target=self._live, name="kopf", daemon=True).start()
         waiting = [asyncio.ensure_future(event.wait()) for event in (self._ended, self._store.restored)]
+        waiting.append(asyncio.ensure_future(self._await_silence(silent_seconds)))
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -114,13 +124,27 @@ class _Operator:
             with contextlib.suppress(TimeoutError):  # a thread that does not end goes down with the process
                 await asyncio.wait_for(self._ended.wait(), STOP_SECONDS)
 
+    async def _await_silence(self, seconds: float) -> Literal[True]:
+        """Return when no answer about a kind has come for so long: kopf hangs when one of its watchers has failed."""
+        begun = time.monotonic()
+        left = seconds
+        while left > 0:
+            await asyncio.sleep(left)
+            left = max(begun + seconds - time.monotonic(), seconds - self._age())
+        log.warning("kopf_silent", seconds=seconds)
+        return True
+
+    def _age(self) -> float:
+        ages = self._store.ages.seconds()
+        return max((ages[kind.name] for kind in CONFIGURATION if kind.name in ages), default=0.0)
+
     def _live(self) -> None:
         try:
             asyncio.run(self._operate())
         except Exception:  # whatever ended kopf, the supervisor starts it again
             log.exception("kopf_failed")
         finally:
-            self._hand_over(self._ended.set)
+            _call(self._loop, self._ended.set)
 
     async def _operate(self) -> None:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
@@ -171,7 +195,8 @@ class _Operator:
         listing.finish()
 
     def _hand_over(self, call: Callable[..., object], *arguments: object) -> None:
-        _call(self._loop, call, *arguments)
+        if not self._stopping.is_set():  # a life that hung has nothing more to say
+            _call(self._loop, call, *arguments)
 
 
 def _call(loop: asyncio.AbstractEventLoop, call: Callable[..., object], *arguments: object) -> None:
@@ -189,6 +214,6 @@ def _settings() -> kopf.OperatorSettings:
     settings.networking.error_backoffs = _InfiniteBackoff()
     settings.networking.connect_timeout = 5.0
     settings.networking.request_timeout = 60.0
-    settings.watching.server_timeout = 300
-    settings.watching.client_timeout = 310
+    settings.watching.server_timeout = WATCH_SECONDS
+    settings.watching.client_timeout = WATCH_SECONDS + 10
     return settings
