@@ -36,7 +36,8 @@ def of(lab: Lab) -> list[Process]:
     return [
         Process(pid, role, node.name)
         for node in lab.nodes
-        for pid in (node.pid or 0, *descendants(node.pid or 0))
+        if (init := node.pid)  # a node that is off has none; those of process 0 are the machine's
+        for pid in (init, *descendants(init))
         if (role := _role(pid))
     ]
 
