@@ -77,7 +77,7 @@ def test_draining_node_gets_no_traffic_while_another_serves(rack: Rack) -> None:
 
 
 def test_groups_of_next_hops_are_not_resilient(rack: Rack) -> None:
-    """As the pages of FRR and BIRD say: a release that makes them resilient saves connections. GoBGP writes no routes."""
+    """As the pages of FRR and BIRD say: a release that makes them resilient saves connections. GoBGP has no groups."""
     rack.announce({WEB4: EVERYWHERE})
     until("packets go to both nodes", lambda: rack.hops(WEB4).keys() == EVERYWHERE.keys(), seconds=30)
     shown = [rack.namespace.run(["ip", "-details", what, "show"]).stdout for what in ("nexthop", "route")]
