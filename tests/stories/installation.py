@@ -44,20 +44,20 @@ def clear(lab: Lab) -> None:
     lab.kubectl("delete", "configmap", "exalb-first", HERE, "--ignore-not-found")
 
 
-def wait_address(lab: Lab, service: str) -> IPv4Address:
+def wait_address(lab: Lab, service: str, seconds: float = SECONDS) -> IPv4Address:
     """Return the address of a Service in the default namespace, once it has one."""
 
     def given() -> str:
         return lab.kubectl("get", "service", service, f"-o=jsonpath={ADDRESS}")
 
-    return IPv4Address(wait.until(f"Service {service} has an address", given, seconds=SECONDS))
+    return IPv4Address(wait.until(f"Service {service} has an address", given, seconds=seconds))
 
 
-def wait_route(lab: Lab, address: IPv4Address) -> None:
+def wait_route(lab: Lab, address: IPv4Address, seconds: float = SECONDS) -> None:
     """Return when the lab's router forwards to the address by every node."""
     nodes = frozenset(node.addresses[0] for node in lab.nodes)
     reached = f"the router reaches {address} by every node"
-    wait.until(reached, lambda: lab.router.kernel_routes().get(ip_network(address)) == nodes, seconds=SECONDS)
+    wait.until(reached, lambda: lab.router.kernel_routes().get(ip_network(address)) == nodes, seconds=seconds)
 
 
 def blocks(page: Page) -> list[str]:
