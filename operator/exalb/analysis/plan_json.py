@@ -5,7 +5,7 @@ from typing import Any
 from exalb.analysis.plan import Plan
 from exalb.announcement.adj_rib_out import SessionPlan, row_order
 from exalb.announcement.l2 import L2Address
-from exalb.api.address_ranges import prefix_order
+from exalb.api.address_ranges import address_order, prefix_order
 from exalb.api.reasons import Finding
 from exalb.model.cluster import Key
 from exalb_bgp.rib import Address, Prefix
@@ -26,15 +26,11 @@ def to_json(planned: Plan) -> dict[str, Any]:
     }
     more = {
         "l2": [
-            _lan(address, planned.l2.addresses[address]) for address in sorted(planned.l2.addresses, key=_by_family)
+            _lan(address, planned.l2.addresses[address]) for address in sorted(planned.l2.addresses, key=address_order)
         ],
         "notes": [_finding(finding) for finding in planned.notes],
     }
     return parts | {name: rows for name, rows in more.items() if rows}
-
-
-def _by_family(address: Address) -> tuple[int, int]:
-    return address.version, int(address)
 
 
 def _lan(address: Address, planned: L2Address) -> dict[str, Any]:

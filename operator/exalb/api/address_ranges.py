@@ -155,6 +155,11 @@ def _address(text: str, whole: str) -> Address:
         raise ValueError(f"{whole!r} is neither {_A_CIDR} nor {_A_RANGE}: {error}") from None
 
 
+def address_order(address: Address) -> tuple[int, int]:
+    """Sort addresses by family and number."""
+    return address.version, int(address)
+
+
 def prefix_order(prefix: Prefix) -> tuple[int, int, int]:
     """Sort prefixes by family, address and length."""
     return prefix.version, int(prefix.network_address), prefix.prefixlen

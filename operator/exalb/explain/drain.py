@@ -7,7 +7,7 @@ from typing import Any
 from exalb.announcement.drain import ANNOTATION, DrainPolicy
 from exalb.announcement.l2 import L2Planner
 from exalb.announcement.last_announcer import OtherAnnouncers
-from exalb.api.address_ranges import prefix_order
+from exalb.api.address_ranges import address_order, prefix_order
 from exalb.api.shorten import shorten_names
 from exalb.api.speaker import DrainCause, DrainReport, DrainState, is_stale
 from exalb.explain.l2 import holders
@@ -82,7 +82,7 @@ def _lan_moves(observed: Observed, node: str, idle: frozenset[str]) -> Iterator[
     cluster = observed.cluster
     drained = replace(cluster.nodes[node], annotations={**cluster.nodes[node].annotations, ANNOTATION: "true"})
     after = L2Planner(DrainPolicy()).plan(replace(cluster, nodes={**cluster.nodes, node: drained}), observed.rules)
-    for address, planned in sorted(observed.l2.addresses.items(), key=lambda item: (item[0].version, item[0])):
+    for address, planned in sorted(observed.l2.addresses.items(), key=lambda item: address_order(item[0])):
         if node in (holder.node for holder in holders(observed, address)):
             others = (name for name in after.addresses[address].candidates if name != node and name not in idle)
             yield LanMove(address, tuple(map(str, planned.services)), next(others, ""))

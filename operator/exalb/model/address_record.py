@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any
 
-from exalb.api.address_ranges import parse_address
+from exalb.api.address_ranges import address_order, parse_address
 from exalb.api.reasons import Reason
 from exalb.model.cluster import ConditionState, Service
 from exalb.model.ports import Port
@@ -77,7 +77,7 @@ def format_record(record: AddressRecord) -> str:
     """Write a record as the message of its condition."""
     content: dict[str, Any] = {
         "version": VERSION,
-        "addresses": [str(address) for address in sorted(record.addresses, key=lambda one: (one.version, int(one)))],
+        "addresses": [str(address) for address in sorted(record.addresses, key=address_order)],
     }
     if record.terms:
         content["sharing"] = {

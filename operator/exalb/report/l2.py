@@ -1,6 +1,7 @@
 """The addresses that a node announces on its LANs, as its BGPSpeaker shows it. Pure."""
 
 from exalb.announcement.eligibility import host_route
+from exalb.api.address_ranges import address_order
 from exalb.api.announced import pack
 from exalb.api.l2 import L2Conflict, L2Interface, L2Report
 from exalb.api.reasons import ConditionType, Reason, Refusal
@@ -53,7 +54,7 @@ def l2_conditions(status: L2Status | None, host: LocalNode) -> list[DesiredCondi
 def _answering_kernel(status: L2Status) -> Refusal | None:
     """Return that the kernel answers ARP for an address, on each node that has it on some interface."""
     on = [name for name, found in sorted(status.sysctls.items()) if found.arp_ignore == 0]
-    for address, interface in sorted(status.local.items(), key=lambda item: (item[0].version, item[0])):
+    for address, interface in sorted(status.local.items(), key=lambda item: address_order(item[0])):
         if on and address.version == 4:
             message = (
                 f"the node has {address} on interface {interface}, so its kernel answers ARP for it on {on[0]}, as do"

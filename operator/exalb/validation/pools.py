@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from exalb.api.address_ranges import AddressRange
+from exalb.api.address_ranges import AddressRange, address_order
 from exalb.api.pool import IPAddressPoolSpec
 from exalb.api.reasons import Finding, Reason, Refusal
 from exalb.validation.inputs import RuleInputs
@@ -115,7 +115,7 @@ def _without(ranges: tuple[AddressRange, ...], parts: Iterable[AddressRange]) ->
 
 def never_given(pool: ActivePool, reason: Reason) -> Iterator[Finding]:
     """Yield the addresses of a pool that it does not give for this reason, each with whose it is."""
-    for address, owner in sorted(pool.taken.items(), key=lambda item: (item[0].version, int(item[0]))):
+    for address, owner in sorted(pool.taken.items(), key=lambda item: address_order(item[0])):
         if owner.reason is reason:
             message = f"{address} is {owner.text}: no Service ever gets it; leave it out of the pool"
             yield Finding("IPAddressPool", pool.name, "spec.addresses", reason, message)
