@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.chaos.routers.drained import WalkWorld
-from tests.support.routers.fixtures import lab, possible
+from tests.support.routers.fixtures import lab, possible, world
 
 __all__ = ["built", "lab", "possible", "world"]
 
@@ -15,10 +15,3 @@ def built(lab: str) -> Iterator[WalkWorld]:
     """Build the world once for one file of tests."""
     with WalkWorld(lab) as world:
         yield world
-
-
-@pytest.fixture
-def world(built: WalkWorld) -> WalkWorld:
-    """Return six plain sessions, all Established, with nothing announced."""
-    built.reset()
-    return built
