@@ -2,7 +2,11 @@
 
 import base64
 import json
+import os
+import signal
 import ssl
+import subprocess
+import sys
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -79,6 +83,21 @@ def test_a_kubeconfig_that_is_named_wins(account: Path, authority: Authority, tm
     assert found.server == "https://127.0.0.1:6443"
     assert found.authorization() is None
     assert found.tls is not None
+
+
+def test_private_key_of_a_kubeconfig_is_in_no_other_file(authority: Authority, tmp_path: Path) -> None:
+    """A program that is killed would leave it behind."""
+    certificate = authority.issue("me", "me")
+    path = authority.kubeconfig(tmp_path / "kubeconfig", "https://127.0.0.1:6443", certificate)
+    (tmp_path / "temporary").mkdir()
+    program = (
+        "import os, signal; from exalb.kube.credentials import load_credentials\n"
+        f"for _ in range(2): load_credentials({str(path)!r}, environment={{}}).authorization()\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    environment = os.environ | {"TMPDIR": str(tmp_path / "temporary")}
+    ended = subprocess.run([sys.executable, "-c", program], env=environment, check=False)
+    assert (ended.returncode, list((tmp_path / "temporary").iterdir())) == (-signal.SIGKILL, [])
 
 
 @pytest.mark.parametrize(

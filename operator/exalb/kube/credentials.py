@@ -108,19 +108,30 @@ def _from_kubeconfig(path: str | None, context: str | None) -> Credentials:
     settings = config.kube_config.Configuration()
     try:
         config.load_kube_config(path, context, client_configuration=settings, persist_config=False)
+        tls = _tls(settings.ssl_ca_cert, settings.cert_file, settings.key_file, verify=settings.verify_ssl)
     except (config.ConfigException, OSError) as error:
         raise CredentialsError(
             f"cannot use the kubeconfig {path or 'file'}: {error}. Give --kubeconfig, or run inside a cluster"
         ) from error
+    finally:
+        _delete_copies(config)
     namespace = _namespace(config.list_kube_config_contexts(path), context)
-    tls = _tls(settings.ssl_ca_cert, settings.cert_file, settings.key_file, verify=settings.verify_ssl)
 
     def authorization() -> str | None:
         value: str | None = settings.get_api_key_with_prefix("BearerToken", alias="authorization")
+        _delete_copies(config)
         return value or (settings.get_basic_auth_token() if settings.username else None)
 
     encrypted = settings.host.startswith("https:")
     return Credentials(settings.host.rstrip("/"), tls if encrypted else None, authorization, namespace)
+
+
+def _delete_copies(config: Any) -> None:  # noqa: ANN401 - a module without types
+    """Delete the files into which the package writes the private key of a kubeconfig.
+
+    It does so itself when a program ends, but not when a signal ends it.
+    """
+    config.kube_config._cleanup_temp_files()  # noqa: SLF001 - it has no public name
 
 
 def _namespace(contexts: tuple[list[dict[str, Any]], dict[str, Any]], wanted: str | None) -> str:
