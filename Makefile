@@ -72,7 +72,8 @@ T ?=
 K ?=
 PURE := tests/unit tests/laws tests/golden
 REAL := $(filter-out $(PURE) tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/)))
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not release' --cov
+# xdist does not end after it has replaced a worker that died, so none is replaced.
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --max-worker-restart 0 --dist loadgroup -m 'not release' --cov
 
 .PHONY: test
 # What labs are made of is made before the tests, where it is seen: no test waits for so long.

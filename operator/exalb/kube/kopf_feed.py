@@ -210,6 +210,7 @@ def _call(loop: asyncio.AbstractEventLoop, call: Callable[..., object], *argumen
 def _settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
+    settings.process.ultimate_exiting_timeout = None  # a kopf that hangs would kill its process after ten minutes
     settings.scanning.disabled = True
     settings.networking.error_backoffs = _InfiniteBackoff()
     settings.networking.connect_timeout = 5.0
