@@ -227,6 +227,8 @@ def _guide(lab: Lab) -> None:
         **({} if on_lan else {'vtysh -c "show ip route bgp"': "the router in front of it"}),
         f"kubectl create deployment web --image={ECHO_HNAME}": "a server of your own",
         "kubectl expose deployment web --type=LoadBalancer --port=80": "its address and its routes",
+        "kubectl exalb explain service/web": "each step from the Service to the routers, and what is broken",
+        "kubectl exalb status": "is all well?",
         f"curl http://{address}/": f"a request from a host {'on their LAN' if on_lan else 'behind the router'}",
         **({"client ip neighbour": "the node that this host sends to"} if on_lan else {}),
     }

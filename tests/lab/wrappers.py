@@ -2,6 +2,7 @@
 
 import shlex
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,21 +13,22 @@ from tests.lab.routers.router import Router
 
 
 def write(lab: Layout, programs: Path, router: Router | None) -> None:
-    """Write `kubectl`, `helm`, `vtysh`, `curl`, `client` and `lab-shell` into the lab's bin directory.
+    """Write `kubectl` with `kubectl exalb`, `helm`, `vtysh`, `curl`, `client` and `lab-shell` into the lab's directory.
 
     `client` runs its arguments as a command of the client; without a router there is no `vtysh`.
     """
     lab.bin.mkdir(exist_ok=True)
     control, client = lab.namespace(fabric.CONTROL_PLANE), lab.namespace(fabric.CLIENT)
-    cluster = ["env", *(f"{name}={value}" for name, value in lab.environment.items())]
-    for program in ("kubectl", "helm"):
-        _script(lab.bin / program, control, [*cluster, programs / program])
+    path = f"PATH={lab.bin}:{_PATH}"
+    cluster = ["env", *(f"{name}={value}" for name, value in lab.environment.items()), path]
+    plugin = Path(sys.executable).parent
+    for program in (programs / "kubectl", programs / "helm", plugin / "exalb", plugin / "kubectl-exalb"):
+        _script(lab.bin / program.name, control, [*cluster, program])
     if router:
         _script(lab.bin / "vtysh", router.namespace, router.look.split())
     _script(lab.bin / "client", client, ["env"])
     _script(lab.bin / "curl", client, ["curl", "--silent", "--show-error"])
-    inside = [*cluster, f"PATH={lab.bin}:{_PATH}", "bash"]
-    _script(lab.bin / "lab-shell", control, inside)
+    _script(lab.bin / "lab-shell", control, [*cluster, "bash"])
 
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

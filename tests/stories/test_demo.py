@@ -1,5 +1,6 @@
 """The demos for newcomers, as stories."""
 
+import os
 import subprocess
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -40,6 +41,14 @@ def test_demo_works_word_for_word(lab: Lab) -> None:
         for kind in ("service", "deployment"):
             lab.kubectl("delete", kind, *demo.SERVICES, "--ignore-not-found")
         lab.delete([pool, OWN])
+
+
+def test_lab_has_the_client_commands(nodes: Lab) -> None:
+    """A person who looks around has the lab's commands in no PATH, or alone in it."""
+    for command in ("kubectl exalb status", "exalb status"):
+        words = f"{nodes.layout.bin}/{command}".split()
+        said = subprocess.run(words, env={"PATH": os.defpath}, check=False, capture_output=True, text=True)
+        assert "speakers" in said.stdout, said
 
 
 @pytest.mark.release

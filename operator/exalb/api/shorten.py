@@ -14,5 +14,10 @@ def shorten_sentences(sentences: Sequence[str], limit: int, *, total: int | None
     return "; ".join(sentences[:limit]) + _more("; and ", count - limit, noun)
 
 
+def shorten_count(number: int) -> str:
+    """Return the number, from a million on as a power of two: `~2^64`."""
+    return str(number) if number < 1_000_000 else f"~2^{number.bit_length() - 1}"
+
+
 def _more(last: str, count: int, noun: str = "") -> str:
     return f"{last}{count} more{noun and f' {noun}'}" if count > 0 else ""

@@ -9,6 +9,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from exalb.api.shorten import shorten_count
 from exalb.cli.printable import printable
 from exalb.explain.answer import Answer, Step, Verdict
 from exalb.explain.status import Status
@@ -39,7 +40,7 @@ def print_answer(found: Answer, *, wide: bool) -> None:
     style = "bold red" if first else "bold green"
     out.print(printable(f"{found.subject}: {found.summary}"), style=style, soft_wrap=True)
     out.print()
-    table = _table("", "", "")
+    table = make_table("", "", "")
     for step in found.steps:
         mark, colour = _MARKS[step.verdict]
         table.add_row(mark, step.hop, printable(_text(step, wide=wide)), style=colour if step is first else None)
@@ -60,7 +61,7 @@ def _text(step: Step, *, wide: bool) -> str:
 def print_status(found: Status) -> None:
     """Print the status on one screen."""
     out = console()
-    table = _table("", "", "")
+    table = make_table("", "", "")
     table.add_row("Controller", "", printable(found.leader))
     for name, counts, words in (
         ("Speakers", found.speakers, "report"),
@@ -70,7 +71,9 @@ def print_status(found: Status) -> None:
     ):
         table.add_row(name, f"{counts[0]}/{counts[1]}", words, style=None if counts[0] == counts[1] else "red")
     for pool in found.pools:
-        table.add_row(f"Pool {pool.name}", f"{pool.assigned}/{pool.capacity}", f"{pool.family} addresses assigned")
+        table.add_row(
+            f"Pool {pool.name}", f"{pool.assigned}/{shorten_count(pool.capacity)}", f"{pool.family} addresses assigned"
+        )
     out.print(table)
     out.print()
     _print_steps(out, found.notes, "note", "yellow")
@@ -89,13 +92,14 @@ def _print_steps(out: Console, steps: Sequence[Step], word: str, style: str) -> 
 
 def print_table(columns: Iterable[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows below their columns."""
-    table = _table(*columns, header=True)
+    table = make_table(*columns, header=True)
     for row in rows:
         table.add_row(*map(printable, row))
     console().print(table)
 
 
-def _table(*columns: str, header: bool = False) -> Table:
+def make_table(*columns: str, header: bool = False) -> Table:
+    """Return an empty table whose long cells fold."""
     table = Table(box=None, pad_edge=False, header_style="bold", show_header=header)
     for column in columns:
         table.add_column(column, overflow="fold")

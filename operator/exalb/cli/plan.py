@@ -12,6 +12,7 @@ from exalb.analysis.ignored_objects import ignored_objects
 from exalb.analysis.plan import plan
 from exalb.analysis.plan_json import to_json
 from exalb.api.shorten import shorten_names
+from exalb.cli.output import make_table
 from exalb.cli.printable import printable
 from exalb.kube.manifests import UnreadableError, is_planned, read, snapshot_of
 
@@ -51,7 +52,7 @@ def _warn(message: str) -> None:
 
 def _print_text(planned: dict[str, Any]) -> None:
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else _NO_WRAP)
-    services = _table("SERVICE", "ADDRESSES", "POOL", "REASON")
+    services = make_table("SERVICE", "ADDRESSES", "POOL", "REASON", header=True)
     for service in planned["services"]:
         why = f"{service['reason']}: {service['message']}" if service["reason"] else ""
         name = f"{service['namespace']}/{service['name']}"
@@ -101,7 +102,7 @@ def _title(node: str, session: dict[str, Any]) -> str:
 
 
 def _routes(session: dict[str, Any]) -> Table:
-    table = _table("PREFIX", "NEXT HOP", "ATTRIBUTES", "FOR")
+    table = make_table("PREFIX", "NEXT HOP", "ATTRIBUTES", "FOR", header=True)
     for route in session["routes"]:
         table.add_row(route["prefix"], route["nextHop"], _attributes(route), " ".join(route["services"]))
     for row in session["withheld"]:
@@ -110,18 +111,11 @@ def _routes(session: dict[str, Any]) -> Table:
 
 
 def _lan(rows: list[dict[str, Any]]) -> Table:
-    table = _table("ADDRESS", "ANNOUNCED BY", "IF IT FAILS", "FOR")
+    table = make_table("ADDRESS", "ANNOUNCED BY", "IF IT FAILS", "FOR", header=True)
     for row in rows:
         first, *others = row["nodes"] or ["withheld"]
         why = f"{row['reason']}: {row['message']}" if row["reason"] else shorten_names(others, _NEXT) or "no other node"
         table.add_row(row["address"], first, why, " ".join(row["services"]))
-    return table
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
     return table
 
 

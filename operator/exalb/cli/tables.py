@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_network
 from typing import Any
 
+from exalb.api.shorten import shorten_count
 from exalb.cli import output
 from exalb.cli.live import EXIT_BAD, EXIT_GOOD, EXIT_UNUSABLE, Asked, Target, run, show
 from exalb.explain.answer import names
@@ -92,7 +93,13 @@ def show_pools(target: Target) -> int:
 
 def _pool(row: PoolRow, *, wide: bool) -> Sequence[str]:
     holders = ", ".join(row.holders) if wide else names(row.holders)
-    return row.pool, row.family, bar(row.assigned, row.capacity), f"{row.assigned}/{row.capacity}", holders
+    return (
+        row.pool,
+        row.family,
+        bar(row.assigned, row.capacity),
+        f"{row.assigned}/{shorten_count(row.capacity)}",
+        holders,
+    )
 
 
 def _print(target: Target, rows: Sequence[Any], columns: Iterable[str], cells: Callable[[Any], Sequence[str]]) -> None:

@@ -12,7 +12,7 @@ from exalb.api.peer import BGPPeerStatus
 from exalb.api.pool import FamilyUse, IPAddressPoolStatus
 from exalb.api.reasons import ConditionType, Finding, Reason
 from exalb.api.schema import LabelSelector
-from exalb.api.shorten import shorten_names, shorten_sentences
+from exalb.api.shorten import shorten_count, shorten_names, shorten_sentences
 from exalb.api.status import parse_status
 from exalb.model.cluster import Advertisement, Cluster, CustomResource, L2Advertisement, Peer, Pool
 from exalb.model.patches import API_VERSION, Changes, EventDraft, ObjectKey, StatusWrite
@@ -148,8 +148,7 @@ def _family_use(use: PoolUse | None) -> FamilyUse | None:
 
 
 def _usage(use: PoolUse) -> str:
-    total = str(use.capacity) if use.capacity < 1_000_000 else f"~2^{use.capacity.bit_length() - 1}"
-    return f"{use.assigned}/{total}"
+    return f"{use.assigned}/{shorten_count(use.capacity)}"
 
 
 def _advertisement_status(advertisement: Advertisement) -> BGPAdvertisementStatus:

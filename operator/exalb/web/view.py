@@ -3,6 +3,7 @@
 from typing import Any
 
 from exalb.allocation.outcome import Outcome
+from exalb.api.shorten import shorten_count
 from exalb.explain.answer_json import plain, status_json
 from exalb.explain.observed import Observed
 from exalb.explain.status import status
@@ -42,7 +43,7 @@ def _service(service: Service, outcome: Outcome) -> dict[str, Any]:
 
 def _pool(row: PoolRow) -> dict[str, Any]:
     """Return one family of a pool; its numbers are text, because those of IPv6 are too large for a browser."""
-    use = f"{row.assigned} of {row.capacity}"
+    use = f"{row.assigned} of {shorten_count(row.capacity)}"
     return {
         "pool": row.pool,
         "family": row.family,
