@@ -88,14 +88,17 @@ def not_applied(now: Situation) -> Iterator[str]:
 
 
 def not_moved(now: Situation, name: str) -> Iterator[str]:
-    """Yield what a node lacks until ExaLB has its sessions."""
+    """Yield what a node lacks until ExaLB has its sessions, and the routers the node's routes."""
     node, speaker = now.cluster.nodes.get(name), now.cluster.speakers.get(name)
     if not now.is_gone and (node is None or node.labels.get(LABEL) != AT_EXALB):
         yield f"node {name} does not have the label {LABEL}={AT_EXALB}"
     sessions = speaker.observed.sessions if speaker else ()
     for row in sessions:
+        session, error = f"the session of node {name} with {row.peer}", row.last_error or "no error"
         if row.state is not State.ESTABLISHED:
-            yield f"the session of node {name} with {row.peer} is {row.state.value}: {row.last_error or 'no error'}"
+            yield f"{session} is {row.state.value}: {error}"
+        elif row.prefixes_sent < row.prefixes_wanted:
+            yield f"{session} has sent {row.prefixes_sent} of {row.prefixes_wanted} prefixes: {error}"
     if not sessions and now.peers:
         yield f"node {name} has no BGP session of ExaLB"
 

@@ -34,9 +34,9 @@ def controller(**spec: Any) -> Object:
     return workload("Deployment", "controller", **spec)
 
 
-def speaker(state: str = "Established", name: str = "n1") -> Object:
-    """Return the report of a node."""
-    sessions = [{"peer": "tor", "state": state}]
+def speaker(state: str = "Established", name: str = "n1", sent: int = 2) -> Object:
+    """Return the report of a node that has two prefixes for its router."""
+    sessions = [{"peer": "tor", "state": state, "prefixesWanted": 2, "prefixesSent": sent}]
     return {
         "apiVersion": "exalb.io/v1beta1",
         "kind": "BGPSpeaker",
@@ -96,6 +96,7 @@ APPLIED = (pool("main", "198.51.100.0/24"), peer("tor"), {**metallb_advertisemen
         (APPLY, [*APPLIED, service("a/web", "203.0.113.9")], [], True),
         ("n1", [labelled(value="exalb"), speaker()], [], True),
         ("n1", [labelled(value="exalb"), speaker("Active")], [], False),
+        ("n1", [labelled(value="exalb"), speaker(sent=1)], [], False),
         ("n1", [labelled(value="exalb")], [], False),
         ("n1", [labelled(), speaker()], [], False),
         ("NODE", [], [], None),
