@@ -19,7 +19,8 @@ SECONDS = 1.0
 CONNECTIONS = 8
 SILENT = 5.0
 """A long connection that says nothing for so many seconds is broken."""
-REQUEST = b"GET / HTTP/1.1\r\nHost: probe\r\nConnection: %s\r\n\r\n"
+REQUEST = b"GET / HTTP/1.1\r\nHost: probe\r\n\r\n"
+"""This end closes each connection, so that no pod is in TIME-WAIT (`tests/stories/asking.py` says why)."""
 
 
 class Probe:
@@ -46,7 +47,7 @@ class Probe:
             async with asyncio.timeout(SECONDS):
                 reader, writer = await asyncio.open_connection(self._host, 80)
                 with contextlib.closing(writer):
-                    await _exchange(reader, writer, b"close")
+                    await _exchange(reader, writer)
         except (OSError, EOFError) as error:
             self.lost.append(since)
             self.failed += not isinstance(error, TimeoutError)
@@ -64,7 +65,7 @@ class Probe:
         try:
             while not self._ended.is_set():
                 async with asyncio.timeout(SILENT):
-                    await _exchange(reader, writer, b"keep-alive")
+                    await _exchange(reader, writer)
                 await self._pause(1.0)
         except (OSError, EOFError, TimeoutError):
             self.broken += 1
@@ -76,8 +77,8 @@ class Probe:
             await asyncio.wait_for(self._ended.wait(), seconds)
 
 
-async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: bytes) -> None:
-    writer.write(REQUEST % connection)
+async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(REQUEST)
     head = await reader.readuntil(b"\r\n\r\n")
     length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
     await reader.readexactly(length)
