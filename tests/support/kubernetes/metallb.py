@@ -13,6 +13,7 @@ from tests.lab.api import Json
 from tests.lab.cluster import Lab
 from tests.support.tree import ROOT
 
+COMPLETE = "the migration is complete"
 OWN_FILES = next(iter(sorted(ROOT.parent.glob("*/data/metallb"))), None)
 """A folder near the checkout with MetalLB's own definitions and samples, where there is one: a stricter input."""
 
@@ -105,7 +106,9 @@ class Command:
         return self.shell("exalb migrate metallb --check").stdout.splitlines()
 
     def next_step(self) -> tuple[str, list[str]]:
-        """Return the title and the commands of the next step."""
+        """Return the title and the commands of the next step; COMPLETE and none at the end."""
         lines = self.check()
+        if COMPLETE in lines:
+            return COMPLETE, []
         at = next(index for index, line in enumerate(lines) if line.startswith("next: "))
         return lines[at].removeprefix("next: "), [line.strip() for line in lines[at + 1 :]]
