@@ -57,7 +57,11 @@ class _Contest:
     wanted: Wanted
     home: str | None = None
     """The interface on whose LAN it is decided."""
+    mac: bytes = b""
+    """The MAC address of that interface."""
     is_held: bool = False
+    held_as: tuple[str | None, bytes] = (None, b"")
+    """Interface and MAC address by which it was taken."""
     probes: int = 0
     due: float = 0.0
     """When the next probe, or the next announcement, is due."""
@@ -88,7 +92,8 @@ class Election:
         for address, wanted in goal.addresses.items():
             contest = self._contests.setdefault(address, _Contest(wanted))
             places = wanted.places(address, interfaces.values())
-            contest.wanted, contest.home = wanted, places[0].name if places else None
+            contest.wanted = wanted
+            contest.home, contest.mac = (places[0].name, places[0].mac) if places else (None, b"")
         for address in self._contests.keys() - goal.addresses.keys():
             self._contests[address].wanted = Wanted((), declined=True)
         self.peers.want(frozenset(self._seats()), now)
@@ -164,6 +169,8 @@ class Election:
             why = "this node may not announce it any longer"
         elif contest.home is None:
             why = "the interface is gone"
+        elif contest.held_as != (contest.home, contest.mac):
+            why = "the interface is another one now"
         else:
             others = list(self.peers.holders(contest.home, address, now))
             both = [node for node in others if self._is_better(node, contest)]
@@ -195,6 +202,7 @@ class Election:
                 return Action(Do.PROBE, address)
         self.peers.forget_release(address)
         contest.is_held, contest.probes, contest.problem = True, 0, None
+        contest.held_as = contest.home, contest.mac
         contest.announced, contest.due = 0, now + ANNOUNCE_AFTER[0]
         return Action(Do.TAKE, address, why)
 

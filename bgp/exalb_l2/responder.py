@@ -5,6 +5,7 @@ import random
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 import structlog
 
@@ -103,6 +104,8 @@ class Responder:
     def _configure(self) -> None:
         interfaces = {name: lan.interface for name, lan in self._lans.items()}
         self._election.configure(self._goal, interfaces, self._loop.time())
+        for address, held in self._held.items():
+            self._held[address] = replace(held, interfaces=self._names(address) or held.interfaces)
         prepared = list(self._election.prepared())
         for name, lan in self._lans.items():
             lan.admit(self._of(self._goal.addresses, name), self._of(prepared, name))
@@ -119,6 +122,9 @@ class Responder:
         wanted = self._goal.addresses.get(address)
         interfaces = (lan.interface for lan in self._lans.values())
         return [self._lans[place.name] for place in wanted.places(address, interfaces)] if wanted else []
+
+    def _names(self, address: Address) -> tuple[str, ...]:
+        return tuple(lan.interface.name for lan in self._places(address))
 
     def _take_frame(self, name: str, frame: bytes) -> None:
         lan = self._lans[name]
@@ -181,9 +187,9 @@ class Responder:
             places[0].send((frames.probe(address, places[0].interface.mac),), _ether_type(address))
             return
         if action.do is Do.TAKE:
-            names = tuple(lan.interface.name for lan in places)
-            self._held[address] = Held(names, time.time())
-            _LOG.info("l2_address_taken", address=str(address), interfaces=list(names), why=action.why)
+            self._held[address] = Held(self._names(address), time.time())
+            names = list(self._held[address].interfaces)
+            _LOG.info("l2_address_taken", address=str(address), interfaces=names, why=action.why)
         for lan in places:
             lan.send(frames.announcements(address, lan.interface.mac), _ether_type(address))
 

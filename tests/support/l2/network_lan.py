@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from ipaddress import ip_interface
+from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 from typing import Any
 
 from exalb_l2.frames import Address
@@ -18,6 +18,7 @@ from tests.lab import network
 from tests.lab.network import Namespace
 from tests.lab.wait import until
 from tests.support.engine.supervised import environment
+from tests.support.l2.lan_kinds import LanKind
 from tests.support.tree import ROOT
 
 RAW_ALONE = ("setpriv", "--no-new-privs", "--bounding-set=-all,+net_raw", "--inh-caps=-all", "--")
@@ -47,19 +48,46 @@ class Pings:
 class NetworkNode:
     """One node of the LAN: its namespace and its L2 process."""
 
-    def __init__(self, lab: str, number: int, switch: network.Bridge) -> None:
-        self.name = f"n{number}"
+    def __init__(self, lab: str, number: int, switch: network.Bridge, kind: LanKind) -> None:
+        self.name, self._number, self._switch, self._kind = f"n{number}", number, switch, kind
         self.namespace = Namespace.create(lab, self.name)
         # Service addresses are on no LAN interface; this stands for kube-proxy, which accepts packets for them.
         self.namespace.sysctl({"net.ipv4.conf.all.arp_ignore": 1})
         network.attach(switch, self.namespace)
-        addresses = (ip_interface(f"10.99.0.{number}/24"), ip_interface(f"fd00:99::{number}/64"))
-        self.namespace.address("eth0", *addresses)
-        (link,) = json.loads(self.namespace.run(["ip", "-json", "link", "show", "eth0"]).stdout)
-        self.interface = Interface("eth0", bytes.fromhex(link["address"].replace(":", "")), addresses)
+        self.interface = self.connect()
+        self.more: list[Interface] = []
+        """Its interfaces on other LANs."""
         self.settings = L2Settings(self.namespace.state / "l2")
         self.settings.directory.mkdir(parents=True)
         self.process: subprocess.Popen[Any] | None = None
+
+    def connect(self) -> Interface:
+        """Make its interface on the LAN, on its card."""
+        self._kind.build(self.namespace)
+        addresses = (ip_interface(f"10.99.0.{self._number}/24"), ip_interface(f"fd00:99::{self._number}/64"))
+        self.interface = self.give(self._kind.interface, *addresses)
+        return self.interface
+
+    def join(self, switch: network.Bridge, interface: str, address: str) -> None:
+        """Put it on another LAN too."""
+        network.attach(switch, self.namespace, interface)
+        self.more.append(self.give(interface, ip_interface(address)))
+
+    def disconnect(self) -> None:
+        """Take away its interface on the LAN."""
+        self._kind.remove(self.namespace)
+
+    def reconnect(self) -> None:
+        """Undo `disconnect`, by an interface of the same name."""
+        if self._kind is LanKind.CARD:
+            network.attach(self._switch, self.namespace)
+        self.connect()
+
+    def give(self, name: str, *addresses: IPv4Interface | IPv6Interface) -> Interface:
+        """Give an interface addresses; return it as the other nodes know it."""
+        self.namespace.address(name, *addresses)
+        (link,) = json.loads(self.namespace.run(["ip", "-json", "link", "show", name]).stdout)
+        return Interface(name, bytes.fromhex(link["address"].replace(":", "")), addresses)
 
     def start(self) -> None:
         """Start the process, with CAP_NET_RAW alone."""
@@ -98,18 +126,20 @@ class NetworkNode:
 class NetworkLan:
     """All of it."""
 
-    def __init__(self, lab: str, count: int) -> None:
+    def __init__(self, lab: str, count: int, kind: LanKind = LanKind.CARD) -> None:
         self.switch = network.bridge(Namespace.create(lab, "switch"))
-        self.nodes = {f"n{number}": NetworkNode(lab, number, self.switch) for number in range(1, count + 1)}
+        self.nodes = {f"n{number}": NetworkNode(lab, number, self.switch, kind) for number in range(1, count + 1)}
+        self._kind = LanKind.VLAN if kind is LanKind.VLAN else LanKind.CARD
+        """Of other hosts: those of a VLAN are in it, and do not notice any other kind."""
         self.client = self.host(lab, "client", 200)
 
     def host(self, lab: str, role: str, number: int, *more: Address) -> Namespace:
         """Put another host on the LAN, with these addresses too."""
         namespace = Namespace.create(lab, role)
         network.attach(self.switch, namespace)
-        namespace.address("eth0", ip_interface(f"10.99.0.{number}/24"), ip_interface(f"fd00:99::{number:x}/64"))
-        for address in more:
-            namespace.address("eth0", ip_interface(address))
+        self._kind.build(namespace)
+        own = (ip_interface(f"10.99.0.{number}/24"), ip_interface(f"fd00:99::{number:x}/64"))
+        namespace.address(self._kind.interface, *own, *map(ip_interface, more))
         return namespace
 
     def end(self) -> None:
@@ -120,7 +150,7 @@ class NetworkLan:
 
     def goal(self, orders: Mapping[Address, Sequence[str]]) -> None:
         """Give all running nodes a goal, and let their kernels accept packets for these addresses."""
-        nodes = {name: (node.interface,) for name, node in self.nodes.items()}
+        nodes = {name: (node.interface, *node.more) for name, node in self.nodes.items()}
         for name, node in self.nodes.items():
             mine = {address: Wanted(tuple(order)) for address, order in orders.items() if name in order}
             for address in orders:

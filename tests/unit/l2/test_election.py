@@ -1,9 +1,12 @@
 """Who announces an address on a LAN, after whatever happens to the nodes there."""
 
+from dataclasses import replace
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 
+from exalb_l2.election import PROBES
 from exalb_l2.peers import DETECT_SECONDS
 from tests.support.l2.simulated_lan import SETTLED, SimulatedLan
 
@@ -198,3 +201,14 @@ def test_address_is_released(end: str) -> None:
         lan.goal({WEB: ("n1",)})
     lan.run(0.05)
     assert lan.holders(WEB) == []
+
+
+@pytest.mark.parametrize("change", [{"mac": bytes((2, 0, 0, 0, 0, 99))}, {"name": "eth1"}], ids=["MAC address", "name"])
+def test_address_is_taken_again_on_another_interface(change: dict[str, Any]) -> None:
+    """Neighbour caches have the old MAC address, and on the other LAN the address may be somebody's."""
+    lan = settled(1)
+    lan.interfaces["n1"] = replace(lan.interfaces["n1"], **change)
+    lan.goal({WEB: ("n1",)})
+    lan.run(SETTLED)
+    assert [(name, address) for _, name, address in lan.moves] == [("n1", WEB)]
+    assert lan.probes == 2 * PROBES
