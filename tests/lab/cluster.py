@@ -111,9 +111,12 @@ class Lab:
         *,
         mode: Mode = Mode.BGP,
         proxy: ProxyMode = ProxyMode.NFTABLES,
+        shutdown: bool = False,
         owner: int | None = None,
     ) -> None:
         """Bring the lab up, in place of what a dead run left of it. It ends with the process `owner`, else with ours.
+
+        With `shutdown`, nodes have logind, and their kubelets notice a shutdown: `logind.POWER_OFF` begins one.
 
         Raises LabBusyError when the lab belongs to another running process. After a failure nothing is left.
         """
@@ -128,7 +131,7 @@ class Lab:
             try:
                 sweep.clear(self.layout, keep=(self.layout.owner, self.layout.reaper, self.layout.log("x").parent))
                 self._facts_file.write_text(json.dumps({"programs": str(programs), "nodes": nodes, "mode": mode}))
-                self._build(proxy, archives)
+                self._build(proxy, archives, shutdown=shutdown)
             except BaseException:
                 self._clear()
                 raise
@@ -199,7 +202,7 @@ class Lab:
 
         wait.until("every node is Ready", ready, seconds=seconds)
 
-    def _build(self, proxy: ProxyMode, archives: Sequence[Archive]) -> None:
+    def _build(self, proxy: ProxyMode, archives: Sequence[Archive], *, shutdown: bool) -> None:
         self.layout.store.mkdir(parents=True, exist_ok=True)
         nodes, mode = len(self.nodes), self.mode
         parts = "a gateway, a client on the LAN" if mode is Mode.L2 else "a router, a client outside"
@@ -209,7 +212,8 @@ class Lab:
             authority = self.control_plane.configure()
             self.control_plane.begin()
             for node in self.nodes:
-                node.configure(authority, self.programs, seeds.seed(archives[0], self.narration.say), proxy)
+                seed = seeds.seed(archives[0], self.narration.say)
+                node.configure(authority, self.programs, seed, proxy, shutdown=shutdown)
                 node.start()
             wrappers.write(self.layout, self.programs, self.router if mode is Mode.BGP else None)
         if mode is Mode.BGP:

@@ -61,6 +61,8 @@ class ProxyMode(StrEnum):
     IPTABLES = "iptables"
     IPVS = "ipvs"
     """With strict ARP."""
+    NONE = "none"
+    """No kube-proxy: something else forwards, as network plugins do that replace it."""
 
 
 def default_name() -> str:

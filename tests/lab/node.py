@@ -53,12 +53,12 @@ class Node:
             return None
         return pid if os.fsencode(self._spec) in command.split(b"\0") else None
 
-    def configure(self, authority: Authority, programs: Path, seed: Path, proxy: ProxyMode) -> None:
+    def configure(self, authority: Authority, programs: Path, seed: Path, proxy: ProxyMode, *, shutdown: bool) -> None:
         """Write all that the node needs to start, `seed` as its store of images, but make no process."""
         seeds.plant(seed, self.layout.store / self.name / "var/lib/containerd")
         etc = self._directory / "etc"
-        nodeconfig.write(etc, self.name, self.number, self.addresses, authority)
-        services = nodeconfig.services(self.name, self.addresses, proxy)
+        nodeconfig.write(etc, self.name, self.number, self.addresses, authority, shutdown=shutdown)
+        services = nodeconfig.services(self.name, self.addresses, proxy, shutdown=shutdown)
         self._spec.write_text(
             json.dumps(
                 asdict(

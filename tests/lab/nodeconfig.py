@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from tests.lab import layout, packages
+from tests.lab import layout, logind, packages
 from tests.lab.images import PAUSE
 from tests.lab.layout import ProxyMode
 from tests.lab.pki import Authority
@@ -19,16 +19,25 @@ _PROXY = "/etc/kubernetes/kube-proxy.conf"
 
 
 def write(
-    etc: Path, name: str, number: int, addresses: Sequence[IPv4Address | IPv6Address], authority: Authority
+    etc: Path,
+    name: str,
+    number: int,
+    addresses: Sequence[IPv4Address | IPv6Address],
+    authority: Authority,
+    *,
+    shutdown: bool,
 ) -> None:
-    """Write below `etc` what the programs of node `name` read there."""
+    """Write below `etc` what the programs of node `name` read there; with `shutdown`, for logind too."""
     (etc / "kubernetes").mkdir(parents=True)
     (etc / "kubernetes/ca.crt").write_bytes(authority.cert.read_bytes())
     kubelet = authority.issue(name, f"system:node:{name}", ["system:nodes"])
     authority.kubeconfig(etc / _KUBELET.removeprefix("/etc/"), api_url(), kubelet)
     proxy = authority.issue(f"{name}-proxy", "system:kube-proxy")
     authority.kubeconfig(etc / _PROXY.removeprefix("/etc/"), api_url(), proxy)
-    (etc / "kubernetes/kubelet.yaml").write_text(yaml.safe_dump(_kubelet_configuration()))
+    kubelet_configuration = _kubelet_configuration() | (logind.KUBELET if shutdown else {})
+    (etc / "kubernetes/kubelet.yaml").write_text(yaml.safe_dump(kubelet_configuration))
+    if shutdown:
+        logind.write(etc)
     (etc / "cni/net.d").mkdir(parents=True)
     (etc / "cni/net.d/10-lab.conflist").write_text(json.dumps(_cni(number)))
     (etc / "hosts").write_text("127.0.0.1 localhost\n::1 localhost\n" + "".join(f"{a} {name}\n" for a in addresses))
@@ -37,9 +46,12 @@ def write(
     (etc / "containerd/config.toml").write_text(_containerd_configuration())
 
 
-def services(name: str, addresses: Sequence[IPv4Address | IPv6Address], proxy: ProxyMode) -> dict[str, list[str]]:
+def services(
+    name: str, addresses: Sequence[IPv4Address | IPv6Address], proxy: ProxyMode, *, shutdown: bool
+) -> dict[str, list[str]]:
     """Return the commands by name; values that could make kube-proxy write settings of the whole machine are zero."""
     return {
+        **(logind.SERVICES if shutdown else {}),
         "containerd": ["containerd"],
         "kubelet": [
             "kubelet",
@@ -48,18 +60,22 @@ def services(name: str, addresses: Sequence[IPv4Address | IPv6Address], proxy: P
             f"--hostname-override={name}",
             f"--node-ip={','.join(map(str, addresses))}",
         ],
-        "kube-proxy": [
-            "kube-proxy",
-            f"--kubeconfig={_PROXY}",
-            f"--hostname-override={name}",
-            f"--proxy-mode={proxy}",
-            *(["--ipvs-strict-arp"] if proxy is ProxyMode.IPVS else []),
-            f"--cluster-cidr={layout.PODS4},{layout.PODS6}",
-            "--conntrack-max-per-core=0",
-            "--conntrack-tcp-timeout-established=0",
-            "--conntrack-tcp-timeout-close-wait=0",
-        ],
+        **({} if proxy is ProxyMode.NONE else {"kube-proxy": _kube_proxy(name, proxy)}),
     }
+
+
+def _kube_proxy(name: str, mode: ProxyMode) -> list[str]:
+    return [
+        "kube-proxy",
+        f"--kubeconfig={_PROXY}",
+        f"--hostname-override={name}",
+        f"--proxy-mode={mode}",
+        *(["--ipvs-strict-arp"] if mode is ProxyMode.IPVS else []),
+        f"--cluster-cidr={layout.PODS4},{layout.PODS6}",
+        "--conntrack-max-per-core=0",
+        "--conntrack-tcp-timeout-established=0",
+        "--conntrack-tcp-timeout-close-wait=0",
+    ]
 
 
 def api_url() -> str:

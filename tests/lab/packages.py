@@ -92,17 +92,24 @@ INGRESS = (
 BROWSER = (Package("chromium", ("chromium",)),)
 """A browser, in which tests look at the web page; the lab does not need it."""
 
+SHUTDOWN = (
+    Package("dbus-daemon", ("dbus-daemon",), tested="1.14"),
+    Package("systemd", ("systemd-logind@systemd", "busctl"), tested="252"),
+)
+"""Logind and its D-Bus, by which one story shuts a node down; the lab does not need them."""
+
 EVERYTHING = tuple(dict.fromkeys((*NODES, *ROUTERS, *IMAGES)))
 
 _PLACES = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/lib/frr")
 _PLUGINS = {
     "cni": ("/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"),
     "nginx": ("/usr/lib/nginx/modules",),
+    "systemd": ("/lib/systemd", "/usr/lib/systemd"),
 }
 
 
 def find(program: str) -> Path | None:
-    """Return where a program is, looking also where only root's PATH leads; `NAME@cni` is a plugin of networks."""
+    """Return where a program is, looking also where only root's PATH leads; `NAME@KIND` is in a place of its own."""
     name, _, kind = program.partition("@")
     path = os.pathsep.join(_PLUGINS.get(kind) or (os.environ["PATH"], *_PLACES))
     found = shutil.which(name, mode=os.F_OK if kind else os.F_OK | os.X_OK, path=path)

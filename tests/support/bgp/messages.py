@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from enum import IntEnum
 from ipaddress import IPv4Network, IPv6Network
 
-from exalb_bgp.rib import Address, Prefix
+from exalb_bgp.rib import Address, Community, Prefix
 from exalb_bgp.session import Family
 
 MARKER = b"\xff" * 16
 HEADER = 19
-MP_REACH, MP_UNREACH = 14, 15
+COMMUNITIES, MP_REACH, MP_UNREACH = 8, 14, 15
 EXTENDED_LENGTH = 0x10
 AFI = {1: Family.IPV4, 2: Family.IPV6}
 UNICAST = 1
@@ -43,6 +43,9 @@ class Message:
     withdrawn: frozenset[Prefix] = frozenset()
     end_of_rib: Family | None = None
     """RFC 4724 §2: this UPDATE says that all initial routes were sent."""
+    communities: frozenset[Community] = frozenset()
+    error: bytes = b""
+    """Code and subcode of a NOTIFICATION (RFC 4271 §4.5)."""
 
 
 def framed(kind: int, body: bytes = b"", *, length: int | None = None, marker: bytes = MARKER) -> bytes:
@@ -75,16 +78,19 @@ def split(stream: bytearray) -> Iterator[tuple[Kind, bytes]]:
 
 
 def decode(time: float, source: Address, destination: Address, kind: Kind, body: bytes) -> Message:
-    """Make a message of its body; only UPDATEs are looked into."""
+    """Make a message of its body; only UPDATEs and NOTIFICATIONs are looked into."""
     if kind is not Kind.UPDATE:
-        return Message(time, source, destination, kind)
+        return Message(time, source, destination, kind, error=body[:2] if kind is Kind.NOTIFICATION else b"")
     (withdrawn_length,) = struct.unpack_from("!H", body)
     (attributes_length,) = struct.unpack_from("!H", body, 2 + withdrawn_length)
     attributes_at = 4 + withdrawn_length
     withdrawn = set(_prefixes(body[2 : 2 + withdrawn_length], Family.IPV4))
     announced = set(_prefixes(body[attributes_at + attributes_length :], Family.IPV4))
     end_of_rib = Family.IPV4 if len(body) == 4 else None
+    communities: set[Community] = set()
     for code, value in _attributes(body[attributes_at : attributes_at + attributes_length]):
+        if code == COMMUNITIES:
+            communities.update(Community(*pair) for pair in struct.iter_unpack("!HH", value))
         if code not in {MP_REACH, MP_UNREACH}:
             continue
         afi, safi = struct.unpack_from("!HB", value)
@@ -95,7 +101,8 @@ def decode(time: float, source: Address, destination: Address, kind: Kind, body:
             end_of_rib = AFI[afi] if len(value) == 3 else end_of_rib
         else:
             announced.update(_prefixes(value[3 + 1 + value[3] + 1 :], AFI[afi]))
-    return Message(time, source, destination, kind, frozenset(announced), frozenset(withdrawn), end_of_rib)
+    routes = frozenset(announced), frozenset(withdrawn), end_of_rib, frozenset(communities)
+    return Message(time, source, destination, kind, *routes)
 
 
 def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
