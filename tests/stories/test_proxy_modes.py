@@ -73,7 +73,7 @@ def _why_not(mode: ProxyMode) -> str:
     return ""
 
 
-@pytest.fixture(scope="module", params=list(ProxyMode), ids=str)
+@pytest.fixture(scope="module", params=[mode for mode in ProxyMode if mode is not ProxyMode.NONE], ids=str)
 def proxied(request: pytest.FixtureRequest) -> Iterator[Story]:
     """Return a story in a lab of its own, whose kube-proxy runs in one mode, with ExaLB and L2."""
     mode: ProxyMode = request.param
