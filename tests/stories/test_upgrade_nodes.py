@@ -3,18 +3,20 @@
 import re
 import sys
 from collections.abc import Iterator
-from ipaddress import ip_network
+from ipaddress import IPv4Address, ip_network
 from pathlib import Path
 
 import pytest
 
 from tests.lab import fabric
 from tests.stories.story import Story
-from tests.stories.traffic import TIMEOUT, pods_on
+from tests.stories.traffic import TIMEOUT, Note, asking, pods_on, wait_rules
 from tests.support.documents import Page
+from tests.support.kernel import KernelRoutes
 from tests.support.tree import ROOT
 
 PAGE = Page(ROOT / "docs" / "how-to" / "upgrade-nodes.md")
+RATE = 100.0
 COMMANDS = [line for line in PAGE.text.splitlines() if line.startswith("    kubectl ")]
 
 
@@ -41,21 +43,27 @@ def _run(story: Story, node: str, line: str) -> None:
 
 
 @pytest.mark.release
-def test_routes_leave_the_node_before_its_pods_and_come_back(clean: Story) -> None:
+def test_routes_leave_the_node_before_its_pods_and_no_request_is_lost(clean: Story, note: Note) -> None:
     story, (first, second) = clean, [node.name for node in clean.lab.nodes]
     for name in (first, second):
         pods_on(story, name, 1)
     story.lab.apply(story.service("web", externalTrafficPolicy="Local"))
     [text] = story.wait_addresses("web", seconds=TIMEOUT)
     prefix = ip_network(text)
+    wait_rules(story, IPv4Address(text))
     both = {prefix: frozenset(node.addresses[0] for node in story.lab.nodes)}
     other = {prefix: frozenset({story.lab.node(second).addresses[0]})}
     story.wait_routes(both, TIMEOUT)
     simulate, drain, evict, *back = COMMANDS
     _run(story, first, simulate)
     story.wait_routes(both, seconds=0)
-    _run(story, first, drain)
-    story.wait_routes(other, TIMEOUT)
-    for line in (evict, *back):
-        _run(story, first, line)
-    story.wait_routes(both, TIMEOUT)
+    with KernelRoutes(story.network) as kernel, asking(story, IPv4Address(text), RATE) as answers:
+        _run(story, first, drain)
+        story.wait_routes(other, TIMEOUT)
+        for line in (evict, *back):
+            _run(story, first, line)
+        story.wait_routes(both, TIMEOUT)
+    answers.note(note, "requests through a drain, the eviction of all pods, and the return")
+    moves = [change.time for change in kernel.changes if change.prefix == prefix]
+    assert answers.lost(moves) == [], moves
+    assert answers.total > RATE
