@@ -45,6 +45,9 @@ def test_address_moves_when_the_interface_goes_and_may_return_when_it_is_back(la
         lan.until_held(address, "n1")
         lan.client.run(["ping", "-c1", "-W5", str(address)])
         assert lan.mac(address) == mac_text(first.interface.mac)
+    status = first.status(None)
+    assert status
+    assert [one.name for one in status.interfaces] == [first.interface.name]
     first.disconnect()
     for address in (WEB, WEB6):
         lan.until_held(address, "n2")

@@ -35,7 +35,11 @@ class LanKind(StrEnum):
 
 _COMMANDS = {
     LanKind.CARD: (),
-    LanKind.BRIDGE: (f"link add {BUILT} type bridge mcast_snooping 0", f"link set {CARD} master {BUILT}"),
+    LanKind.BRIDGE: (
+        f"link add {BUILT} type bridge mcast_snooping 0",
+        f"link set {CARD} master {BUILT}",
+        f"address replace 10.97.0.1/24 dev {CARD}",  # forgotten there: a port of a bridge is on no LAN
+    ),
     LanKind.MACVLAN: (f"link add {BUILT} link {CARD} type macvlan mode bridge",),
     LanKind.VLAN: (f"link add {BUILT} link {CARD} type vlan id {TAG}",),
     LanKind.BOND: (
