@@ -15,6 +15,7 @@ from rich.console import Console
 from tests.hitless.events import EVENTS
 from tests.hitless.measure import measure
 from tests.hitless.rig import Rig
+from tests.lab import packages
 from tests.lab.cluster import Lab
 from tests.lab.narration import Narration
 from tests.support.hitless_page import PAGE, RUN, render
@@ -30,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     lab = Lab(NAME, Narration(Console(stderr=True)))
     try:
-        lab.up()
+        packages.ensure(lab.narration.say, packages.SHUTDOWN)
+        lab.up(shutdown=True)
         run = _run(Rig(lab), options.only)
     finally:
         lab.down()

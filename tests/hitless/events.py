@@ -5,8 +5,8 @@ import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tests.hitless.rig import Rig
-from tests.lab import exalb
+from tests.hitless.rig import DEADLINE, Rig
+from tests.lab import exalb, logind, wait
 
 DRAIN = "exalb.io/drain"
 AWAY = 20.0
@@ -105,10 +105,10 @@ def cancelled_shutdown(rig: Rig) -> None:
 
 
 def reboot(rig: Rig) -> None:
-    """Shut the node down gracefully, end it, start it again and wait until it announces."""
-    _shutdown(rig)
-    rig.node.kill()
-    rig.node.start()
+    """Shut the node down as `systemctl poweroff` does, start it again and wait until it announces."""
+    rig.node.run(logind.POWER_OFF)
+    wait.until("the machine is off", lambda: rig.node.pid is None, seconds=DEADLINE)
+    rig.node.restart()
     rig.wait_whole()
 
 

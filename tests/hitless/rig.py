@@ -126,6 +126,8 @@ def _deployment(name: str, app: str, node: str) -> Json:
         "imagePullPolicy": "IfNotPresent",
         "resources": {"requests": {"cpu": "200m"}},
         "readinessProbe": {"httpGet": {"path": "/", "port": 80}, "periodSeconds": 1, "timeoutSeconds": 20},
+        # It serves while routers leave a node that shuts down, as people let theirs.
+        "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
     }
     labels = {"app": app, "set": name}
     return {
