@@ -3,7 +3,8 @@
 import os
 import pwd
 
-from exalb_bgp.exabgp.settings import OPEN_WAIT, EngineSettings
+from exalb_bgp.exabgp.interface import OPEN_WAIT
+from exalb_bgp.exabgp.settings import EngineSettings
 
 
 def environment(settings: EngineSettings) -> dict[str, str]:

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 
 from exalb_bgp.exabgp import relay
 from exalb_bgp.exabgp.driver import api_lines
-from exalb_bgp.exabgp.settings import COUNTERS, NEIGHBOR, EngineSettings
+from exalb_bgp.exabgp.interface import COUNTERS, NEIGHBOR
+from exalb_bgp.exabgp.settings import EngineSettings
 from tests.support.bgp.api_lines import neighbors
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from exalb_bgp import events
 from exalb_bgp.exabgp.driver.api_attributes import MALFORMED_ERRORS, number, shown, text
 from exalb_bgp.exabgp.driver.resumption import Counters
-from exalb_bgp.exabgp.settings import NEIGHBOR
+from exalb_bgp.exabgp.interface import NEIGHBOR
 from exalb_bgp.rib import Address, Attributes, Prefix, without_zone
 from exalb_bgp.session import Family, State
 from exalb_bgp.steps import Announce, EndOfRib, ResendAll, ResetSession, Step, Withdraw

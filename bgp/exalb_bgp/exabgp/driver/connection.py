@@ -8,7 +8,7 @@ from time import monotonic
 
 from exalb_bgp.exabgp.driver import api_lines
 from exalb_bgp.exabgp.driver.resumption import Answer, Answered, Counters
-from exalb_bgp.exabgp.settings import COUNTERS, NEIGHBOR
+from exalb_bgp.exabgp.interface import COUNTERS, NEIGHBOR
 
 _BUFFER_SIZE = 256 * 1024
 

@@ -8,7 +8,6 @@ import logging
 import sys
 import threading
 import time
-from pathlib import Path
 
 from exabgp.bgp.message.update.attribute import Attribute
 from exabgp.environment import getenv
@@ -52,7 +51,7 @@ def main(path: str) -> int:
     environment = getenv()
     log.init(environment)
     Attribute.caching = environment.cache.attributes
-    code: int = PatchedReactor(Path(path)).run()
+    code: int = PatchedReactor(path).run()
     wait_for_peers(_LAST_WAIT)
     return code
 

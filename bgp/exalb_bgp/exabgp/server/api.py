@@ -10,7 +10,7 @@ from exabgp.reactor.api import API
 from exabgp.reactor.api.processes import ProcessError, Processes
 from exabgp.reactor.asynchronous import ASYNC
 
-from exalb_bgp.exabgp.settings import COUNTERS, NEIGHBOR
+from exalb_bgp.exabgp.interface import COUNTERS, NEIGHBOR
 
 
 class PatchedProcesses(Processes):  # type: ignore[misc]  # ExaBGP has no types

@@ -8,16 +8,15 @@ import os
 import select
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from math import ceil
+from typing import NamedTuple
 
 SHORTEST_WAIT = 5
 """Milliseconds between two turns while something is in progress for which no input comes."""
 _NO_EVENTS: Mapping[int, int] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Waits:
+class Waits(NamedTuple):
     """The state that the loop waits for."""
 
     seconds: float

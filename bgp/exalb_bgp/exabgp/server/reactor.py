@@ -4,19 +4,18 @@ import re
 import select
 import time
 from collections.abc import Container, Iterator
-from pathlib import Path
 from typing import Any
 
 from exabgp.configuration.configuration import Configuration
 from exabgp.logger import log
 from exabgp.reactor import listener, loop
 
+from exalb_bgp.exabgp.interface import LONGEST_SLEEP
 from exalb_bgp.exabgp.server.api import PatchedApi, PatchedAsync
 from exalb_bgp.exabgp.server.log_lines import JsonLogRecord
 from exalb_bgp.exabgp.server.peer import PatchedPeer
 from exalb_bgp.exabgp.server.poller import SHORTEST_WAIT, Poller, Waits
 from exalb_bgp.exabgp.server.protocol import keep_local_address
-from exalb_bgp.exabgp.settings import LONGEST_SLEEP
 
 _SECRET = re.compile(r'md5-password "([^"]+)"')
 _LISTEN_INTERVAL = 5.0
@@ -60,8 +59,8 @@ class PatchedReactor(loop.Reactor):  # type: ignore[misc]  # ExaBGP has no types
 
     configuration: Any
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(PatchedConfiguration([str(path)]))
+    def __init__(self, path: str) -> None:
+        super().__init__(PatchedConfiguration([path]))
         self.listener = PatchedListener(self)
         self.asynchronous, self.api = PatchedAsync(), PatchedApi(self)
         self._poller = Poller(self._waits)
@@ -118,7 +117,8 @@ class PatchedReactor(loop.Reactor):  # type: ignore[misc]  # ExaBGP has no types
         before = self.configuration.neighbors, self.configuration.processes
         done = False
         try:
-            JsonLogRecord.secrets.update(_SECRET.findall(self._path.read_text("ascii", errors="replace")))
+            with open(self._path, encoding="ascii", errors="replace") as file:
+                JsonLogRecord.secrets.update(_SECRET.findall(file.read()))
             done = bool(super().reload())
         except OSError as error:
             reason = str(error)
@@ -126,7 +126,7 @@ class PatchedReactor(loop.Reactor):  # type: ignore[misc]  # ExaBGP has no types
         for known in self._peers.values():
             keep_local_address(known)
         if not done:
-            self.configuration = PatchedConfiguration([str(self._path)])
+            self.configuration = PatchedConfiguration([self._path])
             self.configuration.neighbors, self.configuration.processes = before
         return done
 
