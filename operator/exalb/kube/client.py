@@ -3,14 +3,15 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, NamedTuple, NoReturn, Protocol, Self, TypeAlias
 
-import aiohttp
-
 from exalb.kube.availability import Availability
 from exalb.kube.credentials import Credentials
-from exalb.kube.http_session import open_session
+from exalb.runtime.http_answer import Answer
+from exalb.runtime.http_client import CannotConnectError, HttpClient
+from exalb.runtime.version import VERSION
 
 Json: TypeAlias = dict[str, Any]
 
@@ -22,11 +23,14 @@ ANSWER_SECONDS = 5.0
 """We give up a write this long after we began it, and send nothing of it later."""
 SETTLED_SECONDS = ANSWER_SECONDS + SERVER_SECONDS
 """This long after we began a write, its outcome is known, or can be read again."""
-CONNECT_SECONDS = 5.0
+READ_SECONDS = 60.0
+"""We give up reading this long after we began it."""
 CLOSE_SECONDS = 0.1
 """Connections that were broken off take a few turns of the loop to close."""
 IDLE_SECONDS = 90.0
 """A watch that says nothing for this long is dead: the server sends a bookmark every minute."""
+REFUSED = 300
+"""A status from here on is no answer; the API server redirects nobody."""
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 
@@ -122,18 +126,17 @@ class ApiClient:
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
         self._availability = Availability()
-        self._session: aiohttp.ClientSession | None = None
+        fields = {"User-Agent": f"exalb/{VERSION}", "Accept": "application/json"}
+        self._http = HttpClient(credentials.server, credentials.tls, fields)
 
     async def __aenter__(self) -> Self:
-        self._session = open_session(self._credentials)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session:
-            await self._session.close()
-            await asyncio.sleep(CLOSE_SECONDS)
+        self._http.close()
+        await asyncio.sleep(CLOSE_SECONDS)
 
     async def list(self, path: str, query: Mapping[str, str]) -> AsyncIterator[Page]:
         """Yield all objects as they are now, in pages."""
@@ -150,22 +153,20 @@ class ApiClient:
         """Yield what happens after the resourceVersion `since`, for about `seconds`; then the iterator ends."""
         more = {"watch": "true", "allowWatchBookmarks": "true"}
         more |= {"resourceVersion": since, "timeoutSeconds": str(seconds)}
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=IDLE_SECONDS)
         rest = b""
         try:
-            async with self._open("GET", path, params={**query, **more}, timeout=timeout) as response:
+            async with self._open("GET", path, {**query, **more}, silence=IDLE_SECONDS) as answer:
                 self._availability.answered()
-                if response.status >= 400:
-                    _refuse(f"watch {path}", response, await response.read())
-                async for chunk in response.content.iter_any():
-                    *lines, rest = (rest + chunk).split(b"\n")
+                if answer.status >= REFUSED:
+                    _refuse(f"watch {path}", answer, await answer.read())
+                async for piece in answer.pieces():
+                    *lines, rest = (rest + piece).split(b"\n")
                     for line in lines:
                         yield _event(path, line)
-        except aiohttp.ClientConnectorError as error:
-            self._availability.failed(_sentence(error))
-            raise UnavailableError(f"watch {path}: {_sentence(error)}") from error
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        except OSError as error:
             # A watch that breaks off is routine; the next request shows whether the server is there.
+            if isinstance(error, CannotConnectError):
+                self._availability.failed(_sentence(error))
             raise UnavailableError(f"watch {path}: {_sentence(error)}") from error
 
     async def get(self, path: str) -> Json:
@@ -206,28 +207,41 @@ class ApiClient:
         media_type: str | None = None,
     ) -> bytes:
         what = f"{method} {path}"
-        timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS if body else 60.0, sock_connect=CONNECT_SECONDS)
         data = json.dumps(body).encode() if body is not None else None
-        headers = {"Content-Type": media_type} if media_type else None
+        fields = {"Content-Type": media_type} if media_type else {}
         try:
-            async with self._open(method, path, params=query, data=data, headers=headers, timeout=timeout) as response:
-                content: bytes = await response.read()
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            async with asyncio.timeout(ANSWER_SECONDS if body else READ_SECONDS):
+                async with self._open(method, path, query, data, fields) as answer:
+                    content = await answer.read()
+        except OSError as error:
             self._availability.failed(_sentence(error))
-            not_sent = isinstance(error, aiohttp.ClientConnectorError)
+            not_sent = isinstance(error, CannotConnectError)
             raise UnavailableError(f"{what}: {_sentence(error)}", not_sent=not_sent) from error
-        if response.status >= 500:
-            self._availability.failed(f"{response.status} {response.reason}")
+        if answer.status >= 500:
+            self._availability.failed(f"{answer.status} {answer.reason}")
         else:
             self._availability.answered()
-        if response.status >= 400:
-            _refuse(what, response, content)
+        if answer.status >= REFUSED:
+            _refuse(what, answer, content)
         return content
 
-    def _open(self, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401 - aiohttp's own private type
-        if self._session is None:
-            raise RuntimeError("the API server is used outside of its context")
-        return self._session.request(method, self._credentials.server + path, **options)
+    def _open(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: bytes | None = None,
+        fields: Mapping[str, str] | None = None,
+        *,
+        silence: float | None = None,
+    ) -> AbstractAsyncContextManager[Answer]:
+        """Send a request with our identity. Raises OSError, also for a token that kubelet does not mount yet."""
+        try:
+            identity = self._credentials.authorization()
+        except OSError as error:
+            raise CannotConnectError(f"cannot read the credentials: {error}") from error
+        own = {"Authorization": identity} if identity else {}
+        return self._http.request(method, path, query, body, {**own, **(fields or {})}, silence=silence)
 
 
 def _event(path: str, line: bytes) -> WatchEvent:
@@ -244,14 +258,14 @@ def _event(path: str, line: bytes) -> WatchEvent:
     raise UnavailableError(message)
 
 
-def _refuse(what: str, response: aiohttp.ClientResponse, content: bytes) -> NoReturn:
+def _refuse(what: str, answer: Answer, content: bytes) -> NoReturn:
     try:
         status = json.loads(content)
     except ValueError:
         status = {}
-    message = f"{what}: {response.status} {status.get('message') or content[:200].decode(errors='replace')}"
+    message = f"{what}: {answer.status} {status.get('message') or content[:200].decode(errors='replace')}"
     reason = status.get("reason") or ""
-    match response.status:
+    match answer.status:
         case 404:
             raise NotFoundError(message, 404, reason)
         case 409:

@@ -25,7 +25,7 @@ import structlog
 from exalb.api.schema import GROUP, VERSION
 from exalb.kube.client import CLOSE_SECONDS, ApiError, Json, Reader
 from exalb.kube.credentials import Credentials
-from exalb.kube.http_session import open_session
+from exalb.kube.kopf_session import open_session
 from exalb.kube.store import Store, version_number
 from exalb.model.kinds import CONFIGURATION, Kind
 from exalb.runtime.backoff import Backoff

@@ -1,16 +1,15 @@
-"""The HTTP session of each client of the API server: its identity, its trust, and sockets that notice a loss."""
+"""The HTTP session of kopf, which needs one of aiohttp: our identity, our trust, and sockets that notice a loss."""
 
 import socket
 
 import aiohttp
 
 from exalb.kube.credentials import Credentials
+from exalb.runtime.http_client import notice_loss
 from exalb.runtime.version import VERSION
 
 
-def open_session(
-    credentials: Credentials, *middlewares: aiohttp.ClientMiddlewareType, connections: int = 0
-) -> aiohttp.ClientSession:
+def open_session(credentials: Credentials, *middlewares: aiohttp.ClientMiddlewareType) -> aiohttp.ClientSession:
     """Open an HTTP session that says who we are at every request; needs a running loop, whose own it is."""
 
     async def authorize(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -22,9 +21,7 @@ def open_session(
             request.headers["Authorization"] = value
         return await send(request)
 
-    connector = aiohttp.TCPConnector(
-        limit=connections, ssl=credentials.tls or True, socket_factory=_socket, ttl_dns_cache=30
-    )
+    connector = aiohttp.TCPConnector(limit=0, ssl=credentials.tls or True, socket_factory=_socket, ttl_dns_cache=30)
     headers = {"User-Agent": f"exalb/{VERSION}", "Accept": "application/json"}
     return aiohttp.ClientSession(connector=connector, headers=headers, middlewares=(authorize, *middlewares))
 
@@ -33,9 +30,5 @@ def _socket(info: aiohttp.AddrInfoType) -> socket.socket:
     """Make a socket that notices within half a minute that the other end vanished without a word."""
     family, kind, protocol, _, _ = info
     made = socket.socket(family, kind, protocol)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10)
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5)
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 25_000)
+    notice_loss(made)
     return made
