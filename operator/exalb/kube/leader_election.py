@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 LEASE_SECONDS = 15
 RENEW_SECONDS = 2.0
+FOLLOW_SECONDS = 0.5
+"""How often a follower looks at the Lease: a leader that ends gives it back, and Services wait for the next one."""
 MARGIN_SECONDS = 1.0
 """By which the leader's own time is shorter than the Lease's."""
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/{}/leases"
@@ -81,16 +83,18 @@ class Election:
 
     async def _acquire(self) -> None:
         while True:
+            seconds = RENEW_SECONDS
             try:
                 if await self._try_acquire():
                     return
+                seconds = FOLLOW_SECONDS
             except ConflictError:
                 log.debug("lease_taken", lease=self._path)
             except UnavailableError as error:
                 log.debug("lease_not_acquired", lease=self._path, error=str(error))
             except ApiError as error:
                 log.warning("lease_not_acquired", lease=self._path, error=str(error))
-            await asyncio.sleep(RENEW_SECONDS)
+            await asyncio.sleep(seconds)
 
     async def _try_acquire(self) -> bool:
         begun = seconds_since_boot()
