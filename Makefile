@@ -207,9 +207,8 @@ release-files: $(VENV)/.ready release-version ## Write wheel, chart, manifests, 
 	@cd $(RELEASE) && sha256sum *.tgz exalb.yaml wheel/*.whl > SHA256SUMS && cat SHA256SUMS
 
 .PHONY: release-dry
-release-dry: release-files ## Make a release up to pushing: its files, and the image in a directory (root, helm)
-	$(BIN)/python -m tests.lab.release $(RELEASE)/image
-	$(HELM) template exalb $(RELEASE)/exalb-$(VERSION).tgz --set image.repository=REGISTRY/exalb > /dev/null
+release-dry: release-files ## Make a release, its image and chart in a registry that is a directory (root, helm)
+	$(BIN)/python -m tests.lab.release $(RELEASE) $(VERSION) $(HELM)
 
 .PHONY: docs
 docs: $(VENV)/.ready ## Write the generated parts of the documents

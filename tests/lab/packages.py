@@ -89,6 +89,12 @@ INGRESS = (
 )
 """The proxy of an ingress, which one story puts behind a Service; the lab does not need it."""
 
+REGISTRY = (
+    Package("docker-registry", ("docker-registry",), ("docker-registry",), tested="2.8"),
+    Package("skopeo", ("skopeo",), tested="1.9"),
+)
+"""A registry in a directory, and the tool that copies an image there: for `make release-dry`, not for the lab."""
+
 BROWSER = (Package("chromium", ("chromium",)),)
 """A browser, in which tests look at the web page; the lab does not need it."""
 

@@ -1,27 +1,46 @@
-"""`python -m tests.lab.release DIRECTORY`: writes the image as archives for `ctr images import`, with their checksums.
+"""`python -m tests.lab.release RELEASE VERSION HELM`: pushes image and chart into a registry that is a directory.
 
-They are the archives that labs load, so a cluster that got them runs what the tests ran.
+The chart is the one in RELEASE, the image the one that labs load, and the registry becomes RELEASE/registry. Their
+names are those that the release workflow gives them in a registry of yours.
 """
 
-import hashlib
-import shutil
+import contextlib
+import os
 import sys
+import tarfile
+import tempfile
+from ipaddress import IPv4Address
 from pathlib import Path
 
-from tests.lab import images
+from tests.lab import images, packages, registry
+from tests.lab.network import Namespace
+
+LOOPBACK = IPv4Address("127.0.0.1")
 
 
-def write(directory: Path) -> list[str]:
-    """Write the archives, in the order of loading; return a line about each."""
-    directory.mkdir(parents=True, exist_ok=True)
-    lines = []
+def push(release: Path, version: str, helm: str) -> str:
+    """Push both; return what the programs said about it."""
+    packages.ensure(print, packages.REGISTRY)
+    [chart] = release.glob("exalb-*.tgz")
+    own = Namespace.create("release", str(os.getpid()))
+    with contextlib.ExitStack() as done:
+        done.callback(own.delete)
+        scratch = Path(done.enter_context(tempfile.TemporaryDirectory()))
+        source = f"oci:{_layout(scratch / 'layout')}"
+        name = done.enter_context(registry.serving(release.absolute() / "registry", own, LOOPBACK, scratch))
+        copy = ["skopeo", "copy", "--insecure-policy", "--dest-tls-verify=false"]
+        image = own.run([*copy, source, f"docker://{name}/exalb:{version}"])
+        pushed = own.run([helm, "push", chart, f"oci://{name}/charts", "--plain-http"])
+        return f"{image.stdout}{pushed.stdout}{pushed.stderr}"
+
+
+def _layout(directory: Path) -> Path:
+    """Unpack the image with all its layers: the archive of the code comes last, and its index is the one that stays."""
     for archive in (images.runtime_image(print), images.exalb_image(print)):
-        copy = directory / f"{archive.reference.rpartition('/')[2].partition(':')[0]}.tar"
-        shutil.copyfile(archive.path, copy)
-        digest = hashlib.sha256(copy.read_bytes()).hexdigest()
-        lines.append(f"{digest}  {copy.name}  {copy.stat().st_size / 1e6:.1f} MB  {archive.reference}")
-    return lines
+        with tarfile.open(archive.path) as tar:
+            tar.extractall(directory, filter="data")
+    return directory
 
 
 if __name__ == "__main__":
-    print("\n".join(write(Path(sys.argv[1]))))
+    print(push(Path(sys.argv[1]), *sys.argv[2:]))

@@ -49,6 +49,7 @@ def test_message_names_all_missing_programs(tmp_path: Path) -> None:
         packages.BROWSER,
         packages.PROXIES,
         packages.INGRESS,
+        packages.REGISTRY,
     ],
 )
 def test_every_package_is_named_once_in_its_group(group: tuple[Package, ...]) -> None:

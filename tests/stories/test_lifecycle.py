@@ -1,4 +1,4 @@
-"""The life of an installation by the commands of the pages: from a release's directory to the end."""
+"""The life of an installation by the commands of the pages: from a release's registry to the end."""
 
 import subprocess
 import time
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import exalb, images, wait
+from exalb.runtime.version import VERSION
+from tests.lab import exalb, fabric, fixtures, layout, packages, registry, wait
 from tests.lab.cluster import Lab
-from tests.lab.images import REPOSITORY
 from tests.lab.node import Node
 from tests.stories import installation
 from tests.stories.installation import ROUTER, block, must, wait_address, wait_route
@@ -31,45 +31,51 @@ NEXT = "0.2.0"
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """A lab and a release in a directory: a chart, and the image, which nodes have under two tags."""
+    """A lab and the registry of a release, from which nodes have the image under two tags."""
 
     lab: Lab
-    directory: Path
-    tag: str
+    registry: str
+    folder: Path
+
+    @property
+    def image(self) -> str:
+        """The image without its tag."""
+        return f"{self.registry}/exalb"
 
     def run(self, line: str) -> str:
-        """Run a command of a page with this lab's registry and router, and the release's chart."""
-        [chart] = self.directory.glob("exalb-*.tgz")
+        """Run a command of a page with this lab's router, and chart and image of the release's registry."""
         for written, meant in (
-            ("charts/exalb", str(chart)),
-            ("REGISTRY/exalb", f"{REPOSITORY}/exalb --set image.tag={self.tag}"),
+            ("charts/exalb", f"oci://{self.registry}/charts/exalb --plain-http"),
+            ("REGISTRY/exalb", self.image),
             ("198.51.100.10-198.51.100.250", "198.51.100.240-198.51.100.250"),
             ("peerAddress=203.0.113.1", f"peerAddress={ROUTER}"),
         ):
             line = line.replace(written, meant)
-        return must(self.lab, line, self.directory)
+        return must(self.lab, line, self.folder)
 
 
 @pytest.fixture
 def release(nodes: Lab, tmp_path: Path) -> Iterator[Installation]:
-    """Return what `make release-dry` has written; the nodes have the image only from there."""
+    """Return what `make release-dry` has pushed; the nodes have the image only from there."""
+    fixtures.require(packages.REGISTRY)
     command = ["make", "release-dry", f"HELM={nodes.programs / 'helm'}", f"RELEASE={tmp_path / 'release'}"]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    _, _, tag = images.exalb_image(print).reference.rpartition(":")
-    with installation.emptied(nodes, "web"):
+    control, address = nodes.layout.namespace(fabric.CONTROL_PLANE), layout.on_fabric(layout.CONTROL_PLANE)[0].ip
+    with (
+        registry.serving(tmp_path / "release" / "registry", control, IPv4Address(address), tmp_path) as name,
+        installation.emptied(nodes, "web"),
+    ):
+        installed = Installation(nodes, name, tmp_path)
         for node in nodes.nodes:
-            _replace_image(node, tmp_path / "release" / "image", tag)
-        yield Installation(nodes, tmp_path / "release", tag)
+            _pull(node, installed.image)
+        yield installed
 
 
-def _replace_image(node: Node, directory: Path, tag: str) -> None:
-    """Remove ExaLB's image from a node, load the release's archives, and give the image the next tag, too."""
-    reference = f"{REPOSITORY}/exalb"
+def _pull(node: Node, image: str) -> None:
+    """Pull a node's image from the registry, and give it the next tag, too."""
     ctr = ["ctr", "--namespace=k8s.io", "images"]
-    node.run([*ctr, "remove", "--sync", f"{reference}:{tag}"], check=False)
-    for name in ("runtime", "exalb"):
-        node.load(directory / f"{name}.tar")
-    node.run([*ctr, "tag", "--force", f"{reference}:{tag}", f"{reference}:{NEXT}"])
+    node.run([*ctr, "pull", "--plain-http", f"{image}:{VERSION}"])
+    node.run([*ctr, "tag", "--force", f"{image}:{VERSION}", f"{image}:{NEXT}"])
 
 
 @pytest.mark.release
@@ -104,10 +110,10 @@ def _upgrade_and_roll_back(release: Installation) -> None:
     before, upgrade, after = block(UPGRADE, "helm upgrade exalb")
     assert "True" in release.run(before)
     release.run(upgrade)
-    assert _images(release.lab) == {f"{REPOSITORY}/exalb:{NEXT}"}
+    assert _images(release.lab) == {f"{release.image}:{NEXT}"}
     wait.until("SESSIONS are as before", lambda: " 2/2 " in release.run(after), seconds=installation.SECONDS)
     release.run(*block(UPGRADE, "helm rollback"))
-    assert _images(release.lab) == {f"{REPOSITORY}/exalb:{release.tag}"}
+    assert _images(release.lab) == {f"{release.image}:{VERSION}"}
 
 
 def _images(lab: Lab) -> set[str]:
