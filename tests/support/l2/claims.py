@@ -9,6 +9,7 @@ from typing import Self
 from exalb_l2 import frames
 from exalb_l2.frames import Address
 from tests.lab.network import Namespace
+from tests.support.bgp.sniffer import SO_RCVBUFFORCE
 
 _LOOK = 0.1
 """Seconds between checks whether the observer must end."""
@@ -22,7 +23,7 @@ class Claims:
         self.first: dict[tuple[Address, bytes], float] = {}
         """UNIX time of the first frame by which a MAC address said that it has an address, since `forget`."""
         self._socket = host.open_socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(frames.ARP))
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, _BUFFER)
         self._socket.settimeout(_LOOK)
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
