@@ -16,6 +16,8 @@ Answer = Callable[[str], str]
 
 LONGEST_HEAD = 16 * 1024
 """Bytes of a request's head beyond which the answer is an error (asyncio's own limit is 64 KiB)."""
+BACKLOG = 512
+"""Connections that wait while a busy machine gives the server no processor; beyond it the kernel drops each SYN."""
 IDLE = 30.0
 """Seconds for which a client may keep its connection without asking anything."""
 
@@ -90,7 +92,7 @@ async def serve(answer: Answer, port: int) -> None:
         talks.add(task)
         task.add_done_callback(talks.discard)
 
-    server = await asyncio.start_server(accept, sock=_listen(port), limit=LONGEST_HEAD)
+    server = await asyncio.start_server(accept, sock=_listen(port), limit=LONGEST_HEAD, backlog=BACKLOG)
     print(f"listening on port {port}", flush=True)
     await stop.wait()
     server.close()
@@ -102,8 +104,8 @@ async def serve(answer: Answer, port: int) -> None:
 def _listen(port: int) -> socket.socket:
     """Listen for both families, or for IPv4 alone where the pod has no IPv6."""
     if socket.has_dualstack_ipv6():
-        return socket.create_server(("::", port), family=socket.AF_INET6, backlog=512, dualstack_ipv6=True)
-    return socket.create_server(("", port), backlog=512)
+        return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    return socket.create_server(("", port))
 
 
 if __name__ == "__main__":

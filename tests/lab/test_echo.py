@@ -1,5 +1,6 @@
 """The demo's server answers in both families, keeps or closes connections as asked, and ends at once after SIGTERM."""
 
+import contextlib
 import http.client
 import signal
 import socket
@@ -53,6 +54,15 @@ def test_server_answers_with_the_client_address(address: str) -> None:
 def test_server_refuses_unknown_methods() -> None:
     with serving("name") as (_, port):
         assert ask("127.0.0.1", port, "DELETE")[0] == 405
+
+
+def test_connections_wait_for_a_server_that_has_no_processor() -> None:
+    with serving("name") as (process, port), contextlib.ExitStack() as waiting:
+        process.send_signal(signal.SIGSTOP)
+        for _ in range(echo.BACKLOG):
+            waiting.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+        process.send_signal(signal.SIGCONT)
+        assert ask("127.0.0.1", port)[0] == 200
 
 
 def test_server_keeps_connections_open() -> None:
