@@ -1,21 +1,10 @@
-"""Settings that the BFD process and its clients share: files in a directory that only their user may enter."""
+"""The files of the BFD process."""
 
-from dataclasses import dataclass
-from pathlib import Path
+from exalb_process.goal_files import GoalFiles
 
 
-@dataclass(frozen=True, slots=True)
-class BfdSettings:
-    """The settings of one BFD process."""
+class BfdSettings(GoalFiles):
+    """The files of one BFD process."""
 
-    directory: Path
-
-    @property
-    def socket(self) -> Path:
-        """The unix socket on which the process takes its goal and gives its status, a line of JSON each."""
-        return self.directory / "bfd.sock"
-
-    @property
-    def goal(self) -> Path:
-        """The last goal: a new process continues with it, even while nobody is connected."""
-        return self.directory / "goal.json"
+    __slots__ = ()
+    name = "bfd"

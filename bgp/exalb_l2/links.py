@@ -1,6 +1,5 @@
 """The interfaces of this machine that are on a LAN, as the kernel reports them (rtnetlink(7))."""
 
-import errno
 import socket
 import struct
 from collections.abc import Iterator
@@ -8,44 +7,27 @@ from ipaddress import ip_address, ip_interface
 
 from exalb_l2.frames import Address
 from exalb_l2.goal import Interface
+from exalb_process import netlink
+from exalb_process.netlink_messages import MESSAGE, attributes_of, parts
 
 _GET_LINK, _NEW_LINK, _GET_ADDRESS, _NEW_ADDRESS = 18, 16, 22, 20
-_REQUEST_DUMP, _ENDS = 0x1 | 0x300, (2, 3)
 _CHANGES = 0x1 | 0x10 | 0x100
 """Groups of changes: links, IPv4 addresses, IPv6 addresses."""
-_MESSAGE, _LINK, _ADDRESS, _ATTRIBUTE = (struct.Struct(form) for form in ("=IHHII", "=BxHiII", "=BBBBi", "=HH"))
-_REQUEST = struct.Struct("=IHHIIB15x")
+_LINK, _ADDRESS = struct.Struct("=BxHiII"), struct.Struct("=BBBBi")
+_BODY = 16
+"""Octets of the body of a request."""
 _MAC, _NAME, _MASTER = 1, 3, 10
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _ETHERNET = 1
 _UP, _LOOPBACK, _POINT_TO_POINT, _NO_ARP, _CARRIER = 0x1, 0x8, 0x10, 0x80, 0x10000
 _TENTATIVE, _DUPLICATE = 0x40, 0x08
-_LONGEST_MESSAGE = 1 << 17
 _MOST = 16
 """Interfaces that are used at most."""
 
 
 def listen() -> socket.socket:
     """Return a socket that is readable once interfaces or their addresses changed; raises OSError."""
-    netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
-    try:
-        netlink.bind((0, _CHANGES))
-    except OSError:
-        netlink.close()
-        raise
-    return netlink
-
-
-def drain(netlink: socket.socket) -> None:
-    """Discard the changes: all is read again, so it does not matter that the kernel dropped some."""
-    while True:
-        try:
-            netlink.recv(_LONGEST_MESSAGE)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            if error.errno != errno.ENOBUFS:
-                raise
+    return netlink.listen(_CHANGES)
 
 
 def interfaces() -> dict[str, tuple[int, Interface]]:
@@ -76,11 +58,11 @@ def owners() -> dict[Address, str]:
 
 
 def _links(messages: bytes) -> Iterator[tuple[int, str, bytes]]:
-    for head, body in _parts(messages, _MESSAGE):
+    for head, body in parts(messages, MESSAGE):
         if head[1] != _NEW_LINK:
             continue
         _, kind, index, flags, _ = _LINK.unpack_from(body)
-        attributes = _attributes(body[_LINK.size :])
+        attributes = attributes_of(body[_LINK.size :])
         fits = kind == _ETHERNET and flags & _UP and flags & _CARRIER
         if fits and not flags & (_LOOPBACK | _POINT_TO_POINT | _NO_ARP) and _MASTER not in attributes:
             yield index, attributes[_NAME].rstrip(b"\0").decode(errors="replace"), attributes[_MAC][:6]
@@ -88,11 +70,11 @@ def _links(messages: bytes) -> Iterator[tuple[int, str, bytes]]:
 
 def _addresses(messages: bytes) -> Iterator[tuple[int, Address, int]]:
     """Yield interface, address and the length of its subnet; no address that is not usable yet."""
-    for head, body in _parts(messages, _MESSAGE):
+    for head, body in parts(messages, MESSAGE):
         if head[1] != _NEW_ADDRESS:
             continue
         _, length, flags, _, index = _ADDRESS.unpack_from(body)
-        attributes = _attributes(body[_ADDRESS.size :])
+        attributes = attributes_of(body[_ADDRESS.size :])
         packed = attributes.get(_IFA_LOCAL, attributes.get(_IFA_ADDRESS))
         if packed is None or flags & (_TENTATIVE | _DUPLICATE):
             continue
@@ -100,27 +82,4 @@ def _addresses(messages: bytes) -> Iterator[tuple[int, Address, int]]:
 
 
 def _dump(kind: int) -> bytes:
-    messages = b""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as netlink:
-        netlink.bind((0, 0))
-        netlink.send(_REQUEST.pack(_REQUEST.size, kind, _REQUEST_DUMP, 1, 0, socket.AF_UNSPEC))
-        while True:
-            part = netlink.recv(_LONGEST_MESSAGE)
-            messages += part
-            if any(head[1] in _ENDS for head, _ in _parts(part, _MESSAGE)):
-                return messages
-
-
-def _attributes(data: bytes) -> dict[int, bytes]:
-    return {kind: body for (_, kind), body in _parts(data, _ATTRIBUTE)}
-
-
-def _parts(data: bytes, header: struct.Struct) -> Iterator[tuple[tuple[int, ...], bytes]]:
-    """Yield head and body of each part; the first field of a head is the length of both."""
-    start = 0
-    while start + header.size <= len(data):
-        head = header.unpack_from(data, start)
-        if head[0] < header.size:
-            return
-        yield head, data[start + header.size : start + head[0]]
-        start += -(-head[0] // 4) * 4
+    return netlink.dump(kind, socket.AF_UNSPEC, _BODY)

@@ -14,6 +14,7 @@ from exalb_l2.election import HELLO_SECONDS, Action, Do, Election
 from exalb_l2.frames import ARP, IPV6, Address
 from exalb_l2.goal import Goal, Held, Interface, L2Status, Problem
 from exalb_l2.lan import Handlers, Lan
+from exalb_process.netlink import drain
 
 _LOG = structlog.get_logger(__name__)
 _RETRY_SECONDS = 1.0
@@ -79,7 +80,7 @@ class Responder:
 
     def _links_changed(self) -> None:
         if self._netlink:
-            links.drain(self._netlink)
+            drain(self._netlink)
         self._read_links()
 
     def _read_links(self) -> None:

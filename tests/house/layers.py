@@ -14,6 +14,7 @@ SOURCES = {
     "exalb_bgp": ROOT / "bgp" / "exalb_bgp",
     "exalb_bfd": ROOT / "bgp" / "exalb_bfd",
     "exalb_l2": ROOT / "bgp" / "exalb_l2",
+    "exalb_process": ROOT / "bgp" / "exalb_process",
 }
 
 

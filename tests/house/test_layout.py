@@ -34,7 +34,8 @@ def test_wheel_has_its_packages(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         tops = {name.split("/")[0] for name in archive.namelist()}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"exalb", "exalb_bgp", "exalb_bfd", "exalb_l2"}
+    ours = {"exalb", "exalb_bgp", "exalb_bfd", "exalb_l2", "exalb_process"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == ours
 
 
 def test_chart_has_this_version() -> None:

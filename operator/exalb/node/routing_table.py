@@ -13,18 +13,19 @@ from typing import NamedTuple
 from exalb.model.local_node import Gateway
 from exalb_bgp.rib import Address
 from exalb_bgp.session import Family
+from exalb_process.netlink_messages import MESSAGE, attributes_of, parts
 
 AF_INET, AF_INET6 = 2, 10
 """Families of addresses (linux/socket.h)."""
 _FAMILIES = {AF_INET: Family.IPV4, AF_INET6: Family.IPV6}
 
-_NEW_ROUTE, _ENDS = 24, (2, 3)
+_NEW_ROUTE = 24
 _TABLE_MAIN, _UNICAST, _CLONED = 254, 1, 0x200
 _OUTPUT_INTERFACE, _GATEWAY, _PRIORITY, _MULTIPATH, _VIA = 4, 5, 6, 9, 18
 """Attributes of a route."""
 _UNUSABLE_NEXT_HOP = 0x01 | 0x10
 """Flags of a next hop that is dead, or whose link is down."""
-_MESSAGE, _ROUTE, _ATTRIBUTE, _NEXT_HOP = (struct.Struct(form) for form in ("=IHHII", "=BBBBBBBBI", "=HH", "=HBBi"))
+_ROUTE, _NEXT_HOP = struct.Struct("=BBBBBBBBI"), struct.Struct("=HBBi")
 
 _LINK = 0x20
 """Scope of a link-local address (linux/ipv6.h)."""
@@ -59,20 +60,15 @@ def default_gateways(routes: bytes, interfaces: Mapping[int, str], own: Mapping[
     return gateways
 
 
-def ends_dump(messages: bytes) -> bool:
-    """Return whether these messages contain the end of a dump, or an error."""
-    return any(head[1] in _ENDS for head, _ in _parts(messages, _MESSAGE))
-
-
 def _default_routes(routes: bytes, family: int) -> Iterator[_Route]:
-    for head, body in _parts(routes, _MESSAGE):
+    for head, body in parts(routes, MESSAGE):
         if head[1] != _NEW_ROUTE:
             continue
         its_family, length, source_length, _, table, _, _, route_type, flags = _ROUTE.unpack_from(body)
         is_default = (its_family, length, source_length, table, route_type) == (family, 0, 0, _TABLE_MAIN, _UNICAST)
         if not is_default or flags & (_CLONED | _UNUSABLE_NEXT_HOP):
             continue
-        attributes = _attributes(body[_ROUTE.size :])
+        attributes = attributes_of(body[_ROUTE.size :])
         metric = int.from_bytes(attributes.get(_PRIORITY, b""), sys.byteorder)
         for interface, gateway in _next_hops(attributes):
             yield _Route(metric, gateway.version, int(gateway), interface)
@@ -82,30 +78,15 @@ def _next_hops(attributes: Mapping[int, bytes]) -> Iterator[tuple[int, Address]]
     """Yield interface and gateway of each usable next hop that is a router."""
     interface = int.from_bytes(attributes.get(_OUTPUT_INTERFACE, b""), sys.byteorder)
     hops = [(interface, attributes)]
-    for (_, flags, _, index), body in _parts(attributes.get(_MULTIPATH, b""), _NEXT_HOP):
+    for (_, flags, _, index), body in parts(attributes.get(_MULTIPATH, b""), _NEXT_HOP):
         if not flags & _UNUSABLE_NEXT_HOP:
-            hops.append((index, _attributes(body)))
+            hops.append((index, attributes_of(body)))
     for index, its in hops:
         if _GATEWAY in its:
             yield index, ip_address(its[_GATEWAY])
         elif _VIA in its:
             # The first two octets are the family.
             yield index, ip_address(its[_VIA][2:])
-
-
-def _attributes(data: bytes) -> dict[int, bytes]:
-    return {kind: body for (_, kind), body in _parts(data, _ATTRIBUTE)}
-
-
-def _parts(data: bytes, header: struct.Struct) -> Iterator[tuple[tuple[int, ...], bytes]]:
-    """Yield head and body of each part; the first field of a head is the length of both."""
-    start = 0
-    while start + header.size <= len(data):
-        head = header.unpack_from(data, start)
-        if head[0] < header.size:
-            return
-        yield head, data[start + header.size : start + head[0]]
-        start += -(-head[0] // 4) * 4
 
 
 def link_locals(addresses6: str) -> dict[str, Address]:

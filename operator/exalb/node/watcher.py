@@ -15,8 +15,9 @@ import structlog
 from exalb.model.local_node import DataPlane, LocalNode
 from exalb.node.health_endpoint import HealthEndpoint
 from exalb.node.kube_proxy_health import SECONDS, HealthState, ProbeResult, begin, fold, pause
-from exalb.node.netlink import drain, dump_routes, listen
+from exalb.node.routes import CHANGES, dump_routes
 from exalb.node.routing_table import default_gateways, link_locals
+from exalb_process.netlink import drain, listen
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +49,7 @@ class LocalNodeWatcher:
     async def _follow_routes(self) -> None:
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
         try:
-            netlink = listen()
+            netlink = listen(CHANGES)
         except OSError as error:
             log.warning("route_changes_not_watched", error=str(error), remedy="restart the speaker")
             return

@@ -6,7 +6,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from exalb.node.routing_table import default_gateways, ends_dump, link_locals
+from exalb.node.routing_table import default_gateways, link_locals
+from exalb_process.netlink_messages import ends_dump
 
 OWN = "fe8000000000000000fc00fffe000001 04 40 20 80     eth0\nfd000000000000000000000000000002 04 40 00 82     eth0\n"
 NAMES = {4: "eth0", 5: "eth1"}
