@@ -38,7 +38,7 @@ def packages(imports: str) -> set[str]:
 @pytest.mark.parametrize(
     ("program", "expected"),
     [
-        ("speaker", {"click", "structlog"} | MODELS),
+        ("speaker", {"click", "h11", "structlog"} | MODELS),
         ("bgp", {"click", "structlog"} | MODELS),
     ],
 )

@@ -1,7 +1,7 @@
 """HTTP/1.1 with one server, over connections that are kept.
 
-It has what the API server needs, and no more: no redirects, cookies, proxies or forms. That of aiohttp takes 7 MB
-of each process (docs/decisions/051).
+h11 writes and reads the messages; this opens and keeps the connections. There is what the API server needs, and no more:
+no redirects, cookies, proxies or forms. The client of aiohttp takes 7 MB of each process (docs/decisions/051).
 """
 
 import asyncio
@@ -12,7 +12,9 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from urllib.parse import quote, urlencode, urlsplit
 
-from exalb.runtime.http_answer import Answer
+import h11
+
+from exalb.runtime.http_answer import Answer, connection_errors
 
 CONNECT_SECONDS = 5.0
 """For a connection with TLS, until its first request can be sent."""
@@ -65,8 +67,8 @@ class HttpClient:
 
         `silence` is for how many seconds the server may say nothing.
         """
-        message = self._message(method, path, query, body, fields or {})
-        connection, answer = await self._begin(message, silence, may_repeat=method == "GET")
+        asked = self._request(method, path, query, body, fields or {})
+        connection, answer = await self._begin(asked, body, silence, may_repeat=method == "GET")
         try:
             yield answer
         finally:
@@ -75,32 +77,40 @@ class HttpClient:
             else:
                 self._end(connection)
 
-    def _message(
+    def _request(
         self, method: str, path: str, query: Mapping[str, str] | None, body: bytes | None, fields: Mapping[str, str]
-    ) -> bytes:
+    ) -> h11.Request:
         target = quote(self._prefix + path, safe=_IN_TARGET) + (f"?{urlencode(query)}" if query else "")
         length = {} if body is None else {"Content-Length": str(len(body))}
-        lines = [f"{name}: {value}" for name, value in {**self._fields, **fields, **length}.items()]
-        head = "".join(f"{line}\r\n" for line in [f"{method} {target} HTTP/1.1", *lines, ""])
-        return head.encode("latin-1", errors="replace") + (body or b"")
+        named = {**self._fields, **fields, **length}.items()
+        with connection_errors():
+            headers = [(name.encode(), value.encode("latin-1", errors="replace")) for name, value in named]
+            return h11.Request(method=method, target=target, headers=headers)
 
-    async def _begin(self, message: bytes, silence: float | None, *, may_repeat: bool) -> "tuple[_Connection, Answer]":
+    async def _begin(
+        self, asked: h11.Request, body: bytes | None, silence: float | None, *, may_repeat: bool
+    ) -> "tuple[_Connection, Answer]":
         """Send a request over a kept connection, or over a new one where there is none or the server closed it."""
         if connection := self._kept():
             try:
-                return connection, await self._send(connection, message, silence)
+                return connection, await self._send(connection, asked, body, silence)
             except ConnectionError:
                 if not may_repeat:
                     raise
         connection = await self._connect()
-        return connection, await self._send(connection, message, silence)
+        return connection, await self._send(connection, asked, body, silence)
 
-    async def _send(self, connection: "_Connection", message: bytes, silence: float | None) -> Answer:
+    async def _send(
+        self, connection: "_Connection", asked: h11.Request, body: bytes | None, silence: float | None
+    ) -> Answer:
         self._busy.add(connection)
+        protocol = connection.protocol
         try:
-            connection.writer.write(message)
+            with connection_errors():
+                parts = [protocol.send(event) for event in (asked, h11.Data(body or b""), h11.EndOfMessage())]
+            connection.writer.write(b"".join(part for part in parts if part))
             await connection.writer.drain()
-            answer = Answer(connection.reader, silence)
+            answer = Answer(connection.reader, protocol, silence)
             await answer.begin()
         except BaseException:
             self._end(connection)
@@ -130,6 +140,7 @@ class HttpClient:
         return None
 
     def _keep(self, connection: "_Connection") -> None:
+        connection.protocol.start_next_cycle()
         connection.timer = asyncio.get_running_loop().call_later(_KEEP_SECONDS, self._end, connection)
         self._busy.discard(connection)
         self._idle.append(connection)
@@ -148,6 +159,7 @@ class _Connection:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
+        self.protocol = h11.Connection(h11.CLIENT)
         self.timer: asyncio.TimerHandle | None = None
 
     @property
