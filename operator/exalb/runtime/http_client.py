@@ -1,7 +1,7 @@
 """HTTP/1.1 with one server, over connections that are kept.
 
-h11 writes and reads the messages; this opens and keeps the connections. There is what the API server needs, and no more:
-no redirects, cookies, proxies or forms. The client of aiohttp takes 7 MB of each process (docs/decisions/051).
+h11 writes and reads the messages; this opens and keeps the connections. There is what the API server needs, and no
+more: no redirects, cookies, proxies or forms. The client of aiohttp takes 7 MB of each process (docs/decisions/051).
 """
 
 import asyncio
