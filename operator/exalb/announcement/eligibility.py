@@ -116,6 +116,9 @@ def endpoint_state(
     if any(part.endpoints for part in of_family) and not any(part.endpoints for part in serving):
         ports = ", ".join(sorted(map(str, service.endpoint_ports)))
         message += f": no EndpointSlice has a port of the Service ({ports}), as with a targetPort that no container has"
+    elif not any(part.endpoints for part in slices):
+        selector = ",".join(f"{key}={value}" for key, value in service.selector)
+        message += f": no pod with {selector} is ready" if selector else ", and no selector"
     return EndpointState.NONE, 0, Refusal(Reason.NO_READY_ENDPOINTS, message)
 
 

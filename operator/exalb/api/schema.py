@@ -190,6 +190,12 @@ class LabelSelectorRequirement(Model):
             case _:  # DoesNotExist
                 return self.key not in labels
 
+    def __str__(self) -> str:
+        """Return it as kubectl takes one."""
+        values = ",".join(self.values)
+        texts = {"In": f"{self.key} in ({values})", "NotIn": f"{self.key} notin ({values})", "Exists": self.key}
+        return texts.get(self.operator, f"!{self.key}")
+
 
 class LabelSelector(Model):
     """A label selector (Kubernetes API, meta/v1): all parts must hold; an empty one matches everything."""
@@ -207,8 +213,18 @@ class LabelSelector(Model):
             requirement.matches(labels) for requirement in self.match_expressions
         )
 
+    def __str__(self) -> str:
+        """Return it as kubectl takes one: `rack=a,zone in (b,c),!spare`."""
+        parts = [f"{key}={value}" for key, value in self.match_labels.items()]
+        return ",".join([*parts, *map(str, self.match_expressions)])
+
 
 LabelSelectors = Annotated[tuple[LabelSelector, ...], Field(max_length=64)]
+
+
+def selectors_text(selectors: tuple[LabelSelector, ...]) -> str:
+    """Return selectors of which one must match, for people."""
+    return " or ".join(map(str, selectors))
 
 
 def any_matches(selectors: tuple[LabelSelector, ...], labels: Mapping[str, str]) -> bool:

@@ -16,7 +16,12 @@ from exalb.explain.status import Status
 
 _NO_WRAP = 1_000_000
 """Columns where the output is no terminal: the next program wants each line whole."""
-_MARKS = {Verdict.GOOD: ("ok", "green"), Verdict.NOTE: ("note", "yellow"), Verdict.BROKEN: ("BROKEN", "bold red")}
+_MARKS = {
+    Verdict.GOOD: ("ok", "green"),
+    Verdict.NOTE: ("note", "yellow"),
+    Verdict.UNCHECKED: ("unchecked", "yellow"),
+    Verdict.BROKEN: ("BROKEN", "bold red"),
+}
 
 
 def print_data(value: Any, form: str) -> None:  # noqa: ANN401 - JSON
@@ -44,7 +49,7 @@ def print_answer(found: Answer, *, wide: bool) -> None:
     for step in found.steps:
         mark, colour = _MARKS[step.verdict]
         table.add_row(mark, step.hop, printable(_text(step, wide=wide)), style=colour if step is first else None)
-        if step.next and (step is first or step.verdict is Verdict.BROKEN):
+        if step.next:
             table.add_row("", "", printable(f"→ {step.next}"))
     out.print(table)
     if first:
@@ -78,15 +83,22 @@ def print_status(found: Status) -> None:
     out.print()
     _print_steps(out, found.notes, "note", "yellow")
     _print_steps(out, found.problems, "PROBLEM", "red")
-    text = "All is well." if found.is_good else f"{len(found.problems)} problems. Next: kubectl exalb explain …"
+    text = "All is well." if found.is_good else _conclusion(found.problems)
     out.print(text, style="bold green" if found.is_good else "bold red")
+
+
+def _conclusion(problems: Sequence[Step]) -> str:
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    explained = (step.object for step in problems if step.object.startswith(("service/", "node/", "peer/")))
+    first = next(explained, "")
+    return f"{count}. Next: kubectl exalb explain {first}" if first else f"{count}."
 
 
 def _print_steps(out: Console, steps: Sequence[Step], word: str, style: str) -> None:
     for step in steps:
         out.print(word, style=style, end=" ")
         out.print(printable(_text(step, wide=False)), soft_wrap=True)
-        if step.next and step.verdict is Verdict.BROKEN:
+        if step.next:
             out.print(printable(f"        → {step.next}"), soft_wrap=True)
 
 

@@ -16,6 +16,8 @@ class Verdict(Enum):
     GOOD = "ok"
     NOTE = "note"
     """Good to know; it does not stop the traffic."""
+    UNCHECKED = "unchecked"
+    """ExaLB cannot see it."""
     BROKEN = "broken"
 
 

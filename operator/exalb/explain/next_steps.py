@@ -11,7 +11,7 @@ _BOTH_ENDS = "compare both ends: address, AS numbers, password, families; and re
 _OF_SESSIONS = (Reason.SESSIONS_DOWN, Reason.NOT_SENT)
 """Reasons whose message has the error of a session, which says more than the reason."""
 _DESCRIBE = "kubectl describe {about}"
-_ENDPOINTS = "see the Service's pods: they must be ready, and have its targetPort"
+_ENDPOINTS = "compare selector and targetPort with the pods, which must be ready: kubectl get pods --show-labels"
 
 NEXT_STEPS: Mapping[Reason, str] = {
     Reason.NO_MATCHING_POOL: f"create a pool, set its autoAssign, or widen its serviceAllocation: {_POOLS}",
@@ -36,15 +36,15 @@ NEXT_STEPS: Mapping[Reason, str] = {
     Reason.NOT_LOAD_BALANCER: "set spec.type: LoadBalancer",
     Reason.CLASS_NOT_OURS: "see the controller of that class, or create it with loadBalancerClass: exalb.io/bgp",
     Reason.STATUS_OUTDATED: "wait a moment; if it stays so, see the log of the leading controller",
-    Reason.NO_LEADER: f"kubectl get pods -A -l {CONTROLLER}",
-    Reason.NO_PEER: "create a BGPPeer, or widen its nodeSelectors: kubectl get bgppeers.exalb.io",
+    Reason.NO_LEADER: f"kubectl get deployments,pods -A -l {CONTROLLER}",
+    Reason.NO_PEER: "widen nodeSelectors of a BGPPeer, or create one: kubectl get bgppeers.exalb.io",
     Reason.NO_SESSION_WANTED: "widen nodeSelectors of the BGPPeer, or label nodes: kubectl get nodes --show-labels",
     Reason.NO_READY_ENDPOINTS: _ENDPOINTS,
     Reason.NO_MATCHING_ADVERTISEMENT: "widen a BGPAdvertisement, or delete all of them to announce everything",
     Reason.CONFLICTING_ADVERTISEMENTS: "set the attribute to one value, or change the labels that select the Service",
     Reason.TOO_MANY_COMMUNITIES: "request fewer communities",
     Reason.AGGREGATE_TOO_WIDE: "raise aggregationLength, or add addresses to the pool",
-    Reason.UNKNOWN_COMMUNITY: "add the name to a Community, or correct it: kubectl get communities.exalb.io",
+    Reason.UNKNOWN_COMMUNITY: "correct the name, or define it in a Community: kubectl get communities.exalb.io",
     Reason.NO_NEXT_HOP: "give the node an InternalIP of that family, or set nextHop of the BGPPeer",
     Reason.NO_INTERFACE: "use addresses of a subnet of the nodes, or set interfaces of the L2Advertisement",
     Reason.ADDRESS_CONFLICT: "give the host with this MAC address another address",
@@ -58,7 +58,7 @@ NEXT_STEPS: Mapping[Reason, str] = {
     Reason.NO_LISTEN_ADDRESS: "give the node such an address, or set sourceAddress of the BGPPeer",
     Reason.NODE_ANNOTATION_MISSING: "annotate the node, or exclude it with nodeSelectors of the BGPPeer",
     Reason.NODE_ANNOTATION_INVALID: "correct the annotation of the node",
-    Reason.SPEAKER_MISSING: f"kubectl get pods -o wide -A -l {SPEAKER}",
+    Reason.SPEAKER_MISSING: f"kubectl get daemonsets,pods -o wide -A -l {SPEAKER}",
     Reason.SPEAKER_NOT_REPORTING: "see the speaker's pod on that node: it must run, and reach the API server",
     Reason.ENGINE_NOT_CONNECTED: "see the log of the container bgp in the speaker's pod on that node",
     Reason.SESSIONS_DOWN: _BOTH_ENDS,

@@ -1,13 +1,16 @@
 """The steps of a Service's answer from its address to the routers. Pure."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from exalb.announcement.advertisements import selects_peer
 from exalb.api.reasons import Finding, Reason, Refusal
-from exalb.api.schema import any_matches
+from exalb.api.schema import any_matches, selectors_text
+from exalb.api.shorten import shorten_sentences
 from exalb.explain.announcements import Announcement, announcements
 from exalb.explain.answer import Step, Verdict, broken, good, names, note
 from exalb.explain.l2 import l2_steps
+from exalb.explain.next_steps import next_step
 from exalb.explain.observed import Observed
 from exalb.explain.sessions import Group, SessionState, grouped
 from exalb.model.cluster import Service
@@ -17,7 +20,7 @@ from exalb_bgp.rib import Prefix
 
 ROUTERS = (
     "ExaLB's part works. If there is no traffic, look at the router: does it accept the route, and use it? Then follow"
-    " the packet to the node and back: docs/operations.md, Troubleshooting"
+    " the packet to the node and back: docs/no-traffic.md, from step 2 on"
 )
 
 
@@ -37,7 +40,7 @@ def route_steps(observed: Observed, service: Service) -> Iterator[Step]:
             observed, service, [row for row in rows if address in row.prefix], str(address), works=works
         )
     if is_sent:
-        yield good("Routers", ROUTERS)
+        yield Step("Routers", Verdict.UNCHECKED, ROUTERS)
 
 
 def inactive_peers(observed: Observed, *, is_sent: bool) -> Iterator[Step]:
@@ -55,9 +58,15 @@ def _no_peer(observed: Observed) -> Refusal:
         return Refusal(Reason.NO_PEER, "there is no BGPPeer, so no node announces anything")
     if not observed.rules.peers:
         return Refusal(Reason.NO_PEER, "no BGPPeer is active, so no node announces anything")
+    nodes = observed.cluster.nodes.values()
+    astray = [
+        f"BGPPeer {peer.name} selects {selectors_text(peer.spec.node_selectors)}, which no node has"
+        for peer in observed.rules.peers
+        if not any(any_matches(peer.spec.node_selectors, node.labels) for node in nodes)
+    ]
     listed = names(peer.name for peer in observed.rules.peers)
-    message = f"no node has a session that carries the address: see nodeSelectors and families of BGPPeer {listed}"
-    return Refusal(Reason.NO_PEER, message)
+    why = shorten_sentences(astray, 3) or f"see nodeSelectors and families of BGPPeer {listed}"
+    return Refusal(Reason.NO_PEER, f"no node has a session that carries the address: {why}")
 
 
 def _of_prefixes(
@@ -81,11 +90,18 @@ def _of_prefixes(
         else:
             refusal = _refusal(observed, service, prefix, group, group.refusal)
             verb = "withheld" if withheld else "not sent"
-            text = Refusal(refusal.reason, f"{prefix} {verb}: {_where(group)}: {refusal.message}")
+            first = "the first: " if len(group.nodes) > 1 and f"node {group.nodes[0]} " in refusal.message else ""
+            text = Refusal(refusal.reason, f"{prefix} {verb}: {_where(group)}: {first}{refusal.message}")
             down = refusal.reason is Reason.SESSIONS_DOWN
             about = f"peer/{group.peers[0]}" if down else f"node/{group.nodes[0]}"
             make = note if is_sent and is_expected(service, refusal.reason) else broken
-            yield make("Announcement", text, about, nodes=group.nodes, peers=group.peers)
+            step = make("Announcement", text, about, nodes=group.nodes, peers=group.peers)
+            yield step if down else replace(step, next=next_step(text, _all_of(group.nodes)))
+
+
+def _all_of(nodes: tuple[str, ...]) -> str:
+    """Return the nodes as an argument of kubectl, at most twenty of them."""
+    return f"node/{nodes[0]}" if len(nodes) == 1 else f"nodes {' '.join(nodes[:20])}"
 
 
 def _sent(prefix: Prefix, group: Group) -> Step:

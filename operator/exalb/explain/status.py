@@ -2,15 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exalb.api.definitions import RESOURCES
 from exalb.api.reasons import ConditionType, Finding, Reason, Refusal
 from exalb.api.schema import GROUP
 from exalb.explain import l2
-from exalb.explain.answer import Step, broken, names, note
+from exalb.explain.answer import Step, Verdict, broken, names, note
 from exalb.explain.observed import Observed, speaker_refusal
 from exalb.explain.sessions import SessionState, grouped, planned_sessions, session_state, without_services
+from exalb.model.cluster import Key
 from exalb.report.conditions import find_condition
 from exalb_bgp.session import State
 
@@ -94,6 +95,7 @@ def _problems(observed: Observed, states: list[SessionState]) -> Iterator[Step]:
             yield broken("Sessions", refusal, f"peer/{group.peers[0]}", nodes=group.nodes, peers=group.peers)
     yield from l2.problems(observed)
     yield from _services(observed)
+    yield from (step for step in _silent(observed) if step.verdict is Verdict.BROKEN)
 
 
 def _speakers(observed: Observed) -> Iterator[Step]:
@@ -126,12 +128,44 @@ def _services(observed: Observed) -> Iterator[Step]:
     services = observed.cluster.services
     lagging = [key for key, item in observed.allocation.outcomes.items() if services[key].held != item.addresses]
     if lagging:
-        message = f"{len(lagging)} Services ({names(map(str, sorted(lagging)))}): the status is not written yet"
+        counted = "1 Service" if len(lagging) == 1 else f"{len(lagging)} Services"
+        message = f"{counted} ({names(map(str, sorted(lagging)))}): the status is not written yet"
         yield broken("Services", Refusal(Reason.STATUS_OUTDATED, message))
 
 
+def _silent(observed: Observed) -> Iterator[Step]:
+    """Yield the Services that no node announces: a problem, unless they have no endpoint that is ready."""
+    cluster, idle, silent = observed.cluster, list[Key](), list[Key]()
+    for key in observed.allocation.outcomes:
+        announced = cluster.services[key].announced
+        if announced and announced.status == "False":
+            (silent if any(part.endpoints for part in cluster.slices.get(key, ())) else idle).append(key)
+    for keys, why, make in ((silent, "", broken), (idle, ", and no endpoint of it is ready", note)):
+        if keys:
+            first = min(keys)
+            counted = "1 Service" if len(keys) == 1 else f"{len(keys)} Services"
+            message = f"{counted} ({names(map(str, sorted(keys)))}): no node announces an address of it{why}"
+            refusal = Refusal(Reason.NOT_ANNOUNCED, message)
+            about = f"service/{first.name} -n {first.namespace}"
+            yield replace(make("Services", refusal, about), next=f"kubectl exalb explain {about}")
+
+
+def _remarks(observed: Observed) -> Iterator[Step]:
+    """Yield the annotations that have no effect, one step for each kind of mistake."""
+    found: dict[Reason, list[tuple[Key, Refusal]]] = {}
+    for key in sorted(observed.allocation.outcomes):
+        for remark in observed.cluster.services[key].request.remarks:
+            found.setdefault(remark.reason, []).append((key, remark))
+    for reason, remarks in found.items():
+        key, first = remarks[0]
+        message = f"{names(str(key) for key, _ in remarks)}: {first.message}"
+        yield note("Services", Refusal(reason, message), f"service/{key.name} -n {key.namespace}")
+
+
 def _notes(observed: Observed) -> Iterator[Step]:
-    """Yield, in one line, the nodes that withhold some route: often that is meant so."""
+    """Yield what may be meant so: Services without a ready endpoint, annotations, nodes that withhold some route."""
+    yield from (step for step in _silent(observed) if step.verdict is Verdict.NOTE)
+    yield from _remarks(observed)
     withholding = {
         name: report.observed.withheld for name, report in observed.cluster.speakers.items() if report.observed.withheld
     }
@@ -139,5 +173,6 @@ def _notes(observed: Observed) -> Iterator[Step]:
         first = min(withholding)
         condition = find_condition(observed.cluster.speakers[first].observed.conditions, ConditionType.ALL_ANNOUNCED)
         why = condition.message if condition else ""
-        message = f"{len(withholding)} nodes withhold routes ({names(sorted(withholding))}); {first}: {why}"
+        verb = "node withholds" if len(withholding) == 1 else "nodes withhold"
+        message = f"{len(withholding)} {verb} routes ({names(sorted(withholding))}); {first}: {why}"
         yield note("Routes", Refusal(Reason.SOME_WITHHELD, message), f"node/{first}")

@@ -187,14 +187,9 @@ def test_each_held_address_that_is_not_told_has_a_row_whatever_the_cause() -> No
 
 def test_what_is_withheld_says_for_whom_and_why() -> None:
     plan = planned(POOL, service("team/web"), peer(), node())
-    assert plan["nodes"][0]["sessions"][0]["withheld"] == [
-        {
-            "service": "team/web",
-            "prefix": V4,
-            "reason": "NoReadyEndpoints",
-            "message": "team/web has no ready IPv4 endpoint",
-        }
-    ]
+    [row] = plan["nodes"][0]["sessions"][0]["withheld"]
+    assert row.pop("message")
+    assert row == {"service": "team/web", "prefix": V4, "reason": "NoReadyEndpoints"}
 
 
 def test_the_whole_shape_of_a_route() -> None:

@@ -4,10 +4,10 @@ import pytest
 
 from exalb.api.reasons import Reason
 from exalb.explain.subject import explain
-from tests.support.objects import assigned_service, peer, wants
-from tests.support.observing import observed
+from tests.support.objects import assigned_service, node, peer, wants
+from tests.support.observing import observed, speaker
 from tests.support.situation_titles import TITLES
-from tests.support.situations import CASES, Case, world
+from tests.support.situations import CASES, EXCLUDED, Case, world
 from tests.support.surfaces import surfaces
 
 
@@ -83,3 +83,15 @@ def test_well_cluster_has_no_broken_step() -> None:
     seen = observed(*world())
     for subject in ("service/shop/web", "address/198.51.100.1", "peer/tor", "node/n1"):
         assert explain(seen, subject, "default").first_broken is None, subject
+
+
+def test_command_for_excluded_nodes_names_all_of_them() -> None:
+    nodes = [node(name, address, **EXCLUDED) for name, address in (("n1", "203.0.113.11"), ("n2", "203.0.113.12"))]
+    seen = observed(*world(n1=nodes, speaker=[speaker("n1"), speaker("n2")]))
+    first = explain(seen, "service/shop/web", "default").first_broken
+    assert first is not None
+    assert (first.nodes, "label nodes n1 n2 " in first.next, "the first: " in first.message) == (
+        ("n1", "n2"),
+        True,
+        True,
+    )
