@@ -13,12 +13,13 @@ from tests.cluster.chart import NAMESPACE, in_force
 from tests.lab import wait
 from tests.lab.cluster import Lab
 from tests.support.kubernetes.gate import Gate
+from tests.support.kubernetes.world import World
 
 EXALB = Path(sys.executable).with_name("kubectl-exalb")
 
 
 @pytest.fixture
-def reader(cluster: Lab, gate: Gate, tmp_path: Path) -> Iterator[Path]:
+def reader(cluster: Lab, gate: Gate, world: World, tmp_path: Path) -> Iterator[Path]:  # noqa: ARG001 - one at a time
     """Return the kubeconfig of a person whose only right is the ClusterRole `view`."""
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "reader", "namespace": NAMESPACE}}
     binding = {
