@@ -21,7 +21,12 @@ SIDE = ip_address("10.98.0.100")
 """In the subnet of the second LAN."""
 
 
-@pytest.fixture(params=list(LanKind), ids=str)
+MODULES = {LanKind.VLAN, LanKind.BOND}
+"""Kinds that many kernels of test machines lack: they are shown before a release."""
+KINDS = [pytest.param(kind, id=str(kind), marks=[pytest.mark.release] if kind in MODULES else []) for kind in LanKind]
+
+
+@pytest.fixture(params=KINDS)
 def lan(request: pytest.FixtureRequest) -> Iterator[NetworkLan]:
     """Return a LAN on which two nodes are by interfaces of one kind."""
     kind: LanKind = request.param
