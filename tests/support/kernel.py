@@ -1,6 +1,5 @@
 """An observer of a router's kernel table: every route that came, changed or went, with the time of its notice."""
 
-import contextlib
 import socket
 import struct
 import threading
@@ -8,12 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from types import TracebackType
-from typing import Self
 
 from exalb_bgp.rib import Address, Prefix
 from tests.lab.network import Namespace
-from tests.support.bgp.sniffer import LOOK, WireError
+from tests.support.bgp.sniffer import WireError
+from tests.support.socket_watcher import SocketWatcher
 
 IPV4_ROUTES, IPV6_ROUTES = 0x40, 0x400
 """Groups of rtnetlink(7)."""
@@ -34,7 +32,7 @@ class Change:
     """Empty when the route went."""
 
 
-class KernelRoutes:
+class KernelRoutes(SocketWatcher):
     """Watches the tables of a namespace while its `with` block lasts."""
 
     def __init__(self, namespace: Namespace) -> None:
@@ -42,25 +40,10 @@ class KernelRoutes:
         self.changes: list[Change] = []
         """All that happened so far, in order."""
         self._news = threading.Condition()
-        self._end = threading.Event()
-        self._socket = namespace.open_socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
-        self._socket.bind((0, IPV4_ROUTES | IPV6_ROUTES))
-        self._socket.settimeout(LOOK)
-        self._thread = threading.Thread(target=self._watch, name=f"routes of {namespace.name}", daemon=True)
-
-    def __enter__(self) -> Self:
-        """Start to watch; later changes are seen."""
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop watching; the changes stay readable."""
-        self._end.set()
-        self._thread.join()
-        self._socket.close()
+        opened = namespace.open_socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+        opened.bind((0, IPV4_ROUTES | IPV6_ROUTES))
+        super().__init__(opened, f"routes of {namespace.name}")
 
     def reached(
         self, prefix: Prefix, wanted: Callable[[frozenset[Address]], bool], after: float = 0, seconds: float = 10
@@ -76,14 +59,13 @@ class KernelRoutes:
                 raise WireError(f"{self.namespace.name}: {prefix} never got its gateways in {seconds:.0f} s: {seen}")
             return next(matching())
 
-    def _watch(self) -> None:
-        while not self._end.is_set():
-            with contextlib.suppress(TimeoutError):
-                data = self._socket.recv(BUFFER)
-                now = time.time()
-                with self._news:
-                    self.changes += _changes(data, now)
-                    self._news.notify_all()
+    def read(self) -> None:
+        """Note the changes of the next notice."""
+        data = self._socket.recv(BUFFER)
+        now = time.time()
+        with self._news:
+            self.changes += _changes(data, now)
+            self._news.notify_all()
 
 
 def _changes(data: bytes, now: float) -> Iterator[Change]:

@@ -13,12 +13,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv6Address
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from exalb_bgp.rib import Address, Prefix
 from tests.lab.network import Namespace
 from tests.support.bgp.messages import Kind, Message, decode, split
+from tests.support.socket_watcher import SocketWatcher
 
 ETH_P_ALL = 3
 SO_ATTACH_FILTER, SO_RCVBUFFORCE, SO_TIMESTAMPNS = 26, 33, 35
@@ -27,8 +27,6 @@ LARGEST_PACKET = 1 << 17
 BUFFER = 64 << 20
 SYN = 2
 TCP, BGP = 6, 179
-LOOK = 0.25
-"""Seconds between checks whether the observer must end."""
 
 
 class WireError(RuntimeError):
@@ -71,7 +69,7 @@ class _Stream:
         return next((sequence for sequence in self.early if (expected - sequence & 0xFFFFFFFF) < 1 << 31), None)
 
 
-class Wire:
+class Wire(SocketWatcher):
     """Watches a namespace while its `with` block lasts. Readable at any time, also from other threads."""
 
     def __init__(self, namespace: Namespace) -> None:
@@ -80,22 +78,7 @@ class Wire:
         """All that passed so far, in order."""
         self._streams: dict[tuple[tuple[Address, int], tuple[Address, int]], _Stream] = {}
         self._news = threading.Condition()
-        self._end = threading.Event()
-        self._socket = _listen(namespace)
-        self._thread = threading.Thread(target=self._watch, name=f"wire of {namespace.name}", daemon=True)
-
-    def __enter__(self) -> Self:
-        """Start to watch; later messages are seen."""
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop watching; the messages stay readable."""
-        self._end.set()
-        self._thread.join()
-        self._socket.close()
+        super().__init__(_listen(namespace), f"wire of {namespace.name}")
 
     def updates(self, source: Address | None = None, after: float = 0) -> list[Message]:
         """Return the UPDATEs that passed, without End-of-RIB markers."""
@@ -144,15 +127,14 @@ class Wire:
             raise WireError(f"{error}: still missing {missing}") from None
         return times
 
-    def _watch(self) -> None:
-        while not self._end.is_set():
-            with contextlib.suppress(TimeoutError):
-                data, ancillary, _, _ = self._socket.recvmsg(LARGEST_PACKET, ANCILLARY)
-                segment = _parse(data, _stamp(ancillary))
-                if messages := self._take(segment):
-                    with self._news:
-                        self.messages += messages
-                        self._news.notify_all()
+    def read(self) -> None:
+        """Note the messages that the next packet completes."""
+        data, ancillary, _, _ = self._socket.recvmsg(LARGEST_PACKET, ANCILLARY)
+        segment = _parse(data, _stamp(ancillary))
+        if messages := self._take(segment):
+            with self._news:
+                self.messages += messages
+                self._news.notify_all()
 
     def _take(self, segment: _Segment) -> list[Message]:
         stream = self._streams.setdefault((segment.source, segment.destination), _Stream())
@@ -174,7 +156,6 @@ def _listen(namespace: Namespace) -> socket.socket:
     with contextlib.suppress(BlockingIOError):  # packets from before the filter
         while opened.recv(1):
             pass
-    opened.settimeout(LOOK)
     return opened
 
 
