@@ -14,6 +14,11 @@ def shorten_sentences(sentences: Sequence[str], limit: int, *, total: int | None
     return "; ".join(sentences[:limit]) + _more("; and ", count - limit, noun)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return `1 node` or `2 nodes`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def shorten_count(number: int) -> str:
     """Return the number, from a million on as a power of two: `~2^64`."""
     return str(number) if number < 1_000_000 else f"~2^{number.bit_length() - 1}"

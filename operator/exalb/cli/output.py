@@ -9,7 +9,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from exalb.api.shorten import shorten_count
+from exalb.api.shorten import counted, shorten_count
 from exalb.cli.printable import printable
 from exalb.explain.answer import Answer, Step, Verdict
 from exalb.explain.status import Status
@@ -88,7 +88,7 @@ def print_status(found: Status) -> None:
 
 
 def _conclusion(problems: Sequence[Step]) -> str:
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    count = counted(len(problems), "problem")
     explained = (step.object for step in problems if step.object.startswith(("service/", "node/", "peer/")))
     first = next(explained, "")
     return f"{count}. Next: kubectl exalb explain {first}" if first else f"{count}."

@@ -8,12 +8,12 @@ from exalb.announcement.drain import ANNOTATION, DrainPolicy
 from exalb.announcement.l2 import L2Planner
 from exalb.announcement.last_announcer import OtherAnnouncers
 from exalb.api.address_ranges import address_order, prefix_order
-from exalb.api.shorten import shorten_names
+from exalb.api.shorten import counted, shorten_names
 from exalb.api.speaker import DrainCause, DrainReport, DrainState, is_stale
 from exalb.explain.l2 import holders
 from exalb.explain.observed import Observed
 from exalb.model.cluster import SpeakerReport
-from exalb.report.drain import SHOWN_SERVICES, count_services
+from exalb.report.drain import SHOWN_SERVICES
 from exalb_bgp.rib import Address, Prefix
 
 _LEAVING = (DrainState.DEPREFERRED, DrainState.WITHDRAWING, DrainState.WITHDRAWN)
@@ -114,7 +114,7 @@ def preview_sentences(preview: DrainPreview, *, forced: bool) -> list[str]:
             " a move resets open connections"
         )
     if alone:
-        listed = f"{count_services(len(alone))} down: {shorten_names(alone, SHOWN_SERVICES)}"
+        listed = f"{counted(len(alone), 'Service')} down: {shorten_names(alone, SHOWN_SERVICES)}"
         lines.append(
             f"draining {preview.node} takes {listed}"
             if forced

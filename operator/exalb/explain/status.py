@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from exalb.api.definitions import RESOURCES
 from exalb.api.reasons import ConditionType, Finding, Reason, Refusal
 from exalb.api.schema import GROUP
+from exalb.api.shorten import counted
 from exalb.explain import l2
 from exalb.explain.answer import Step, Verdict, broken, names, note
 from exalb.explain.observed import Observed, speaker_refusal
@@ -57,7 +58,7 @@ def status(observed: Observed) -> Status:
     planned = planned_sessions(observed, without_services(observed))
     states = [session_state(observed, node, plan) for node, plan in planned]
     reports = [state.report for state in states if state.report]
-    outcomes = allocation.outcomes.values()
+    outcomes, silent = allocation.outcomes.values(), list(_silent(observed))
     reporting = sum(speaker_refusal(observed, node) is None for node in cluster.nodes)
     use = sorted(allocation.use.items(), key=lambda item: (item[0][0], item[0][1].value))
     return Status(
@@ -67,8 +68,8 @@ def status(observed: Observed) -> Status:
         prefixes=(sum(item.prefixes_sent for item in reports), sum(item.prefixes_wanted for item in reports)),
         services=(sum(bool(item.addresses) and not item.refusal for item in outcomes), len(outcomes)),
         pools=tuple(PoolLine(pool, family.label, it.assigned, it.capacity) for (pool, family), it in use),
-        problems=tuple(_problems(observed, states)),
-        notes=tuple(_notes(observed)),
+        problems=(*_problems(observed, states), *(step for step in silent if step.verdict is Verdict.BROKEN)),
+        notes=(*(step for step in silent if step.verdict is Verdict.NOTE), *_notes(observed)),
     )
 
 
@@ -95,7 +96,6 @@ def _problems(observed: Observed, states: list[SessionState]) -> Iterator[Step]:
             yield broken("Sessions", refusal, f"peer/{group.peers[0]}", nodes=group.nodes, peers=group.peers)
     yield from l2.problems(observed)
     yield from _services(observed)
-    yield from (step for step in _silent(observed) if step.verdict is Verdict.BROKEN)
 
 
 def _speakers(observed: Observed) -> Iterator[Step]:
@@ -120,17 +120,19 @@ def _finding(finding: Finding) -> Step:
 def _services(observed: Observed) -> Iterator[Step]:
     """Yield the Services without what they request, by reason, and those whose status lags behind."""
     refused = {key: item.refusal for key, item in observed.allocation.outcomes.items() if item.refusal}
-    for reason, count in Counter(refusal.reason for refusal in refused.values()).most_common():
+    for reason, _ in Counter(refusal.reason for refusal in refused.values()).most_common():
         keys = sorted(key for key, refusal in refused.items() if refusal.reason is reason)
-        noun = "Service" if count == 1 else "Services"
-        message = f"{count} {noun} ({names(map(str, keys))}): {refused[keys[0]].message}"
+        message = f"{_listed(keys)}: {refused[keys[0]].message}"
         yield broken("Services", Refusal(reason, message), f"service/{keys[0].name} -n {keys[0].namespace}")
     services = observed.cluster.services
     lagging = [key for key, item in observed.allocation.outcomes.items() if services[key].held != item.addresses]
     if lagging:
-        counted = "1 Service" if len(lagging) == 1 else f"{len(lagging)} Services"
-        message = f"{counted} ({names(map(str, sorted(lagging)))}): the status is not written yet"
+        message = f"{_listed(lagging)}: the status is not written yet"
         yield broken("Services", Refusal(Reason.STATUS_OUTDATED, message))
+
+
+def _listed(keys: list[Key]) -> str:
+    return f"{counted(len(keys), 'Service')} ({names(map(str, sorted(keys)))})"
 
 
 def _silent(observed: Observed) -> Iterator[Step]:
@@ -143,8 +145,7 @@ def _silent(observed: Observed) -> Iterator[Step]:
     for keys, why, make in ((silent, "", broken), (idle, ", and no endpoint of it is ready", note)):
         if keys:
             first = min(keys)
-            counted = "1 Service" if len(keys) == 1 else f"{len(keys)} Services"
-            message = f"{counted} ({names(map(str, sorted(keys)))}): no node announces an address of it{why}"
+            message = f"{_listed(keys)}: no node announces an address of it{why}"
             refusal = Refusal(Reason.NOT_ANNOUNCED, message)
             about = f"service/{first.name} -n {first.namespace}"
             yield replace(make("Services", refusal, about), next=f"kubectl exalb explain {about}")
@@ -163,8 +164,7 @@ def _remarks(observed: Observed) -> Iterator[Step]:
 
 
 def _notes(observed: Observed) -> Iterator[Step]:
-    """Yield what may be meant so: Services without a ready endpoint, annotations, nodes that withhold some route."""
-    yield from (step for step in _silent(observed) if step.verdict is Verdict.NOTE)
+    """Yield what may be meant so: annotations without effect, and, in one line, nodes that withhold some route."""
     yield from _remarks(observed)
     withholding = {
         name: report.observed.withheld for name, report in observed.cluster.speakers.items() if report.observed.withheld

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Literal
 
 from exalb.api.reasons import ConditionType, Reason
+from exalb.api.shorten import counted
 from exalb.model.cluster import Cluster, ConditionState, Key, Service
 from exalb.model.patches import Changes, EventDraft, StatusWrite
 from exalb.report.announced_services import AnnouncedServices
@@ -90,8 +91,8 @@ class AnnouncementReporter:
             return None
         nodes, peers, on_lan, missing = self._announced.count(service.held)
         if not missing:
-            parts = [f"by {_counted(nodes, 'node')} to {_counted(peers, 'peer')}"] if peers else []
-            parts += [f"by {_counted(on_lan, 'node')} on the LAN"] if on_lan else []
+            parts = [f"by {counted(nodes, 'node')} to {counted(peers, 'peer')}"] if peers else []
+            parts += [f"by {counted(on_lan, 'node')} on the LAN"] if on_lan else []
             return ConditionState("True", Reason.ANNOUNCED.value, f"announced {', and '.join(parts)}")
         if not self._announced.is_complete:
             return service.announced
@@ -113,10 +114,6 @@ class AnnouncementReporter:
                 return
             self._budget -= 1
             yield key
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _change(before: ConditionState | None, wanted: ConditionState | None) -> Change | None:

@@ -4,7 +4,7 @@ from datetime import UTC
 
 from exalb.announcement.drain import ANNOTATION, FORCE
 from exalb.announcement.planner import NodeDrain
-from exalb.api.shorten import shorten_names
+from exalb.api.shorten import counted, shorten_names
 from exalb.api.speaker import DrainReport
 
 SHOWN_SERVICES = 5
@@ -27,7 +27,7 @@ def drain_message(node: str, drain: NodeDrain) -> str:
     services = sorted({service for services in drain.lacking.values() for service in services})
     if not services:
         return ""
-    count = count_services(len(services))
+    count = counted(len(services), "Service")
     names = shorten_names([str(service) for service in services], SHOWN_SERVICES)
     if drain.forced:
         return f"draining {node} takes {count} down, which no other node announces: {names}"
@@ -35,8 +35,3 @@ def drain_message(node: str, drain: NodeDrain) -> str:
         f"draining {node} would take {count} down: {names}. No other node announces them, so they stay announced from"
         f" {node}, with GRACEFUL_SHUTDOWN: run them on other nodes too, or set {ANNOTATION}={FORCE} to withdraw them"
     )
-
-
-def count_services(count: int) -> str:
-    """Write a number of Services."""
-    return "1 Service" if count == 1 else f"{count} Services"
