@@ -31,6 +31,8 @@ def reader(cluster: Lab, gate: Gate, world: World, tmp_path: Path) -> Iterator[P
     }
     with in_force(cluster, {"ClusterRole"}):
         cluster.apply([account, binding])
+        lease = ("delete", "lease", "exalb-controller", f"--namespace={NAMESPACE}", "--ignore-not-found")
+        cluster.kubectl(*lease)  # a controller of another test, which was killed, would lead for a minute
         data = yaml.safe_load(cluster.layout.kubeconfig.read_text())
         data["clusters"][0]["cluster"]["server"] = gate.url
         token = cluster.kubectl("create", "token", "reader", f"--namespace={NAMESPACE}").strip()
