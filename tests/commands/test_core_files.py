@@ -19,8 +19,9 @@ PROGRAMS = {
     "speaker": ["--kubeconfig={}/config", "--listen=127.0.0.1:0", "--node-name=n1", "--directory={}/run"],
     "bgp": ["--directory={}/run"],
     "bfd": ["--directory={}/run"],
+    "l2": ["--directory={}/run"],
 }
-CHILDREN = {"controller": 0, "speaker": 0, "bgp": 2, "bfd": 1}
+CHILDREN = {"controller": 0, "speaker": 0, "bgp": 2, "bfd": 1, "l2": 0}
 """The processes that each one starts: ExaBGP and its helper, and the process with the BFD sessions."""
 
 

@@ -5,6 +5,7 @@ also holds for manifests that are read without an API server. One table of good 
 """
 
 import re
+from collections import ChainMap
 from collections.abc import Hashable, Iterable, Mapping
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal, TypeVar
@@ -15,14 +16,17 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     StrictBool,
     ValidationError,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
 
 from exalb.api.address_ranges import parse_address
+from exalb.api.docstrings import field_texts
 
 GROUP = "exalb.io"
 VERSION = "v1beta1"
@@ -61,13 +65,24 @@ class Model(BaseModel):
     """Base of all parts of a spec: camelCase on the outside, immutable, unknown fields dropped as the server does."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore", use_attribute_docstrings=True
+        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore", defer_build=True
     )
 
     @model_validator(mode="before")
     @classmethod
     def _null_is_unset(cls, value: object) -> object:
         return {key: item for key, item in value.items() if item is not None} if isinstance(value, Mapping) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Describe each field by the text below it."""
+        made = handler(core)
+        properties = handler.resolve_ref_schema(made)["properties"]
+        texts = ChainMap(*(field_texts(model) for model in cls.__mro__ if issubclass(model, Model)))
+        for name, field in cls.model_fields.items():
+            if name in texts:
+                properties[field.alias].setdefault("description", texts[name])
+        return made
 
 
 def several(title: str, mistakes: Iterable[tuple[str, str]]) -> ValidationError:

@@ -48,16 +48,18 @@ def run(target: Target, work: Callable[[Asked], int]) -> int:
 
 def ask(target: Target, read: Callable[[ApiClient, str], Awaitable[Value]]) -> Value | None:
     """Return what `read` reads with a client and the namespace of Services; None, with a message, if it cannot."""
+    values = list[Value]()  # not the result of the task: asyncio.run writes out that one, a whole cluster, and drops it
 
-    async def reading(credentials: Credentials) -> Value:
+    async def reading(credentials: Credentials) -> None:
         async with ApiClient(credentials) as api:
-            return await read(api, target.namespace or credentials.namespace)
+            values.append(await read(api, target.namespace or credentials.namespace))
 
     try:
-        return asyncio.run(reading(load_credentials(target.kubeconfig, context=target.context)))
+        asyncio.run(reading(load_credentials(target.kubeconfig, context=target.context)))
     except (CredentialsError, ApiError) as error:
         print(f"exalb: {error}{_advice(error)}", file=sys.stderr)  # noqa: T201 - a command speaks to a terminal
         return None
+    return values[0]
 
 
 def _advice(error: Exception) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import cached_property
 from ipaddress import ip_address
 
-from exalb.allocation.allocator import Allocation, allocate
+from exalb.allocation.allocator import Allocation, Allocator
 from exalb.announcement.drain import DrainPolicy, DrainRequest, drain_request, step_of
 from exalb.announcement.drained_plan import DrainPlanner
 from exalb.announcement.l2 import L2Plan, L2Planner
@@ -49,9 +49,14 @@ class Observed:
         return validate(self.cluster)
 
     @cached_property
+    def allocator(self) -> Allocator:
+        """The allocator with its cache: it answers a cluster that differs in one Service at little cost."""
+        return Allocator()
+
+    @cached_property
     def allocation(self) -> Allocation:
         """The decision about all addresses."""
-        return allocate(self.cluster, self.rules)
+        return self.allocator.allocate(self.cluster, self.rules)
 
     @cached_property
     def l2(self) -> L2Plan:

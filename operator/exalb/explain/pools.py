@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from exalb.allocation.allocator import Allocator, labels_of
+from exalb.allocation.allocator import labels_of
 from exalb.allocation.pools import AllocatingPool, PoolTable
 from exalb.api.reasons import Finding, Reason, Refusal
 from exalb.explain.observed import Observed
@@ -24,17 +24,15 @@ def pool_choices(observed: Observed, service: Service) -> Iterator[PoolChoice]:
     """Yield every pool in order of preference, then those that are not active."""
     outcome = observed.allocation.outcomes.get(service.key)
     chosen = outcome.pools if outcome else ()
-    table, allocator = PoolTable(observed.rules.pools), Allocator()
-    allocator.allocate(observed.cluster, observed.rules)
-    for pool in table.in_order:
-        refusal = None if pool.name in chosen else _refusal(observed, service, pool, allocator)
+    for pool in PoolTable(observed.rules.pools).in_order:
+        refusal = None if pool.name in chosen else _refusal(observed, service, pool)
         yield PoolChoice(pool.name, refusal, pool.name in chosen)
     active = {pool.name for pool in observed.rules.pools}
     for name in sorted(observed.cluster.pools.keys() - active):
         yield PoolChoice(name, _why_inactive(observed, name), is_chosen=False)
 
 
-def _refusal(observed: Observed, service: Service, pool: AllocatingPool, allocator: Allocator) -> Refusal | None:
+def _refusal(observed: Observed, service: Service, pool: AllocatingPool) -> Refusal | None:
     """Ask the allocator as if the Service, without an address, requested this pool."""
     if not pool.admits(service, labels_of(observed.cluster.namespaces, service.key.namespace)):
         message = f"pool {pool.name} does not serve {service.key}: see its serviceAllocation"
@@ -44,8 +42,10 @@ def _refusal(observed: Observed, service: Service, pool: AllocatingPool, allocat
         return Refusal(Reason.NO_MATCHING_POOL, message)
     asking = replace(service, held=(), record=None, request=replace(service.request, addresses=(), pool=pool.name))
     services = {**observed.cluster.services, service.key: asking}
-    outcome = allocator.allocate(replace(observed.cluster, services=services), observed.rules).outcomes[service.key]
-    return outcome.refusal
+    asked = replace(observed.cluster, services=services)
+    refusal = observed.allocator.allocate(asked, observed.rules).outcomes[service.key].refusal
+    observed.allocator.allocate(observed.cluster, observed.rules)
+    return refusal
 
 
 def _why_inactive(observed: Observed, name: str) -> Refusal:
