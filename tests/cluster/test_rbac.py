@@ -32,6 +32,7 @@ AT_HOME: dict[str, set[Right]] = {
     "controller": {
         ("coordination.k8s.io", "leases", "*", "create"),
         ("coordination.k8s.io", "leases", controller.LEASE_NAME, "get"),
+        ("coordination.k8s.io", "leases", controller.LEASE_NAME, "watch"),
         ("coordination.k8s.io", "leases", controller.LEASE_NAME, "patch"),
     },
     "speaker": set(),

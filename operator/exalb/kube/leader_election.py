@@ -5,46 +5,60 @@ measures from the moment before it sent its last renewal. The leader's time ther
 and a write is only begun if its outcome is known within that time. (No client can exclude that it is frozen between
 that look at the clock and the sending. Then the resourceVersion in the write makes the server refuse it, if the object
 changed meanwhile.)
+
+A follower watches the Lease: it sees each renewal, and sees at once that a leader which ends gives the Lease back. A
+watch can hang and show nothing, as if nobody led. So a follower that saw no renewal for the Lease's time reads the
+Lease before it takes it: a newer version begins that time, and a new watch, once more.
 """
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import Protocol
 
 import structlog
 
 from exalb.kube.client import (
+    ANSWER_SECONDS,
     MERGE,
     SETTLED_SECONDS,
     ApiError,
     ConflictError,
     Json,
     NotFoundError,
+    Reader,
     StatusClient,
     UnavailableError,
 )
+from exalb.kube.reflector import WATCH_SECONDS
+from exalb.runtime.backoff import Backoff
 from exalb.runtime.clock import seconds_since_boot
 
 log = structlog.get_logger(__name__)
 
 LEASE_SECONDS = 15
 RENEW_SECONDS = 2.0
-FOLLOW_SECONDS = 0.5
-"""How often a follower looks at the Lease: a leader that ends gives it back, and Services wait for the next one."""
 MARGIN_SECONDS = 1.0
 """By which the leader's own time is shorter than the Lease's."""
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/{}/leases"
 
 
+class LeaseClient(Reader, StatusClient, Protocol):
+    """An API server to read, watch and write a Lease on."""
+
+
 class Election:
     """A candidate for one Lease. `lead` runs while we hold it, and is cancelled when we do not."""
 
-    def __init__(self, api: StatusClient, namespace: str, name: str, identity: str) -> None:
+    def __init__(self, api: LeaseClient, namespace: str, name: str, identity: str) -> None:
         self._api, self._namespace, self._name, self._identity = api, namespace, name, identity
         self._collection = _LEASES.format(namespace)
         self._path = f"{self._collection}/{name}"
         self._seen: tuple[str, float] = ("", 0.0)
         """The Lease's last resourceVersion, and when it was first seen."""
+        self._lasts = float(LEASE_SECONDS)
+        """How long the Lease is its holder's after each change, in seconds."""
         self._until = 0.0
         """Our own time ends here; see `seconds_since_boot`."""
 
@@ -82,42 +96,76 @@ class Election:
                 task.result()
 
     async def _acquire(self) -> None:
+        backoff = Backoff(first=0.2, limit=RENEW_SECONDS)
         while True:
-            seconds = RENEW_SECONDS
+            await backoff.wait()
             try:
                 if await self._try_acquire():
                     return
-                seconds = FOLLOW_SECONDS
+                await self._follow(backoff)
             except ConflictError:
                 log.debug("lease_taken", lease=self._path)
             except UnavailableError as error:
                 log.debug("lease_not_acquired", lease=self._path, error=str(error))
             except ApiError as error:
                 log.warning("lease_not_acquired", lease=self._path, error=str(error))
-            await asyncio.sleep(seconds)
 
     async def _try_acquire(self) -> bool:
         begun = seconds_since_boot()
         try:
-            lease = await self._api.get(self._path)
+            lease = await self._read()
         except NotFoundError:
             body = self._body("", 0) | {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
             body["metadata"] = {"name": self._name, "namespace": self._namespace}
             self._record_renewal(await self._api.post(self._collection, body), begun)
             return True
-        version, spec = lease["metadata"]["resourceVersion"], lease.get("spec") or {}
-        if version != self._seen[0]:
-            self._seen = version, seconds_since_boot()
-        # Ours without our knowing it: the answer to an earlier attempt was lost.
-        vacant = spec.get("holderIdentity") in (None, "", self._identity)
-        if not vacant and seconds_since_boot() - self._seen[1] <= float(
-            spec.get("leaseDurationSeconds") or LEASE_SECONDS
-        ):
+        self._see(lease)
+        if not self._is_vacant(lease) and self._remaining() >= 0:
             return False
         begun = seconds_since_boot()
-        body = self._body(version, int(spec.get("leaseTransitions") or 0) + 1)
+        transitions = int((lease.get("spec") or {}).get("leaseTransitions") or 0) + 1
+        body = self._body(self._seen[0], transitions)
         self._record_renewal(await self._api.patch(self._path, body, MERGE), begun)
         return True
+
+    async def _follow(self, backoff: Backoff) -> None:
+        """Watch another's Lease until it is worth a look: it is vacant, its time is over, or the watch ended."""
+        query, seconds = {"fieldSelector": f"metadata.name={self._name}"}, random.randint(*WATCH_SECONDS)  # noqa: S311
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._remaining()) as limit:
+                async for event in self._api.watch(self._collection, query, self._seen[0], seconds):
+                    if event.type == "BOOKMARK":
+                        continue
+                    backoff.reset()
+                    self._see(event.object)
+                    if event.type == "DELETED" or self._is_vacant(event.object):
+                        return
+                    limit.reschedule(loop.time() + self._remaining())
+        except TimeoutError:
+            log.info("lease_expired", lease=self._path)
+
+    async def _read(self) -> Json:
+        """Read the Lease, or fail soon: whoever waits for an answer neither follows nor leads."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await self._api.get(self._path)
+        except TimeoutError:
+            raise UnavailableError(f"GET {self._path}: no answer in time") from None
+
+    def _see(self, lease: Json) -> None:
+        version = lease["metadata"]["resourceVersion"]
+        if version != self._seen[0]:
+            self._seen = version, seconds_since_boot()
+        self._lasts = float((lease.get("spec") or {}).get("leaseDurationSeconds") or LEASE_SECONDS)
+
+    def _is_vacant(self, lease: Json) -> bool:
+        """Whether nobody holds the Lease, or we do without knowing it: the answer to an earlier attempt was lost."""
+        return (lease.get("spec") or {}).get("holderIdentity") in (None, "", self._identity)
+
+    def _remaining(self) -> float:
+        """Return for how many seconds the Lease is still another's, if it does not change."""
+        return self._seen[1] + self._lasts - seconds_since_boot()
 
     async def _renew(self) -> None:
         """Renew until the Lease is another's, or our time is over."""
