@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 
-from exalb_l2.frames import ARP, IPV6, Address, PreparedReplies, solicited_node
+from exalb_l2.answerer import Answerer
+from exalb_l2.frames import ARP, IPV6, Address, solicited_node
 from exalb_l2.goal import Interface
 from exalb_l2.hello import PORT
 from exalb_l2.packet_filter import attach
@@ -60,25 +61,30 @@ class Lan:
         self._joined: list[socket.socket] = []
         self._full: dict[socket.socket, int] = {}
         self._pauses: dict[socket.socket, asyncio.TimerHandle] = {}
-        self._replies = PreparedReplies(interface.mac)
-        self._contested: frozenset[bytes] = frozenset()
-        self.answered = 0
-        """How many questions were answered by prepared replies."""
+        self._answerer: Answerer | None = None
+        self._is_closed = False
         try:
             for ether_type in (ARP, IPV6):
-                self._frames[ether_type] = opened = _packet_socket(interface.name, ether_type)
-                self._watch_frames(opened)
+                self._frames[ether_type] = _packet_socket(interface.name, ether_type)
+            self._watch_frames(self._frames[IPV6])
             for version in {own.version for own in interface.addresses}:
                 self._packets[version] = opened = _hello_socket(interface, version)
                 self._watch(opened, self._read_packets)
         except OSError:
             self.close()
             raise
+        self._answerer = Answerer(self._frames[ARP], interface.mac, self._arp_came)
+
+    @property
+    def answered(self) -> int:
+        """How many questions were answered by prepared replies."""
+        return self._answerer.answered if self._answerer else 0
 
     def admit(self, addresses: Iterable[Address], prepared: Iterable[Address]) -> None:
         """Receive what is about `addresses`; receive questions about `prepared`, too, which IPv6 sends to groups."""
         wanted = list(addresses)
-        self._contested = frozenset(address.packed for address in wanted if address.version == 4)
+        if self._answerer:
+            self._answerer.admit(wanted)
         for ether_type, receiver in self._frames.items():
             attach(receiver, ether_type, wanted)
         groups = {solicited_node(address) for address in prepared if isinstance(address, IPv6Address)}
@@ -92,7 +98,8 @@ class Lan:
 
     def answer_for(self, addresses: Iterable[Address]) -> None:
         """Answer for these addresses as soon as a frame is read, in place of those before."""
-        self._replies.prepare(addresses)
+        if self._answerer:
+            self._answerer.answer_for(addresses)
 
     def _at(self, group: IPv6Address) -> bytes:
         return group.packed + struct.pack("@I", self.index)
@@ -109,7 +116,7 @@ class Lan:
         """Send frames; what a full queue refuses is lost, as on a wire."""
         for frame in frames:
             with contextlib.suppress(OSError):
-                self._frames[ether_type].send(frame)
+                self._frames[ether_type].send(frame, socket.MSG_DONTWAIT)
 
     def say(self, to: Interface, packets: Iterable[bytes]) -> None:
         """Send packets to another node on this LAN, if there is a way to it."""
@@ -123,6 +130,10 @@ class Lan:
 
     def close(self) -> None:
         """Close all sockets."""
+        self._is_closed = True
+        if self._answerer:
+            self._answerer.close()
+            self._frames.pop(ARP)
         for opened in (*self._frames.values(), *self._packets.values()):
             self._loop.remove_reader(opened)
             if pause := self._pauses.pop(opened, None):
@@ -159,20 +170,24 @@ class Lan:
             self._watch_frames(opened)
 
     def _read_frames(self, opened: socket.socket) -> int:
-        """Read some frames; return how many. Whoever claims an address that is wanted here is for the handler."""
+        """Read some frames; return how many."""
         for count in range(_MOST_FRAMES):
             try:
                 frame = opened.recv(_LONGEST_FRAME)
             except OSError:
                 return count
-            reply = self._replies.to(frame) if frame[28:32] not in self._contested else None
-            if reply is None:
-                self._handlers.frame(self.interface.name, frame)
-                continue
-            self.answered += 1
-            with contextlib.suppress(OSError):
-                opened.send(reply)
+            self._handlers.frame(self.interface.name, frame)
         return _MOST_FRAMES
+
+    def _arp_came(self) -> None:
+        """Let the event loop read what the thread has no reply for; without a loop the process is about to end."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._read_arp)
+
+    def _read_arp(self) -> None:
+        if self._answerer and not self._is_closed:
+            for frame in self._answerer.waiting():
+                self._handlers.frame(self.interface.name, frame)
 
     def _read_packets(self, opened: socket.socket) -> bool:
         """Read some packets; a TTL below 255 shows that a router forwarded one, so it is dropped."""

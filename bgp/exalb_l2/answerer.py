@@ -1,0 +1,94 @@
+"""A thread that answers ARP for one interface: woken by the frame itself, without a turn of the event loop."""
+
+import socket
+import struct
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from exalb_l2.frames import Address, PreparedReplies
+
+_LOOK_SECONDS = 10
+"""How long a thread waits for a frame before it looks whether it is to end."""
+_SOME, _FLOOD = 64, 2000
+"""When so many frames come at this rate in Hz, those that follow are read together."""
+_MOST, _FEW, _GATHER_SECONDS = 256, 16, 0.01
+"""Frames of a flood are gathered for so long and read together, until few come: a flood costs a part of a core."""
+_AT_ONCE = int(socket.MSG_DONTWAIT)
+_LONGEST, _WAITING = 256, 1024
+"""Octets of a frame, and frames that wait for the event loop: of more, the oldest are lost."""
+
+
+class Answerer:
+    """Reads the frames of a packet socket, which is its own from now on, and answers those that it has a reply for."""
+
+    def __init__(self, opened: socket.socket, mac: bytes, others: Callable[[], None]) -> None:
+        """`others` is called in the thread when a frame waits that has no prepared reply."""
+        self._socket, self._replies, self._others = opened, PreparedReplies(mac), others
+        self._contested: frozenset[bytes] = frozenset()
+        self._waiting: deque[bytes] = deque(maxlen=_WAITING)
+        self._is_closed = self._is_said = False
+        self.answered = 0
+        # A timeout of Python's own would cost a system call for each frame.
+        opened.setblocking(True)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", _LOOK_SECONDS, 0))
+        threading.Thread(target=self._run, name="arp", daemon=True).start()
+
+    def admit(self, addresses: Iterable[Address]) -> None:
+        """Leave frames of who claims one of these addresses to the event loop."""
+        self._contested = frozenset(address.packed for address in addresses if address.version == 4)
+
+    def answer_for(self, addresses: Iterable[Address]) -> None:
+        """Answer for these addresses, in place of those before."""
+        self._replies.prepare(addresses)
+
+    def waiting(self) -> list[bytes]:
+        """Return the frames that have no prepared reply, and forget them."""
+        self._is_said = False
+        return [self._waiting.popleft() for _ in range(len(self._waiting))]
+
+    def close(self) -> None:
+        """Answer nothing more; the thread ends, and closes the socket, when it next looks."""
+        self._is_closed = True
+        self._replies.prepare(())
+
+    def _run(self) -> None:
+        while not self._is_closed:
+            since = time.monotonic()
+            if self._take(_SOME, 0) == _SOME and time.monotonic() - since < _SOME / _FLOOD:
+                self._gather()
+        self._socket.close()
+
+    def _gather(self) -> None:
+        count = _MOST
+        while count > _FEW and not self._is_closed:
+            time.sleep(_GATHER_SECONDS)
+            count = self._take(_MOST, _AT_ONCE)
+
+    def _take(self, most: int, flags: int) -> int:
+        """Take up to `most` frames; return how many came. Who claims an address that is wanted is for the handler."""
+        receive, send, reply_to = self._socket.recv, self._socket.send, self._replies.to
+        for count in range(most):
+            try:
+                frame = receive(_LONGEST, flags)
+                if self._is_closed:
+                    return count
+                reply = reply_to(frame) if frame[28:32] not in self._contested else None
+            except OSError:
+                return count
+            if reply is None:
+                self._leave(frame)
+                continue
+            self.answered += 1
+            try:
+                send(reply, _AT_ONCE)
+            except OSError:  # what a full queue refuses is lost, as on a wire
+                continue
+        return most
+
+    def _leave(self, frame: bytes) -> None:
+        self._waiting.append(frame)
+        if not self._is_said:
+            self._is_said = True
+            self._others()

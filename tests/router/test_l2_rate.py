@@ -1,0 +1,74 @@
+"""How soon, and at which cost, a node answers a client that asks all the time."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from ipaddress import IPv4Address
+from typing import TypeAlias
+
+import pytest
+
+from tests.lab.wait import until
+from tests.support.l2 import questions
+from tests.support.l2.network_lan import NetworkLan
+from tests.support.lab_run import lab_run
+from tests.support.processes import PROC, Process
+
+Note: TypeAlias = Callable[[str, object], None]
+CLIENT = IPv4Address("10.99.0.200")
+ADDRESSES = tuple(IPv4Address(f"10.99.0.{host}") for host in range(100, 120))
+SECONDS = 3.0
+_WAITED = re.compile(r"^voluntary_ctxt_switches:\s+(\d+)", re.MULTILINE)
+
+
+@pytest.fixture
+def note(request: pytest.FixtureRequest) -> Note:
+    """Return a function that writes a figure into the report of the run (`--junitxml`)."""
+    return lambda name, figure: request.node.user_properties.append((name, figure))
+
+
+@pytest.fixture
+def lan() -> Iterator[NetworkLan]:
+    """Return a LAN of one node, which announces all the addresses."""
+    with lab_run(f"q{os.getpid()}") as name:
+        lan = NetworkLan(name, 1)
+        lan.nodes["n1"].start()
+        lan.goal(dict.fromkeys(ADDRESSES, ("n1",)))
+        for address in ADDRESSES:
+            lan.until_held(address, "n1")
+        yield lan
+        lan.end()
+
+
+def _ask(lan: NetworkLan, note: Note, rate: int) -> tuple[questions.Timed, float]:
+    """Ask at a rate; return the answers, and how often the process woke up in a second."""
+    started = lan.nodes["n1"].process
+    assert started
+    process = Process(started.pid, "l2", "n1")
+    before, woken = process.cpu_seconds(), _wake_ups(process)
+    timed = questions.ask(lan.client, CLIENT, rate, SECONDS, *ADDRESSES)
+    share = 100 * (process.cpu_seconds() - before) / SECONDS
+    rate_of_wakes = (_wake_ups(process) - woken) / SECONDS
+    note(f"{rate} questions a second", f"{share:.1f} % of a core, {rate_of_wakes:.0f} wake-ups a second, {timed}")
+    return timed, rate_of_wakes
+
+
+def _wake_ups(process: Process) -> int:
+    """Return how often the threads of a process have waited for something."""
+    statuses = [task / "status" for task in (PROC / str(process.pid) / "task").iterdir()]
+    return sum(int(found[1]) for one in statuses if (found := _WAITED.search(one.read_text())))
+
+
+def test_each_question_of_a_thousand_a_second_is_answered_at_once(lan: NetworkLan, note: Note) -> None:
+    """Not together with the questions of the next milliseconds."""
+    timed, _ = _ask(lan, note, 1000)
+    assert timed.answered == timed.asked
+    assert timed.median < 0.002
+
+
+def test_flood_costs_a_part_of_a_core_and_ends(lan: NetworkLan, note: Note) -> None:
+    """Its frames are read together; then each question is answered at once again."""
+    timed, wakes = _ask(lan, note, 10_000)
+    assert timed.answered > 0.5 * timed.asked, "the asker may be too slow to read all answers"
+    assert wakes < 500
+    until("the flood is over", lambda: _ask(lan, note, 100)[0].median < 0.002, seconds=30)
