@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from rich.console import Console
 
@@ -21,10 +22,13 @@ class Scenario:
     """Something to measure, and what must be there before."""
 
     run: Callable[[Rig], Iterator[Figure]]
-    others: bool = False
-    """Whether many Services are there already."""
+    services: Callable[[Sizes], int] = lambda sizes: 0  # noqa: ARG005 - as the others
+    """How many Services are there already."""
     installed: bool = True
 
+
+OTHERS: Callable[[Sizes], int] = attrgetter("others")
+MOST: Callable[[Sizes], int] = attrgetter("most")
 
 SCENARIOS = {
     "floor": Scenario(bulk.floor, installed=False),
@@ -33,13 +37,14 @@ SCENARIOS = {
     "created": Scenario(announcements.created),
     "readiness": Scenario(announcements.readiness),
     "bulk": Scenario(bulk.at_once),
-    "idle-others": Scenario(footprint.idle, others=True),
-    "created-others": Scenario(announcements.created_after_deletion, others=True),
-    "readiness-others": Scenario(announcements.readiness, others=True),
-    "deletion": Scenario(writes.deletion, others=True),
-    "controller-rollout": Scenario(writes.controller_rollout, others=True),
-    "speakers-killed": Scenario(writes.speakers_killed, others=True),
-    "speakers-rollout": Scenario(writes.speakers_rollout, others=True),
+    "idle-others": Scenario(footprint.idle, services=OTHERS),
+    "created-others": Scenario(announcements.created_after_deletion, services=OTHERS),
+    "readiness-others": Scenario(announcements.readiness, services=OTHERS),
+    "deletion": Scenario(writes.deletion, services=OTHERS),
+    "controller-rollout": Scenario(writes.controller_rollout, services=OTHERS),
+    "speakers-killed": Scenario(writes.speakers_killed, services=OTHERS),
+    "speakers-rollout": Scenario(writes.speakers_rollout, services=OTHERS),
+    "idle-most": Scenario(footprint.idle, services=MOST),
 }
 """In the order in which they need the least of each other's leavings."""
 
@@ -93,7 +98,7 @@ def _prepare(rig: Rig, scenario: Scenario) -> None:
         rig.uninstall()
         return
     rig.install()
-    rig.services.fill(rig.sizes.others if scenario.others else 0)
+    rig.services.fill(scenario.services(rig.sizes))
     rig.settle()
 
 

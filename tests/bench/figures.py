@@ -62,8 +62,12 @@ MEASURES = {
     "controller-1000": Measure("memory of a controller, 1,000 Services, MB", "80 | 86", "≤ 100"),
     "node-1000": Measure("memory per node, 1,000 Services, MB", "100 | 310", "≤ 150"),
     "idle-1000": Measure("idle CPU per node, 1,000 Services, % of a core", "0.57 | -", "≤ 1.5"),
+    "controller-10000": Measure("memory of a controller, 10,000 Services, MB", "", "≤ 120"),
+    "node-10000": Measure("memory per node, 10,000 Services, MB", "", "≤ 130"),
+    "idle-10000": Measure("idle CPU per node, 10,000 Services, % of a core"),
     "sum-0": Measure("memory of all of it, two nodes, 0 Services, MB", "200 | 588"),
     "sum-1000": Measure("memory of all of it, two nodes, 1,000 Services, MB", "279 | 752"),
+    "sum-10000": Measure("memory of all of it, two nodes, 10,000 Services, MB"),
 }
 """By key, in the order of the table. Two numbers with `/` are the 50th and the 99th percentile."""
 

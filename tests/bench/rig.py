@@ -19,6 +19,8 @@ from tests.support.kernel import KernelRoutes
 
 DEADLINE = 120.0
 """Seconds."""
+CALM_DEADLINE = 600.0
+"""The same for ExaLB to give thousands of Services their addresses."""
 ACCOUNTS = tuple(f"system:serviceaccount:{exalb.NAMESPACE}:exalb-{name}" for name in ("controller", "speaker"))
 POOL = "10.200.0.0/16"
 CONFIGURATION = f"""\
@@ -44,16 +46,17 @@ spec:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is done: tries of each kind, other Services, seconds of idleness."""
+    """How much is done: tries of each kind, other Services, as many as it is built for, seconds of idleness."""
 
     created: int = 120
     created_after_deletion: int = 30
     readiness: int = 60
     others: int = 1000
+    most: int = 10_000
     idle: float = 60.0
 
 
-QUICK = Sizes(created=10, created_after_deletion=5, readiness=10, others=100, idle=10.0)
+QUICK = Sizes(created=10, created_after_deletion=5, readiness=10, others=100, most=300, idle=10.0)
 
 
 class Rig:
@@ -128,7 +131,7 @@ class Rig:
                 since = time.monotonic()
             return time.monotonic() - since > quiet
 
-        wait.until("ExaLB is calm", calm, seconds=DEADLINE, every=0.2)
+        wait.until("ExaLB is calm", calm, seconds=CALM_DEADLINE, every=0.2)
 
     def updates(self, seen: int) -> int:
         """Count the UPDATEs of the nodes after the first `seen` messages on the wire."""
