@@ -17,35 +17,35 @@ from exalb_bgp.rib import Address
 class Holders:
     """The Services that have one address."""
 
+    __slots__ = ("_across_namespaces", "_address", "_index", "_pool", "services")
+
     def __init__(self, address: Address, pool: str, *, across_namespaces: bool) -> None:
         self._address, self._pool = address, pool
         self._across_namespaces = across_namespaces
         """Whether the pool allows that Services of several namespaces share."""
         self.services: dict[Key, Service] = {}
-        self._by_port: dict[Port, Service] = {}
-        self._by_namespace: Counter[str] = Counter()
-        self._consents: dict[str, Counter[str]] = {}
-        """For each namespace of holders: how many of them consent to which other namespace."""
+        self._index: _Index | None = None
+        """Of the holders; made for the first newcomer: most addresses never have a second Service."""
 
     def add(self, service: Service) -> None:
         """Add a Service that is not refused."""
         self.services[service.key] = service
-        self._by_port.update(dict.fromkeys(service.ports, service))
-        namespace = service.key.namespace
-        self._by_namespace[namespace] += 1
-        self._consents.setdefault(namespace, Counter()).update(service.request.sharing_namespaces)
+        if self._index:
+            self._index.add(service)
 
     def remove(self, key: Key) -> Service:
         """Remove a Service and return it as it was added."""
         service = self.services.pop(key)
-        for port in service.ports:
-            del self._by_port[port]
-        namespace = service.key.namespace
-        self._by_namespace[namespace] -= 1
-        self._consents[namespace].subtract(service.request.sharing_namespaces)
-        if not self._by_namespace[namespace]:
-            del self._by_namespace[namespace], self._consents[namespace]
+        if self._index:
+            self._index.remove(service)
         return service
+
+    def _indexed(self) -> "_Index":
+        if self._index is None:
+            self._index = _Index()
+            for service in self.services.values():
+                self._index.add(service)
+        return self._index
 
     def refusal(self, service: Service) -> Refusal | None:
         """Say why `service`, which is no holder, cannot join the holders, of which there are some; None if it can."""
@@ -72,17 +72,19 @@ class Holders:
         return _conflict(address, holder, why)
 
     def _of_ports(self, service: Service) -> Refusal | None:
-        port = min((port for port in service.ports if port in self._by_port), default=None)
+        by_port = self._indexed().by_port
+        port = min((port for port in service.ports if port in by_port), default=None)
         if port is None:
             return None
-        return _conflict(self._address, self._by_port[port], f"uses {port}: sharers need different ports")
+        return _conflict(self._address, by_port[port], f"uses {port}: sharers need different ports")
 
     def _of_namespaces(self, service: Service) -> Refusal | None:
         mine, names = service.key.namespace, service.request.sharing_namespaces
         if self._across_namespaces:
             return None
-        for other, count in sorted(self._by_namespace.items()):
-            consents = self._consents[other]
+        index = self._indexed()
+        for other, count in sorted(index.by_namespace.items()):
+            consents = index.consents[other]
             both = (other in names or EVERY_NAMESPACE in names) and consents[mine] + consents[EVERY_NAMESPACE] == count
             if other != mine and not both:
                 message = (
@@ -92,6 +94,31 @@ class Holders:
                 )
                 return Refusal(Reason.SHARING_CONFLICT, message)
         return None
+
+
+class _Index:
+    """The holders of one address by port and by namespace."""
+
+    def __init__(self) -> None:
+        self.by_port: dict[Port, Service] = {}
+        self.by_namespace: Counter[str] = Counter()
+        self.consents: dict[str, Counter[str]] = {}
+        """For each namespace of holders: how many of them consent to which other namespace."""
+
+    def add(self, service: Service) -> None:
+        self.by_port.update(dict.fromkeys(service.ports, service))
+        namespace = service.key.namespace
+        self.by_namespace[namespace] += 1
+        self.consents.setdefault(namespace, Counter()).update(service.request.sharing_namespaces)
+
+    def remove(self, service: Service) -> None:
+        for port in service.ports:
+            del self.by_port[port]
+        namespace = service.key.namespace
+        self.by_namespace[namespace] -= 1
+        self.consents[namespace].subtract(service.request.sharing_namespaces)
+        if not self.by_namespace[namespace]:
+            del self.by_namespace[namespace], self.consents[namespace]
 
 
 def _conflict(address: Address, holder: Service, why: str) -> Refusal:

@@ -152,9 +152,13 @@ class AdjRibOut:
                 for part in new.parts:
                     touched.setdefault(part.prefix, set()).add(address)
         return {
-            prefix: addresses | (self._decided[prefix].addresses - now.keys() if prefix in self._decided else set())
+            prefix: addresses.union(each for each in self._before(prefix) if each not in now)
             for prefix, addresses in touched.items()
         }
+
+    def _before(self, prefix: Prefix) -> tuple[Address, ...]:
+        """Return the addresses that contributed to the last decision about a prefix."""
+        return self._decided[prefix].addresses if prefix in self._decided else ()
 
     def _decide(
         self, prefix: Prefix, addresses: set[Address], now: Mapping[Address, _Contributed]

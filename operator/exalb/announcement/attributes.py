@@ -20,6 +20,7 @@ The order is: ready endpoints before draining ones, then the older Service. With
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from exalb.announcement.advertisements import Contribution
@@ -30,6 +31,7 @@ from exalb.api.advertisement import MAX_COMMUNITIES
 from exalb.api.community_values import AnyCommunity
 from exalb.api.reasons import Reason, Refusal
 from exalb.model.cluster import Key
+from exalb_bgp.paths import shared
 from exalb_bgp.rib import (
     GRACEFUL_SHUTDOWN,
     Address,
@@ -38,6 +40,7 @@ from exalb_bgp.rib import (
     ExtendedCommunity,
     ExtendedKind,
     LargeCommunity,
+    is_host_route,
 )
 from exalb_bgp.session import Session
 
@@ -69,9 +72,11 @@ class PrefixDecision(NamedTuple):
     """None where every Service is refused."""
     refused: Mapping[Key, Refusal]
     """The Services that the route leaves out."""
-    addresses: frozenset[Address]
-    """The addresses that contribute to it."""
+    addresses: tuple[Address, ...]
+    """The addresses that contribute to it, each once."""
 
+
+_NONE: Mapping[Key, Refusal] = MappingProxyType({})
 
 Accepted: TypeAlias = Mapping[str, RequestedAttributes]
 """The attributes that are part of the route, by the name of the advertisement."""
@@ -98,18 +103,21 @@ def decide(
         accepted = combined
         services.append(str(service))
         members.extend(its)
-    addresses = frozenset(part.candidate.address for part in ordered)
+    addresses = _addresses(ordered)
     if not members:
         return PrefixDecision(None, refused, addresses)
     attributes = _attributes(accepted.values(), members, session, next_hop)
-    return PrefixDecision(Route(attributes, tuple(sorted(services))), refused, addresses)
+    return PrefixDecision(Route(shared(attributes), tuple(sorted(services))), refused or _NONE, addresses)
+
+
+def _addresses(parts: Iterable[Contribution]) -> tuple[Address, ...]:
+    return tuple(dict.fromkeys(part.candidate.address for part in parts))
 
 
 def refuse_all(parts: Iterable[Contribution], refusal: Refusal) -> PrefixDecision:
     """Return the decision that refuses all Services for one reason."""
     parts = list(parts)
-    addresses = frozenset(part.candidate.address for part in parts)
-    return PrefixDecision(None, {part.service: refusal for part in parts}, addresses)
+    return PrefixDecision(None, {part.service: refusal for part in parts}, _addresses(parts))
 
 
 def _rank(part: Contribution) -> tuple[int, tuple[str, Key], str]:
@@ -175,7 +183,7 @@ def _attributes(
     if best.state is EndpointState.DRAINING:
         communities.add(GRACEFUL_SHUTDOWN)
     is_weighed = any(part.advertisement.spec.weight == "Endpoints" for part in members if part.candidate is best)
-    if members[0].prefix.num_addresses == 1 and best.weight and is_weighed:
+    if is_host_route(members[0].prefix) and best.weight and is_weighed:
         communities.add(_bandwidth(session.local_asn, best.weight))
     return Attributes(
         next_hop=next_hop.address,

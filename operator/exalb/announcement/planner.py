@@ -81,7 +81,7 @@ class RoutePlanner:
         self._pools = PoolIndex(())
         self._tables: dict[str, AdjRibOut] = {}
         self._by_service: dict[Key, tuple[Candidate, ...]] = {}
-        self._by_address: dict[Address, dict[Key, Candidate]] = {}
+        self._by_address: dict[Address, tuple[Candidate, ...]] = {}
         self._plan = NodePlan(node_name, {}, Speaker())
 
     def plan(self, cluster: Cluster, rules: Rules) -> NodePlan:
@@ -140,15 +140,16 @@ class RoutePlanner:
             service = cluster.services.get(key)
             for candidate in self._by_service.pop(key, ()):
                 touched[candidate.address] = None
-                del self._by_address[candidate.address][key]
+                others = tuple(each for each in self._by_address[candidate.address] if each is not candidate)
+                self._by_address[candidate.address] = others
             if context and service and service.held and cluster.is_ours(service):
                 found = candidates(service, cluster.slices.get(key, ()), context, self._pools)
                 self._by_service[key] = found
                 for candidate in found:
                     touched[candidate.address] = None
-                    self._by_address.setdefault(candidate.address, {})[key] = candidate
-        return {address: tuple(self._taken(address).values()) for address in touched}
+                    self._by_address[candidate.address] = (*self._by_address.get(candidate.address, ()), candidate)
+        return {address: self._taken(address) for address in touched}
 
-    def _taken(self, address: Address) -> Mapping[Key, Candidate]:
-        """Return the candidates of an address by Service; forget an address that has none."""
-        return self._by_address[address] if self._by_address.get(address) else self._by_address.pop(address, {})
+    def _taken(self, address: Address) -> tuple[Candidate, ...]:
+        """Return the candidates of an address; forget an address that has none."""
+        return self._by_address.get(address) or self._by_address.pop(address, ())

@@ -9,6 +9,7 @@ from exalb.api.reasons import Reason, Refusal
 from exalb.model.cluster import AttributeOverrides
 from exalb.validation.community_names import resolve_communities
 from exalb.validation.override_limits import accepted_part, refused_value
+from exalb_bgp.rib import is_host_route
 from exalb_bgp.session import Session
 
 Value = TypeVar("Value")
@@ -46,7 +47,7 @@ def requested(part: Contribution, names: Mapping[str, AnyCommunity]) -> Requeste
     """Return the attributes of a contribution; annotations apply to host routes only."""
     advertisement, service = part.advertisement, part.candidate.service
     spec, communities = advertisement.spec, advertisement.communities
-    overrides = service.request.overrides if part.prefix.num_addresses == 1 else None
+    overrides = service.request.overrides if is_host_route(part.prefix) else None
     overrides = accepted_part(spec, overrides or AttributeOverrides())
     if overrides.problem:
         return Refusal(Reason.INVALID_REQUEST, overrides.problem)

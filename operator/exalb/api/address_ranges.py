@@ -128,8 +128,9 @@ class AddressRange:
 
     def covers(self, prefix: Prefix) -> bool:
         """Return whether every address of `prefix` is in the range."""
-        ends = (int(prefix.network_address), int(prefix.broadcast_address))
-        return self.version == prefix.version and self.first <= ends[0] and ends[1] <= self.last
+        first = int(prefix.network_address)
+        last = first | ((1 << prefix.max_prefixlen - prefix.prefixlen) - 1)  # `broadcast_address` stays in its prefix
+        return self.version == prefix.version and self.first <= first and last <= self.last
 
     def __str__(self) -> str:
         """Write it as `first-last`."""

@@ -57,7 +57,6 @@ class Store:
     def __init__(self, kinds: Iterable[Kind], *, scope: Scope = DEFAULT) -> None:
         self._kinds = tuple(kinds)
         self._tables = {kind.name: _Table() for kind in self._kinds}
-        self._by_service: dict[Key, dict[Key, EndpointSlice]] = {}
         self._slices: dict[Key, tuple[EndpointSlice, ...]] = {}
         self._slices_snapshot: Mapping[Key, tuple[EndpointSlice, ...]] | None = None
         self._scope = scope
@@ -183,17 +182,14 @@ class Store:
 
     def _regroup(self, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
         """Keep the slices of each Service together; a Service whose slices did not change keeps its very tuple."""
-        if old is not None:
-            self._by_service[old.service].pop(old.key)
-        if new is not None:
-            self._by_service.setdefault(new.service, {})[new.key] = new
         for service in {value.service for value in (old, new) if value is not None}:
-            members = self._by_service[service]
+            members = [part for part in self._slices.get(service, ()) if part is not old]
+            if new is not None and new.service == service:
+                members.append(new)
             if members:
-                self._slices[service] = tuple(members[key] for key in sorted(members))
+                self._slices[service] = tuple(sorted(members, key=lambda part: part.key))
             else:
-                del self._by_service[service]
-                self._slices.pop(service, None)
+                del self._slices[service]
         self._slices_snapshot = None
 
 

@@ -11,7 +11,16 @@ from typing import Any
 
 from exalb.api.definitions import RESOURCES
 from exalb.api.schema import GROUP, VERSION
-from exalb.model.cluster import Advertisement, CommunityNames, CustomResource, L2Advertisement, Peer, Pool, Service
+from exalb.model.cluster import (
+    Advertisement,
+    CommunityNames,
+    ConditionState,
+    CustomResource,
+    L2Advertisement,
+    Peer,
+    Pool,
+    Service,
+)
 from exalb.model.parse_core import (
     HEADLESS,
     Raw,
@@ -19,11 +28,11 @@ from exalb.model.parse_core import (
     parse_endpoint_slice,
     parse_namespace,
     parse_node,
-    parse_secret,
     parse_service,
     parse_service_cidr,
 )
 from exalb.model.parse_custom import custom_resource_parser, parse_speaker
+from exalb.model.parse_secret import parse_secret
 
 _NOTHING: Mapping[str, str] = {}
 STATUS_SECONDS = 5.0
@@ -107,8 +116,23 @@ class Kind:
 
 
 def _parse_held(raw: Raw) -> Service | None:
+    """Read what speakers need: what else a status says must not cost each of them memory, or a round for each write."""
     service = parse_service(raw)
-    return service if service.held else None
+    if not service.held:
+        return None
+    record = service.record and ConditionState(service.record.status, service.record.reason, service.record.message)
+    return replace(
+        service,
+        uid="",
+        resource_version="",
+        generation=None,
+        condition=None if record else service.condition,
+        remark=None,
+        record=record,
+        announced=None,
+        external_ips=(),
+        cluster_ips=(),
+    )
 
 
 _CORE = "/api/v1"

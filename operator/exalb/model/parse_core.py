@@ -4,10 +4,10 @@ A spec of ours that breaks its schema becomes a value that says so; an object of
 the Kubernetes API says raises `MalformedError`.
 """
 
-from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
 from ipaddress import ip_network
+from types import MappingProxyType
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 from exalb.api.address_ranges import AddressRange, parse_address, readable_ranges
@@ -21,15 +21,15 @@ from exalb.model.cluster import (
     Namespace,
     Node,
     Readiness,
-    Secret,
     Service,
     ServiceRange,
 )
 from exalb.model.node_lifecycle import parse_lifecycle
 from exalb.model.ports import EndpointPort, Port
 from exalb.model.service_annotations import parse_request
+from exalb.model.shared_values import shared_endpoint_ports, shared_key, shared_ports, shared_text
 from exalb_bgp.rib import Address
-from exalb_bgp.session import FAMILIES, Family, Password
+from exalb_bgp.session import FAMILIES, Family
 
 Raw: TypeAlias = Mapping[str, Any]
 
@@ -52,11 +52,16 @@ Arguments = ParamSpec("Arguments")
 Value = TypeVar("Value")
 
 
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
 class MalformedError(ValueError):
     """An object is not shaped as the Kubernetes API says."""
 
 
-def _well_formed(parse: Callable[Arguments, Value]) -> Callable[Arguments, Value]:
+def well_formed(parse: Callable[Arguments, Value]) -> Callable[Arguments, Value]:
+    """Have a parser raise MalformedError alone."""
+
     @wraps(parse)
     def parse_or_say(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Value:
         try:
@@ -74,7 +79,7 @@ def _well_formed(parse: Callable[Arguments, Value]) -> Callable[Arguments, Value
 def key_of(raw: Raw) -> Key:
     """Return namespace and name of a namespaced object."""
     metadata = raw["metadata"]
-    return Key(text(metadata.get("namespace")) or "default", metadata["name"])
+    return shared_key(text(metadata.get("namespace")) or "default", metadata["name"])
 
 
 def text(value: object) -> str:
@@ -86,11 +91,11 @@ def text(value: object) -> str:
     return value
 
 
-def text_map(raw: Raw | None) -> dict[str, str]:
+def text_map(raw: Raw | None) -> Mapping[str, str]:
     """Return labels, annotations or a selector. Raise MalformedError."""
     if not isinstance(raw, Mapping | None):
         raise MalformedError(f"is not shaped as the Kubernetes API says: {raw!r} is no map of text to text")
-    return {text(key): text(value) for key, value in (raw or {}).items()}
+    return {text(key): text(value) for key, value in raw.items()} if raw else _NOTHING
 
 
 def created(metadata: Raw) -> str:
@@ -98,7 +103,7 @@ def created(metadata: Raw) -> str:
     return text(metadata.get("creationTimestamp")) or NOT_YET_CREATED
 
 
-@_well_formed
+@well_formed
 def parse_service(raw: Raw) -> Service:
     """Read a Service (core/v1), with the defaults that the API server would set."""
     metadata, spec = raw["metadata"], raw.get("spec") or {}
@@ -108,7 +113,7 @@ def parse_service(raw: Raw) -> Service:
     return Service(
         key=key_of(raw),
         uid=metadata.get("uid", ""),
-        created=created(metadata),
+        created=shared_text(created(metadata)),
         resource_version=metadata.get("resourceVersion", ""),
         generation=metadata.get("generation"),
         labels=text_map(metadata.get("labels")),
@@ -117,8 +122,8 @@ def parse_service(raw: Raw) -> Service:
         families=_families(spec, policy),
         policy=policy,
         local_traffic=spec.get("externalTrafficPolicy") == "Local",
-        ports=frozenset(_port(port) for port in spec.get("ports") or ()),
-        endpoint_ports=frozenset(_endpoint_port(port) for port in spec.get("ports") or ()),
+        ports=shared_ports(frozenset(_port(port) for port in spec.get("ports") or ())),
+        endpoint_ports=shared_endpoint_ports(frozenset(_endpoint_port(port) for port in spec.get("ports") or ())),
         selector=tuple(sorted(text_map(spec.get("selector")).items())),
         request=parse_request(text_map(metadata.get("annotations")), text(spec.get("loadBalancerIP"))),
         held=_unique(entry.get("ip") for entry in ingress),
@@ -181,12 +186,12 @@ _CONDITION_TEXTS = ("status", "reason", "message", "lastTransitionTime")
 def _condition(status: Raw, kind: str) -> ConditionState | None:
     for raw in status.get("conditions") or ():
         if raw.get("type") == kind:
-            status_text, reason, message, since = (text(raw.get(name, "")) for name in _CONDITION_TEXTS)
+            status_text, reason, message, since = (shared_text(text(raw.get(name, ""))) for name in _CONDITION_TEXTS)
             return ConditionState(status_text, reason, message, raw.get("observedGeneration"), since)
     return None
 
 
-@_well_formed
+@well_formed
 def parse_endpoint_slice(raw: Raw) -> EndpointSlice | None:
     """Read an EndpointSlice (discovery/v1); None where it belongs to no Service that could have an address."""
     labels = text_map(raw["metadata"].get("labels"))
@@ -197,9 +202,11 @@ def parse_endpoint_slice(raw: Raw) -> EndpointSlice | None:
     endpoints = (_endpoint(endpoint) for endpoint in raw.get("endpoints") or ())
     return EndpointSlice(
         key=key,
-        service=Key(key.namespace, service),
+        service=shared_key(key.namespace, service),
         family=FAMILIES.get(raw.get("addressType", "IPv4")),
-        ports=frozenset(_endpoint_port(port) for port in raw.get("ports") or () if port.get("port")),
+        ports=shared_endpoint_ports(
+            frozenset(_endpoint_port(port) for port in raw.get("ports") or () if port.get("port"))
+        ),
         endpoints=tuple(endpoint for endpoint in endpoints if endpoint),
     )
 
@@ -213,7 +220,7 @@ def _endpoint(raw: Raw) -> Endpoint | None:
     if not addresses or not (ready or serving):
         return None
     readiness = Readiness.READY if ready else Readiness.DRAINING
-    return Endpoint(text(addresses[0]), text(raw.get("nodeName")) or None, readiness)
+    return Endpoint(text(addresses[0]), shared_text(text(raw.get("nodeName"))) or None, readiness)
 
 
 def _flag(value: object, *, default: bool) -> bool:
@@ -224,14 +231,14 @@ def _flag(value: object, *, default: bool) -> bool:
     return value
 
 
-@_well_formed
+@well_formed
 def parse_service_cidr(raw: Raw) -> ServiceRange:
     """Read a ServiceCIDR (networking.k8s.io/v1, Kubernetes 1.33 and later)."""
     cidrs = (raw.get("spec") or {}).get("cidrs") or ()
     return ServiceRange(raw["metadata"]["name"], tuple(AddressRange.of(ip_network(text(cidr))) for cidr in cidrs))
 
 
-@_well_formed
+@well_formed
 def parse_node(raw: Raw) -> Node:
     """Read a Node (core/v1)."""
     metadata, status = raw["metadata"], raw.get("status") or {}
@@ -258,42 +265,8 @@ def parse_node(raw: Raw) -> Node:
     )
 
 
-@_well_formed
+@well_formed
 def parse_namespace(raw: Raw) -> Namespace:
     """Read a Namespace (core/v1); it carries its name as a label, as the API server sets it."""
     name = raw["metadata"]["name"]
     return Namespace(name, {**text_map(raw["metadata"].get("labels")), "kubernetes.io/metadata.name": name})
-
-
-@_well_formed
-def parse_secret(raw: Raw) -> Secret:
-    """Read a Secret (core/v1): type kubernetes.io/basic-auth, key `password`, 1 to 80 bytes on one line."""
-    name = raw["metadata"]["name"]
-    if raw.get("type") != "kubernetes.io/basic-auth":
-        found = raw.get("type") or "Opaque"
-        return Secret(name, None, f"Secret {name} is of type {found}: make it of type kubernetes.io/basic-auth")
-    try:
-        value = _secret_bytes(raw)
-    except TypeError:
-        return Secret(name, None, f"Secret {name} has a password that is not text: put it in quotes")
-    except ValueError:
-        return Secret(name, None, f"Secret {name} has a password that is not base64: write it again")
-    if not value:
-        return Secret(name, None, f"Secret {name} has no password: set its key 'password'")
-    if len(value) > 80:
-        return Secret(name, None, f"Secret {name} has a password of {len(value)} bytes: TCP MD5 takes at most 80")
-    if any(byte in value for byte in b"\r\n\0"):
-        return Secret(name, None, f"Secret {name} has a password with a line break: was it made with a final newline?")
-    return Secret(name, Password(value), None)
-
-
-def _secret_bytes(raw: Raw) -> bytes:
-    plain = (raw.get("stringData") or {}).get("password")
-    encoded = (raw.get("data") or {}).get("password")
-    given = encoded if plain is None else plain
-    if not isinstance(given, str | None):
-        raise TypeError("not text")
-    if plain is not None:
-        return (given or "").encode()
-    # The API server reads over line breaks in base64, which a block of YAML or `base64` itself may bring.
-    return b64decode((given or "").replace("\n", "").replace("\r", ""), validate=True)

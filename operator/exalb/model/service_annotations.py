@@ -59,6 +59,8 @@ MAX_NAMED = 5
 """How many unknown annotations are named."""
 
 Value = TypeVar("Value")
+_NO_NAMESPACES: frozenset[str] = frozenset()
+_NO_REQUEST = Request()
 
 
 def parse_request(annotations: Mapping[str, str], load_balancer_ip: str) -> Request:
@@ -71,15 +73,16 @@ def parse_request(annotations: Mapping[str, str], load_balancer_ip: str) -> Requ
     sharing_key, no_key = _agreed(_spelled(SHARING_KEY, annotations), _parse_key)
     namespaces, no_namespaces = _agreed(_own(SHARING_NAMESPACES, annotations), _parse_namespaces)
     overrides = _parse_overrides(annotations)
-    return Request(
+    request = Request(
         addresses=addresses or (),
         pool=pool,
         sharing_key=sharing_key,
-        sharing_namespaces=namespaces or frozenset(),
+        sharing_namespaces=namespaces or _NO_NAMESPACES,
         overrides=overrides,
         problem=no_addresses or no_pool or no_key or no_namespaces,
         remarks=(*_unknown(annotations), *_unreadable(overrides)),
     )
+    return _NO_REQUEST if request == _NO_REQUEST else request
 
 
 def _unknown(annotations: Mapping[str, str]) -> Iterator[Refusal]:

@@ -51,7 +51,7 @@ class AnnouncedServices:
         for key in changed_keys(last.services, cluster.services):
             before, after = last.services.get(key), cluster.services.get(key)
             for block, bit in map(place, before.held if before else ()):
-                self._holders[block][bit].discard(key)
+                self._leave(key, block, bit)
             for block, bit in map(place, after.held if after else ()):
                 self._holders.setdefault(block, {}).setdefault(bit, set()).add(key)
             self._to_look_at[key] = None
@@ -63,6 +63,15 @@ class AnnouncedServices:
         self._mark_changed()
         if self.is_complete and not was_complete:
             self._to_look_at.update(dict.fromkeys(cluster.services))
+
+    def _leave(self, key: Key, block: Block, bit: int) -> None:
+        """Forget that a Service has an address, and the address that no other Service has."""
+        keys = self._holders[block][bit]
+        keys.discard(key)
+        if not keys:
+            del self._holders[block][bit]
+        if not self._holders[block]:
+            del self._holders[block]
 
     def _take(self, node: str, speaker: SpeakerReport | None) -> None:
         """Take the report of one node; a stale one says nothing that can be relied on."""

@@ -23,7 +23,7 @@ from exalb.report.heartbeats import HEARTBEAT_SECONDS
 from exalb.report.l2 import l2_conditions, l2_report
 from exalb.validation.passwords import secret_reports
 from exalb_bfd.peers import BfdStatus
-from exalb_bgp.rib import Address, Prefix
+from exalb_bgp.rib import Address, Prefix, is_host_route
 from exalb_bgp.session import Family, SessionStatus, State
 from exalb_bgp.speaker import SpeakerStatus
 from exalb_l2.goal import L2Status
@@ -175,7 +175,7 @@ def _refused_families(plan: NodePlan, status: SpeakerStatus) -> list[str]:
 
 def _short(prefix: Prefix) -> Address | Prefix:
     """Return a host route as the address."""
-    return prefix.network_address if prefix.num_addresses == 1 else prefix
+    return prefix.network_address if is_host_route(prefix) else prefix
 
 
 def _why_withheld(row: tuple[Key, Prefix], plan: NodePlan) -> str:

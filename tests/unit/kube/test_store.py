@@ -83,6 +83,21 @@ def test_slices_ring_the_bell_when_their_service_is_there_and_it_has_an_address(
     assert store.changed.is_set()
 
 
+def test_a_speaker_has_no_round_for_what_a_controller_writes_beside_the_addresses() -> None:
+    store = Store([HELD_SERVICE])
+    raw = objects.assigned_service("default/web", "198.51.100.1", ports=[{"port": 80}])
+    listed(store, HELD_SERVICE, 1, at_version(1, raw))
+    before = store.snapshot()
+    store.changed.clear()
+    announced = objects.condition("exalb.io/Announced", "True", "Announced", "by 2 nodes")
+    status = {**raw["status"], "conditions": [*raw["status"]["conditions"], announced]}
+    store.put(HELD_SERVICE, at_version(2, {**raw, "status": status}))
+    assert not store.changed.is_set()
+    assert store.snapshot().services is before.services
+    store.put(HELD_SERVICE, at_version(3, {**raw, "status": {"loadBalancer": {"ingress": [{"ip": "198.51.100.2"}]}}}))
+    assert store.changed.is_set()
+
+
 def test_an_object_that_cannot_be_read_is_absent_alone_and_comes_back() -> None:
     store = Store([SERVICE])
     listed(store, SERVICE, 3, service("good", 1), service("odd", 2, ports=[{"port": "many"}]))
