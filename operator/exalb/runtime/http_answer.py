@@ -20,6 +20,7 @@ class Answer:
         self._reader, self._protocol, self._silence = reader, protocol, silence
         self.status, self.reason = 0, ""
         self._inflate: zlib._Decompress | None = None
+        self._error: h11.ProtocolError | None = None
 
     async def begin(self) -> None:
         """Read the head. Raises OSError."""
@@ -44,25 +45,49 @@ class Answer:
         return b"".join([piece async for piece in self.pieces()])
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        """Yield the body as it comes. Raises OSError."""
+        """Yield the body as it comes. Raises OSError.
+
+        What came at once is one piece: each event of a watch is a chunk, and a turn for each would cost more than h11.
+        """
         while True:
-            async with asyncio.timeout(self._silence):
-                event = await self._next()
-            if not isinstance(event, h11.Data):
-                return
             with connection_errors():
-                piece = self._inflate.decompress(event.data) if self._inflate else bytes(event.data)
+                parts, is_over = self._at_hand()
+                piece = self._inflate.decompress(parts) if self._inflate else parts
             if piece:
                 yield piece
+            if is_over:
+                return
+            if not self._error:
+                async with asyncio.timeout(self._silence):
+                    await self._receive()
+
+    def _at_hand(self) -> tuple[bytes, bool]:
+        """Return what is there of the body, and whether it is the end; what precedes an error counts before it."""
+        if self._error:
+            raise self._error
+        parts: list[bytes | bytearray] = []
+        event: object = None
+        try:
+            while isinstance(event := self._protocol.next_event(), h11.Data):
+                parts.append(event.data)
+        except h11.ProtocolError as error:
+            if not parts:
+                raise
+            self._error = error
+        return b"".join(parts), event is not h11.NEED_DATA and not self._error
 
     async def _next(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         with connection_errors():
             while (event := self._protocol.next_event()) is h11.NEED_DATA:
-                octets = await self._reader.read(_AT_ONCE)
-                if not octets and self._protocol.their_state is h11.SEND_RESPONSE:
-                    raise EOFError("the server closed the connection")
-                self._protocol.receive_data(octets)
+                await self._receive()
             return event
+
+    async def _receive(self) -> None:
+        with connection_errors():
+            octets = await self._reader.read(_AT_ONCE)
+            if not octets and self._protocol.their_state is h11.SEND_RESPONSE:
+                raise EOFError("the server closed the connection")
+            self._protocol.receive_data(octets)
 
 
 @contextmanager

@@ -151,6 +151,15 @@ async def test_pieces_come_before_the_body_ends() -> None:
     assert server.connections == 2
 
 
+async def test_chunks_that_came_at_once_are_one_piece_and_a_broken_one_takes_none_of_them_away() -> None:
+    server = Server(CHUNKED + b"2\r\nok\r\n" * 3 + b"-2\r\n", HANG)
+    async with server.running() as client, asyncio.timeout(10), client.request("GET", "/") as answer:
+        pieces = aiter(answer.pieces())
+        assert await anext(pieces) == b"okokok"
+        with pytest.raises(ConnectionError, match="chunk"):
+            await anext(pieces)
+
+
 @pytest.mark.parametrize("method", ["GET", "PATCH"])
 async def test_only_a_read_is_repeated_where_the_server_closed_the_kept_connection(method: str) -> None:
     server = Server(OK, Last(), OK)
