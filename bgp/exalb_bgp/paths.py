@@ -25,7 +25,7 @@ def next_hop(prefix: Prefix, wanted: Address | None, local: Address | None, exte
     return chosen if prefix.version == 4 and extended else None
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def shared(attributes: Attributes) -> Attributes:
     """Return the object that stands for all equal ones: thousands of routes have few different attributes."""
     return attributes
