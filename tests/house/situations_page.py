@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from exalb.explain.subject import explain
+from tests.support.lan_situations import LAN_CASES, LAN_TITLES
 from tests.support.observing import observed
 from tests.support.session_faults import FAULTS
-from tests.support.situation_titles import TITLES
+from tests.support.situation_titles import TITLES, Title
 from tests.support.situations import CASES, Case
 from tests.support.surfaces import surfaces
 
@@ -18,6 +19,13 @@ conditions, events and metrics of the third column have the same [reason](refere
 MetalLB 0.16.1 in the same situation: `measured` was seen on a real cluster, the rest was read in its source.
 
 ## In the objects
+
+| situation | `explain` says | also in | next step | MetalLB |
+|---|---|---|---|---|
+"""
+LAN_HEAD = """\
+
+## On the LAN (L2)
 
 | situation | `explain` says | also in | next step | MetalLB |
 |---|---|---|---|---|
@@ -37,20 +45,20 @@ the router does not activate, `exalb_bgp_prefixes_sent` stays below `exalb_bgp_p
 
 def situations() -> str:
     """Return the page."""
-    rows = [row for case in CASES if case.id in TITLES for row in _row(case)]
+    rows = [row for case in CASES if case.id in TITLES for row in _row(case, TITLES[case.id])]
+    lan = [row for case in LAN_CASES if case.id in LAN_TITLES for row in _row(case, LAN_TITLES[case.id])]
     faults = [
         f"| {fault.title} | `{fault.reason.value}`: … {fault.says} … | {fault.next} | {fault.metallb} |"
         for fault in FAULTS.values()
     ]
-    return HEAD + "\n".join(rows) + "\n" + FAULTS_HEAD + "\n".join(faults) + "\n"
+    return "\n".join([HEAD + "\n".join(rows), LAN_HEAD + "\n".join(lan), FAULTS_HEAD + "\n".join(faults), ""])
 
 
-def _row(case: Case) -> Iterator[str]:
+def _row(case: Case, title: Title) -> Iterator[str]:
     seen = observed(*case.objects, leader=case.leader)
     first = explain(seen, case.subject, "default").first_broken
     if first is None or first.reason is None:
         raise ValueError(f"nothing is broken in {case.id}")
-    title = TITLES[case.id]
     also = ", ".join(map(_code, sorted(surfaces(seen, first.reason.value)))) or "-"
     yield f"| {title.text} | `{first.reason.value}` ({first.hop}) | {also} | {first.next} | {title.metallb} |"
 

@@ -9,6 +9,7 @@ from exalb.cli.printable import printable
 from exalb.explain.answer import names
 from exalb.explain.answer_json import plain
 from exalb.explain.difference import AddressDifference, Difference, RouteDifference, difference
+from exalb.explain.lan_difference import LanDifference
 from exalb.kube.manifests import UnreadableError, read, snapshot_of
 
 FAIL_ON = ("error", "withdrawn", "change")
@@ -37,7 +38,9 @@ def fails(found: Difference, fail_on: str) -> bool:
     is_worse = found.new_findings or any(item.change in ("lost", "refused") or item.reason for item in found.addresses)
     withdraws = any(route.change == "withdrawn" for route in found.routes)
     moves = any(item.change == "moved" for item in found.addresses)
-    return bool(is_worse or (level >= 1 and (withdraws or moves)) or (level >= 2 and (found.routes or found.addresses)))
+    leaves = any(item.change in ("moved", "withdrawn") for item in found.l2)
+    changes = found.routes or found.addresses or found.l2
+    return bool(is_worse or (level >= 1 and (withdraws or moves or leaves)) or (level >= 2 and changes))
 
 
 def summary(found: Difference) -> str:
@@ -47,6 +50,8 @@ def summary(found: Difference) -> str:
         *((sum(len(item.nodes) for item in found.routes if item.change == name), name) for name in _ROUTES),
     ]
     texts = [f"{count} {(_ADDRESSES | _ROUTES)[name]}" for count, name in counts if count]
+    on_lans = ((sum(item.change == name for item in found.l2), text) for name, text in _ON_LANS.items())
+    texts += [f"{count} {text}" for count, text in on_lans if count]
     errors = f"{len(found.new_findings)} new errors" if found.new_findings else ""
     return "; ".join(filter(None, [errors, *texts])) or "nothing would change"
 
@@ -58,6 +63,12 @@ _ADDRESSES = {
     "refused": "Services are refused",
 }
 _ROUTES = {"announced": "routes are announced", "withdrawn": "routes are withdrawn", "changed": "routes change"}
+
+_ON_LANS = {
+    "announced": "addresses are announced on a LAN",
+    "moved": "addresses move on a LAN",
+    "withdrawn": "addresses are announced on no LAN any more",
+}
 
 
 def _print(found: Difference, *, wide: bool) -> None:
@@ -88,8 +99,12 @@ def _print(found: Difference, *, wide: bool) -> None:
         )
         output.print_table(("CHANGE", "PREFIX", "NODES", "PEERS", "BEFORE", "AFTER", "REASON"), routes)
         out.print()
+    if found.l2:
+        lans = ((item.change, item.address, item.before or "-", item.after or "-", _why(item)) for item in found.l2)
+        output.print_table(("CHANGE", "ADDRESS ON THE LAN", "BEFORE", "AFTER", "REASON"), lans)
+        out.print()
     out.print(summary(found), style="bold", soft_wrap=True)
 
 
-def _why(item: AddressDifference | RouteDifference) -> str:
+def _why(item: AddressDifference | RouteDifference | LanDifference) -> str:
     return f"{item.reason}: {item.message}" if item.reason else ""

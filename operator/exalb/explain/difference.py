@@ -1,13 +1,17 @@
-"""The difference that manifests would make to a running cluster: addresses, routes and mistakes. Pure."""
+"""The difference that manifests would make to a running cluster: addresses, routes, L2 and mistakes. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from exalb.allocation.allocator import Allocation, Allocator
 from exalb.analysis.plan import settle
+from exalb.announcement.drain import DrainPolicy
+from exalb.announcement.l2 import L2Plan, L2Planner
 from exalb.announcement.planner import NodePlan, RoutePlanner
 from exalb.api.address_ranges import prefix_order
 from exalb.api.reasons import Finding, Refusal
+from exalb.explain.l2 import holders
+from exalb.explain.lan_difference import LanDifference, lan_differences
 from exalb.explain.merge import applied
 from exalb.explain.observed import Observed, host_of, with_supposed_secrets
 from exalb.explain.tables import attributes_text
@@ -53,6 +57,8 @@ class Difference:
     solved_findings: tuple[Finding, ...]
     addresses: tuple[AddressDifference, ...]
     routes: tuple[RouteDifference, ...]
+    l2: tuple[LanDifference, ...] = ()
+    """The addresses that another node announces on its LAN than before."""
 
 
 class _Side:
@@ -63,6 +69,10 @@ class _Side:
         self.findings = (*self.rules.invalid, *findings)
         self.allocation: Allocation
         self.allocation, self.cluster = settle(cluster, self.rules, Allocator().allocate)
+
+    def l2(self) -> L2Plan:
+        """Return which nodes may announce which address on their LANs."""
+        return L2Planner(DrainPolicy()).plan(self.cluster, self.rules)
 
     def plan(self, planner: RoutePlanner, node: str, reports: Cluster) -> NodePlan:
         """Return the plan of a node, as its speaker would make it."""
@@ -78,7 +88,13 @@ def difference(observed: Observed, manifests: Cluster, malformed: Iterable[Findi
         solved_findings=tuple(item for item in before.findings if item not in after.findings),
         addresses=tuple(_addresses(before, after)),
         routes=tuple(_routes(before, after, observed.cluster)),
+        l2=tuple(_on_lans(observed, before.l2(), after.l2())),
     )
+
+
+def _on_lans(observed: Observed, before: L2Plan, after: L2Plan) -> Iterator[LanDifference]:
+    reported = {address: [holder.node for holder in holders(observed, address)] for address in before.addresses}
+    return lan_differences(before, after, reported)
 
 
 def _addresses(before: _Side, after: _Side) -> Iterator[AddressDifference]:

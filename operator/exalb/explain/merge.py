@@ -16,7 +16,7 @@ _KEPT: Mapping[type, tuple[str, ...]] = {
 }
 """The fields that the API server and controllers write: a manifest does not change them."""
 _TABLES = ("services", "nodes", "namespaces", "service_ranges", "secrets")
-_RESOURCES = ("pools", "peers", "advertisements", "communities")
+_RESOURCES = ("pools", "peers", "advertisements", "l2_advertisements", "communities")
 
 
 def applied(live: Cluster, manifests: Cluster) -> Cluster:

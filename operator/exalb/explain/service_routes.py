@@ -33,7 +33,7 @@ def route_steps(observed: Observed, service: Service) -> Iterator[Step]:
     yield from on_lan
     if not rows:
         if not on_lan:
-            yield broken("Peers", _no_peer(observed))
+            yield _by_l2_alone(observed) or broken("Peers", _no_peer(observed))
         return
     for address in service.held:
         yield from _of_prefixes(
@@ -51,6 +51,17 @@ def inactive_peers(observed: Observed, *, is_sent: bool) -> Iterator[Step]:
             refusal = Refusal(finding.reason, f"BGPPeer {finding.name} is not active: {finding.message}")
             make = note if is_sent else broken
             yield make("Peers", refusal, f"bgppeers.exalb.io/{finding.name}")
+
+
+def _by_l2_alone(observed: Observed) -> Step | None:
+    """Return a step for a Service that no L2Advertisement selects, in a cluster without a BGPPeer; None in another."""
+    if observed.cluster.peers or not observed.rules.l2_advertisements:
+        return None
+    listed = names(item.name for item in observed.rules.l2_advertisements)
+    fields = "ipAddressPools, ipAddressPoolSelectors and serviceSelectors"
+    message = f"there is no BGPPeer, and no L2Advertisement selects the Service and its pool: see {fields} of {listed}"
+    step = broken("L2", Refusal(Reason.NO_MATCHING_ADVERTISEMENT, message))
+    return replace(step, next="widen an L2Advertisement: kubectl get l2advertisements.exalb.io")
 
 
 def _no_peer(observed: Observed) -> Refusal:

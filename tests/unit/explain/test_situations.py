@@ -4,6 +4,7 @@ import pytest
 
 from exalb.api.reasons import Reason
 from exalb.explain.subject import explain
+from tests.support.lan_situations import LAN_CASES, LAN_TITLES, lan_world
 from tests.support.objects import assigned_service, node, peer, wants
 from tests.support.observing import observed, speaker
 from tests.support.situation_titles import TITLES
@@ -11,7 +12,7 @@ from tests.support.situations import CASES, EXCLUDED, Case, world
 from tests.support.surfaces import surfaces
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", [*CASES, *LAN_CASES], ids=lambda case: case.id)
 def test_first_broken_step(case: Case) -> None:
     found = explain(observed(*case.objects, leader=case.leader), case.subject, "default")
     first = found.first_broken
@@ -27,12 +28,15 @@ def test_more_than_thirty_situations_are_explained() -> None:
 
 def test_titles_are_those_of_situations() -> None:
     assert TITLES.keys() <= {case.id for case in CASES}
+    assert LAN_TITLES.keys() <= {case.id for case in LAN_CASES}
 
 
 OF_SERVICE = {"condition exalb.io/AddressAssigned", "event", "metric exalb_services"}
 OF_PEER = {"condition Accepted", "condition Ready", "event", "metric exalb_resources_not_accepted"}
 OF_NODE = {"condition AllAnnounced", "metric exalb_bgp_prefixes_withheld"}
 OF_SESSION = {"condition Established", "condition Ready"}
+OF_KERNEL = {"condition L2Effective"}
+OF_L2_ADVERTISEMENT = {"condition Effective"}
 OF_SPEAKER = {"condition Ready"}
 EXPLAIN_ALONE = {
     *(Reason.SERVICE_NOT_FOUND, Reason.NODE_NOT_FOUND, Reason.UNKNOWN_PEER),
@@ -47,6 +51,12 @@ def agreeing(case: Case) -> set[str]:
     if case.reason in EXPLAIN_ALONE or case.hop in ("Service", "Pool") or case.id == "heartbeat-old":
         return set()
     match case.reason, case.hop:
+        case Reason.ARP_NOT_STRICT | Reason.REVERSE_PATH_FILTER, _:
+            return OF_KERNEL
+        case Reason.NO_INTERFACE, _ if case.id != "l2-node-selectors":
+            return OF_L2_ADVERTISEMENT
+        case _, "L2":
+            return set()
         case Reason.SESSIONS_DOWN | Reason.NO_SESSION_WANTED, _:
             return OF_SESSION
         case Reason.ENGINE_NOT_CONNECTED | Reason.SPEAKER_NOT_REPORTING, _:
@@ -59,7 +69,7 @@ def agreeing(case: Case) -> set[str]:
             return OF_NODE
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", [*CASES, *LAN_CASES], ids=lambda case: case.id)
 def test_conditions_events_and_metrics_agree(case: Case) -> None:
     seen = observed(*case.objects, leader=case.leader)
     assert surfaces(seen, case.reason.value) >= agreeing(case)
@@ -83,6 +93,9 @@ def test_well_cluster_has_no_broken_step() -> None:
     seen = observed(*world())
     for subject in ("service/shop/web", "address/198.51.100.1", "peer/tor", "node/n1"):
         assert explain(seen, subject, "default").first_broken is None, subject
+    on_lan = observed(*lan_world())
+    for subject in ("service/shop/web", "node/n1"):
+        assert explain(on_lan, subject, "default").first_broken is None, subject
 
 
 def test_command_for_excluded_nodes_names_all_of_them() -> None:
