@@ -10,8 +10,9 @@ assigned by ExaLB and is in no pool that serves the Service, then ExaLB does not
 The allocator caches its results for objects that did not change; a fresh one returns the same.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 from itertools import chain
 
 from exalb.allocation.chooser import Chooser
@@ -19,6 +20,8 @@ from exalb.allocation.ledger import Claim, Ledger
 from exalb.allocation.outcome import Outcome, is_satisfied
 from exalb.allocation.ownership import standing_of
 from exalb.allocation.pools import VERSIONS, PoolTable, may_have
+from exalb.allocation.refusals import is_of_kind
+from exalb.allocation.waiting import Age, Waiting
 from exalb.api.reasons import Reason, Refusal
 from exalb.model.address_record import AddressRecord, read_record
 from exalb.model.cluster import Cluster, Key, Namespace, Service
@@ -52,12 +55,6 @@ def allocate(cluster: Cluster, rules: Rules) -> Allocation:
     return Allocator().allocate(cluster, rules)
 
 
-_FROM_POOLS_ALONE = frozenset(
-    {Reason.POOL_NOT_FOUND, Reason.NO_MATCHING_POOL, Reason.INVALID_REQUEST, Reason.SERVICE_DELETED}
-)
-"""Reasons that follow from the Service and the pools: a change of either forgets the refusal."""
-
-
 class Allocator:
     """`allocate`, with a cache for all that did not change since the last snapshot."""
 
@@ -70,9 +67,9 @@ class Allocator:
         self._pools, self._inactive = pools, inactive
         self._ledger = Ledger(PoolTable(pools, inactive))
         self._foreign: dict[Key, Refusal] = {}
-        self._unsatisfied: dict[Key, Service] = {}
-        self._refused: set[Key] = set()
-        """Services that were refused in an earlier round, and to which nothing happened since."""
+        self._undecided: dict[Key, Service] = {}
+        """Services that do not have what they request, and were not refused."""
+        self._waiting = Waiting()
         self._newly_assigned: list[tuple[Service, Address]] = []
         self._outcomes: dict[Key, Outcome] = {}
 
@@ -126,14 +123,14 @@ class Allocator:
 
     def _sort_out(self, key: Key, cluster: Cluster) -> None:
         service = cluster.services.get(key)
-        self._unsatisfied.pop(key, None)
-        self._refused.discard(key)
+        self._undecided.pop(key, None)
+        self._waiting.take(key)
         if service is None or not self._is_managed(service, cluster):
             self._outcomes.pop(key, None)
         elif is_satisfied(service, self._kept(service), self._ledger.pools):
             self._outcomes[key] = self._outcome(service, self._kept(service), None)
         else:
-            self._unsatisfied[key] = service
+            self._undecided[key] = service
 
     def _is_managed(self, service: Service, cluster: Cluster) -> bool:
         return cluster.is_ours(service) and service.key not in self._foreign
@@ -180,33 +177,38 @@ class Allocator:
         return _in_order(service, kept)
 
     def _choose(self, cluster: Cluster) -> None:
+        """Choose for all that need it, by age; a choice may be a reason to ask younger Services again."""
         chooser = Chooser(self._ledger, lambda namespace: labels_of(cluster.namespaces, namespace))
-        for service in sorted(self._unsatisfied.values(), key=lambda service: service.age):
-            if service.key in self._refused and self._is_refused_as_before(service, chooser):
-                continue
-            kept = self._kept(service)
-            choice = chooser.choose(service, kept)
-            refusal = choice if isinstance(choice, Refusal) else None
-            addresses = kept if isinstance(choice, Refusal) else _in_order(service, choice)
-            for address in addresses:
-                if address not in kept:
-                    self._ledger.add(service, address)
-                    self._newly_assigned.append((service, address))
-            self._outcomes[service.key] = self._outcome(service, addresses, refusal)
-            (self._refused.add if refusal else self._refused.discard)(service.key)
+        due = self._waiting.due(self._ledger.touched, self._ledger.touched_quotas)
+        queue = list({*(service.age for service in self._undecided.values()), *due})
+        heapify(queue)
+        queued = {key for _, key in queue}
+        while queue:
+            age = heappop(queue)
+            for other in self._choose_for(age[1], chooser):
+                if other > age and other[1] not in queued:
+                    queued.add(other[1])
+                    heappush(queue, other)
         self._ledger.touched.clear()
         self._ledger.touched_quotas.clear()
 
-    def _is_refused_as_before(self, service: Service, chooser: Chooser) -> bool:
-        """Whether nothing changed on which the refusal depends: a crowd of refused Services delays nobody."""
-        refusal = self._outcomes[service.key].refusal
-        if refusal and refusal.reason in _FROM_POOLS_ALONE:
-            return True
-        wanted = service.request.addresses
-        if wanted:
-            touched = service.key.namespace in self._ledger.touched_quotas
-            return not touched and self._ledger.touched.isdisjoint(wanted)
-        return not service.held and chooser.known_refusal(service) == refusal
+    def _choose_for(self, key: Key, chooser: Chooser) -> Iterable[Age]:
+        """Choose for one Service; return Services whose refusal may be another one now."""
+        service = self._waiting.take(key) or self._undecided.pop(key)
+        kept, kind = self._kept(service), chooser.kind_of(service)
+        choice = chooser.choose(service, kept)
+        if isinstance(choice, Refusal):
+            self._outcomes[key] = self._outcome(service, kept, choice)
+            return self._waiting.add(service, choice, kind if is_of_kind(choice) else None)
+        addresses = _in_order(service, choice)
+        added = [address for address in addresses if address not in kept]
+        for address in added:
+            self._ledger.add(service, address)
+            self._newly_assigned.append((service, address))
+        self._outcomes[key] = self._outcome(service, addresses, None)
+        self._undecided[key] = service
+        quotas = self._ledger.touched_quotas & {key.namespace}
+        return [*self._waiting.oldest(kind), *self._waiting.touched(added, quotas)]
 
     def _outcome(self, service: Service, addresses: tuple[Address, ...], refusal: Refusal | None) -> Outcome:
         pools = tuple(pool.name for pool in map(self._ledger.pools.find, addresses) if pool)

@@ -52,7 +52,7 @@ class Chooser:
             return Refusal(Reason.SERVICE_DELETED, f"{service.key} is being deleted: it gets no new address")
         if request.problem:
             return request.problem
-        kind: Hashable = None if kept else self._memo.kind_of(service)
+        kind = self.kind_of(service)
         known = self._memo.find(kind)
         if known:
             return known
@@ -63,9 +63,9 @@ class Chooser:
         self._memo.remember(kind, choice)
         return choice
 
-    def known_refusal(self, service: Service) -> Refusal | None:
-        """Return why a Service without addresses is refused, if another one like it was refused in this round."""
-        return self._memo.find(self._memo.kind_of(service))
+    def kind_of(self, service: Service) -> Hashable:
+        """Return all that decides about a Service; None if more than that does, such as its name or its addresses."""
+        return None if service.held else self._memo.kind_of(service)
 
     def _explicit(self, asking: _AllocationRequest, wanted: tuple[Address, ...]) -> Choice:
         service = asking.service

@@ -36,6 +36,11 @@ def no_pool_refusal(pools: PoolTable, service: Service) -> Refusal:
     return Refusal(Reason.NO_MATCHING_POOL, inactive if pools.inactive else absent)
 
 
+def is_of_kind(refusal: Refusal) -> bool:
+    """Return whether a refusal holds for every Service of a kind, since it does not name one."""
+    return refusal.reason in _REASON_PRIORITY
+
+
 class RefusalMemo:
     """Refusals of one round by the kind of Service: within a round no address becomes free."""
 
@@ -58,5 +63,5 @@ class RefusalMemo:
 
     def remember(self, kind: Hashable, choice: Choice) -> None:
         """Remember a refusal that does not name the Service."""
-        if kind is not None and isinstance(choice, Refusal) and choice.reason in _REASON_PRIORITY:
+        if kind is not None and isinstance(choice, Refusal) and is_of_kind(choice):
             self._refusals[kind] = choice

@@ -5,7 +5,7 @@ are none; another records, for ExaLB, which addresses it assigned (see `model.ad
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from exalb.allocation.allocator import Allocation
 from exalb.allocation.outcome import Outcome
@@ -25,13 +25,18 @@ LONGEST_REASON = 4096
 """Characters of a message, which may repeat the text of a user; the API server refuses a status that is too long."""
 
 
+_Change: TypeAlias = tuple[StatusWrite, list[EventDraft]]
+"""The write of one status, and its events."""
+
+
 class ServiceReporter:
     """Finds the Services whose status differs from the decision; skips those that were right and did not change."""
 
     def __init__(self) -> None:
         self._last = Cluster()
         self._outcomes: Mapping[Key, Outcome] = {}
-        self._pending: set[Key] = set()
+        self._pending: dict[Key, _Change] = {}
+        """The changes that no status shows yet, the older Services first: no later round decides on them again."""
         self._with_overrides: set[Key] = set()
         """Services that request attributes: the remarks about these depend on the advertisements."""
         self._policy: OverridePolicy | None = None
@@ -49,24 +54,21 @@ class ServiceReporter:
         keys.update(self._with_overrides if policy is not self._policy else ())
         self._policy = policy
         keys.update(changed_keys(self._outcomes, allocation.outcomes))
-        keys |= self._pending
-        self._last, self._outcomes, self._pending = cluster, allocation.outcomes, set()
-        writes: list[StatusWrite] = []
-        events: list[EventDraft] = []
-        services = (cluster.services[key] for key in keys if key in cluster.services)
-        for service in sorted(services, key=lambda service: service.age):
-            outcome = allocation.outcomes.get(service.key)
-            change = _write(service, outcome, policy.remarks(service, outcome), now)
-            if change:
-                self._pending.add(service.key)
-                writes.append(change[0])
-                events.extend(change[1])
-        return Changes(tuple(writes), tuple(events))
+        self._last, self._outcomes = cluster, allocation.outcomes
+        new = dict[Key, _Change]()
+        for key in keys:
+            self._pending.pop(key, None)
+            service, outcome = cluster.services.get(key), allocation.outcomes.get(key)
+            if service and (change := _change(service, outcome, policy.remarks(service, outcome), now)):
+                new[key] = change
+        if new:
+            pending = {**self._pending, **new}
+            self._pending = {key: pending[key] for key in sorted(pending, key=lambda key: cluster.services[key].age)}
+        writes = tuple(write for write, _ in self._pending.values())
+        return Changes(writes, tuple(event for _, events in self._pending.values() for event in events))
 
 
-def _write(
-    service: Service, outcome: Outcome | None, remarks: tuple[Refusal, ...], now: str
-) -> tuple[StatusWrite, list[EventDraft]] | None:
+def _change(service: Service, outcome: Outcome | None, remarks: tuple[Refusal, ...], now: str) -> _Change | None:
     if outcome is None:
         is_marked = service.condition or service.remark or service.record or service.announced
         return _clean(service) if is_marked else None

@@ -71,6 +71,7 @@ def decided(objects: list[Object], *present: set[str]) -> list[dict[str, Outcome
 
 
 EXPLICIT, WITH_KEY = wants(addresses=HAS), wants(addresses=HAS, sharing_key="k")
+ANY_WITH_KEY = wants(sharing_key="k")
 
 
 @pytest.mark.parametrize(
@@ -101,3 +102,75 @@ def test_refused_service_is_tried_again_when_its_address_gets_free(pools: list[O
     assert refused["b"].refusal == still_refused["b"].refusal != free["b"].refusal
     assert free["b"].addresses
     assert Key("default", "b").name in left
+
+
+QUOTA = pool("main", "198.51.100.7/32", "198.51.100.8/32", quotaPerNamespace=1)
+
+
+@pytest.mark.parametrize(
+    ("objects", "before", "after"),
+    [
+        pytest.param(
+            [MAIN, holder("a", 1), assigned(service("b", "198.51.100.8", day=2)), *map(service, "cde")],
+            set("abcde"),
+            set("cde"),
+            id="as-many-of-a-crowd-as-addresses-are-free",
+        ),
+        pytest.param(
+            [
+                QUOTA,
+                assigned(service("crowd/a", HAS, day=1)),
+                assigned(service("b", "198.51.100.8", day=2)),
+                assigned(service("other/c", HAS, day=3)),
+                *(service(f"crowd/{name}", day=4) for name in "def"),
+            ],
+            set("abdef"),
+            set("bcdef"),
+            id="another-reason-for-all-of-a-crowd",
+        ),
+        pytest.param(
+            [MAIN, holder("a", 1), assigned(service("b", "198.51.100.8")), service("c", annotations=WITH_KEY)],
+            set("abc"),
+            set("bc"),
+            id="sharing-key",
+        ),
+        pytest.param(
+            [MAIN, holder("a", 1), assigned(service("b", "198.51.100.8")), service("c", annotations=ANY_WITH_KEY)],
+            set("abc"),
+            set("bc"),
+            id="sharing-key-alone",
+        ),
+        pytest.param(
+            [
+                QUOTA,
+                assigned(service("crowd/a", HAS, day=1)),
+                service("b", day=2),
+                service("crowd/c", day=3, annotations=wants(addresses="198.51.100.8")),
+            ],
+            set("ac"),
+            set("abc"),
+            id="an-older-one-takes-the-requested-address",
+        ),
+        pytest.param(
+            [
+                QUOTA,
+                assigned(service("crowd/a", HAS, day=1)),
+                service("b", day=3),
+                service("crowd/c", day=2, annotations=wants(addresses="198.51.100.8")),
+            ],
+            set("ac"),
+            set("abc"),
+            id="a-younger-one-takes-the-requested-address",
+        ),
+        pytest.param(
+            [MAIN, holder("a", 3), service("b", day=1), *(service(name, day=4) for name in "cd")],
+            set("abcd"),
+            set("bcd"),
+            id="an-older-one-before-the-crowd",
+        ),
+    ],
+)
+def test_refused_services_are_asked_again(objects: list[Object], before: set[str], after: set[str]) -> None:
+    there, then = decided(objects, before, after)
+    assert any(outcome.refusal for outcome in there.values())
+    assert there != then

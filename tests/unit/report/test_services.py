@@ -1,10 +1,11 @@
 """The status of a Service: conditions, events and log lines, and the end of our entries there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
+from exalb.allocation.allocator import Allocator
 from exalb.analysis.overrides import OverridePolicy
 from exalb.kube.manifests import snapshot_of
 from exalb.model.parse_core import CONDITION, RECORD
@@ -260,3 +261,15 @@ def test_marks_are_removed_from_a_service_that_another_controller_took() -> None
         kinds = [one["type"] for one in raw["status"]["conditions"]]
         assert write.body["status"] == {"conditions": [{"type": kind, "$patch": "delete"} for kind in kinds]}
         assert write.addresses == ()
+
+
+def test_write_that_is_not_seen_yet_is_decided_once() -> None:
+    objects = [pool("main", "198.51.100.0/24"), service("a", day=1)]
+    one, two = (snapshot_of(found, "exalb-system")[0] for found in (objects, [*objects, service("b", day=2)]))
+    both = replace(two, services={**two.services, **one.services})
+    rules, allocator, reporter = validate(one), Allocator(), ServiceReporter()
+    policy = OverridePolicy(one, rules)
+    [first] = reporter.changes(one, allocator.allocate(one, rules), policy, made(3)).writes
+    again, second = reporter.changes(both, allocator.allocate(both, rules), policy, made(4)).writes
+    assert (again is first, second.name) == (True, "b")
+    assert reporter.changes(one, allocator.allocate(one, rules), policy, made(5)).writes == (first,)
