@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 LAB := $(BIN)/python -m tests.lab
 WORKERS ?= 2
+ifdef KUBERNETES
+export EXALB_LAB_KUBERNETES := $(KUBERNETES)
+endif
 
 .PHONY: help
 help: ## List the targets
@@ -29,7 +32,7 @@ $(VENV)/.ready: requirements/dev.txt pyproject.toml
 venv: $(VENV)/.ready ## Make the virtual environment, with pinned packages
 
 .PHONY: lab
-lab: $(VENV)/.ready ## Bring up a small datacentre with ExaLB in it, show the main job, and stay up (MODE=l2: no router; EXALB_LAB=exalb names it)
+lab: $(VENV)/.ready ## Bring up a small datacentre with ExaLB in it, show the main job, and stay up (MODE=l2: no router; KUBERNETES=1.34: an older one; EXALB_LAB=exalb names it)
 	@$(LAB) up $(if $(MODE),--mode '$(MODE)')
 
 .PHONY: lab-reload

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 
 from tests.lab import debug, demo, demo_l2, exalb, layout, packages, relay, sweep, web
-from tests.lab.binaries import BinariesError
+from tests.lab.binaries import VERSION, BinariesError
 from tests.lab.cgroups import CgroupError
 from tests.lab.cluster import ESTIMATE, CommandError, Lab, LabBusyError
 from tests.lab.controlplane import ControlPlaneError
@@ -91,10 +91,8 @@ def _prepare(lab: Lab, _: argparse.Namespace) -> int:
 def _up(lab: Lab, options: argparse.Namespace) -> int:
     begun = time.monotonic()
     if lab.is_up:
-        if options.mode not in (None, lab.mode):
-            lab.narration.say(
-                f"lab {lab.name} is up in mode {lab.mode}: remove it first with `make lab-down{_other(lab)}`"
-            )
+        if other := _differs(lab, options.mode):
+            lab.narration.say(f"lab {lab.name} is up {other}: remove it first with `make lab-down{_other(lab)}`")
             return 1
         lab.narration.say(f"lab {lab.name} is already up; updating ExaLB to the code of the checkout")
         exalb.reload(lab) if exalb.is_installed(lab) else _install(lab)
@@ -112,6 +110,13 @@ def _up(lab: Lab, options: argparse.Namespace) -> int:
         _demonstrate(lab)
     _guide(lab)
     return 0
+
+
+def _differs(lab: Lab, mode: Mode | None) -> str:
+    """Return what a lab that is up has otherwise than the command line wants; an empty text where nothing."""
+    if mode not in (None, lab.mode):
+        return f"in mode {lab.mode}"
+    return "" if os.environ.get(VERSION, lab.kubernetes) == lab.kubernetes else f"with Kubernetes {lab.kubernetes}"
 
 
 def _install(lab: Lab) -> None:

@@ -1,7 +1,8 @@
 """The programs of Kubernetes: what the person has, else what an earlier run made, else built from Go modules.
 
 No package registry carries kube-apiserver, so the last road compiles it: all programs as one file that acts by the
-name it is called by (`tests/lab/kube/main.go`), from modules that `go.mod` and `go.sum` pin.
+name it is called by (`tests/lab/kube/main.go`), from modules that `go.mod` and `go.sum` pin. EXALB_LAB_KUBERNETES
+chooses an older minor version of those in gobuild.VERSIONS.
 """
 
 import hashlib
@@ -33,24 +34,32 @@ FILE = "kube"
 """The name of the one file that is every program."""
 
 
+VERSION = "EXALB_LAB_KUBERNETES"
+"""The minor version of Kubernetes in labs that come up; unset it is the newest, or that of EXALB_LAB_KUBE."""
+
+
 class BinariesError(RuntimeError):
-    """The value of EXALB_LAB_KUBE cannot be used; the message has the cause and the remedy."""
+    """The value of EXALB_LAB_KUBE or of VERSION cannot be used; the message has the cause and the remedy."""
 
 
-def kube(say: Say, given: str | None = None, store: Path | None = None) -> Path:
+def kube(say: Say, given: str | None = None, store: Path | None = None, version: str | None = None) -> Path:
     """Return a directory that holds every program of PROGRAMS under its name.
 
     `given` (default: EXALB_LAB_KUBE) names a directory with the programs, or a ready build `*.zst` with its
     `*.zst.sha256` in the same directory, or a directory with such a build. `store` is the directory of all builds.
+    `version` (default: VERSION) chooses one; then only a ready build of that version is taken from `given`.
     Raises BinariesError, or progress.CommandError when a build fails.
     """
-    named = given or os.environ.get("EXALB_LAB_KUBE")
+    named, chosen = given or os.environ.get("EXALB_LAB_KUBE"), _chosen(version)
     builds = store or cache.root() / "kube"
     if not named:
-        return _built(builds, say)
+        return _built(builds, chosen or gobuild.NEWEST, say)
     source = Path(named).expanduser().absolute()
     if not source.exists():
         raise BinariesError(f"EXALB_LAB_KUBE names {source}, which does not exist: correct it, or unset it to build.")
+    if chosen:
+        archive = _ready_build(source, chosen)
+        return _unpacked(archive, builds, say) if archive else _built(builds, chosen, say)
     if source.is_file():
         return _unpacked(source, builds, say)
     present = [program for program in PROGRAMS if (source / program).is_file()]
@@ -71,7 +80,7 @@ def meanwhile(say: Say) -> Iterator[None]:
 
     The process ends early when the block raises. `kube` returns what it built, or reports why it could not.
     """
-    if os.environ.get("EXALB_LAB_KUBE") or (cache.root() / "kube" / gobuild.key(machine()) / "SHA256").exists():
+    if not _must_build():
         yield
         return
     argv = ["setpriv", "--pdeathsig=TERM", sys.executable, "-u", "-m", "tests.lab.binaries"]
@@ -94,6 +103,23 @@ def meanwhile(say: Say) -> Iterator[None]:
             reader.join()
 
 
+def _chosen(version: str | None = None) -> str:
+    """Return the chosen minor version; an empty text where none is."""
+    version = version or os.environ.get(VERSION, "")
+    if version and version not in gobuild.VERSIONS:
+        served = ", ".join(gobuild.VERSIONS)
+        raise BinariesError(f"{VERSION} is {version}, which the lab cannot build: choose one of {served}, or unset it.")
+    return version
+
+
+def _must_build() -> bool:
+    chosen, named = _chosen(), os.environ.get("EXALB_LAB_KUBE")
+    if named and (not chosen or _ready_build(Path(named).expanduser(), chosen)):
+        return False
+    modules = gobuild.VERSIONS[chosen or gobuild.NEWEST]
+    return not (cache.root() / "kube" / gobuild.key(machine(), modules) / "SHA256").exists()
+
+
 def _repeat(lines: Iterable[str] | None, say: Say) -> None:
     for line in lines or ():
         say(line.rstrip())
@@ -105,8 +131,11 @@ def machine() -> str:
     return "linux-" + {"x86_64": "amd64", "aarch64": "arm64"}.get(name, name)
 
 
-def _ready_build(directory: Path) -> Path | None:
-    builds = sorted(directory.glob(f"kube-*-{machine()}.zst"))
+def _ready_build(place: Path, version: str = "") -> Path | None:
+    """Return the newest ready build, or that of a minor version, in a directory; `place` may be the build itself."""
+    directory = place.parent if place.is_file() else place
+    pattern = f"kube-v{version}.*-{machine()}.zst" if version else f"kube-*-{machine()}.zst"
+    builds = sorted(build for build in directory.glob(pattern) if place in (build, directory))
     return builds[-1] if builds else None
 
 
@@ -142,12 +171,13 @@ def _published_digest(archive: Path) -> str:
     return words[0].lower()
 
 
-def _built(builds: Path, say: Say) -> Path:
-    directory, work = builds / gobuild.key(machine()), builds / "building"
+def _built(builds: Path, version: str, say: Say) -> Path:
+    modules = gobuild.VERSIONS[version]
+    directory, work = builds / gobuild.key(machine(), modules), builds / "building"
     with cache.lock(work, say):
         if not _sound(directory):
             with cache.making(directory) as made:
-                gobuild.build(made / FILE, work, say)
+                gobuild.build(made / FILE, work, say, modules=modules)
                 _finish(made)
             shutil.rmtree(work)
     return directory

@@ -73,6 +73,12 @@ class Lab:
         return Path(self._facts["programs"])
 
     @property
+    def kubernetes(self) -> str:
+        """The minor version of Kubernetes that this lab runs, such as 1.37."""
+        version = self.api.get("/version")
+        return f"{version['major']}.{version['minor']}"
+
+    @property
     def nodes(self) -> list[Node]:
         """The nodes, on or off."""
         return [Node(self.layout, number) for number in range(1, self._facts["nodes"] + 1)]

