@@ -30,7 +30,8 @@ SETTINGS: dict[str, type[Settings]] = {
     ids=["default", "everything"],
 )
 def test_rendering(cluster: Lab, name: str, values: str) -> None:
-    assert_golden(GOLDEN / f"{name}.yaml", render(cluster, values))
+    lines = render(cluster, values).splitlines(keepends=True)
+    assert_golden(GOLDEN / f"{name}.yaml", "".join(line for line in lines if line.strip()))  # versions of Helm differ
 
 
 def test_full_rendering_sets_every_value() -> None:
