@@ -7,6 +7,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from itertools import chain
 from typing import NamedTuple, TypeAlias
 
+from exalb_bgp.revision import Revision
+
 Address: TypeAlias = IPv4Address | IPv6Address
 Prefix: TypeAlias = IPv4Network | IPv6Network
 
@@ -101,8 +103,12 @@ def changed(old: Rib, new: Rib) -> Iterator[Prefix]:
 
     Both are read in parallel, and runs of entries that are the same objects in both cost almost nothing: no prefix is
     hashed, which is slow in Python. So a few changes are cheap in a large table that shares the other entries, in the
-    same order, with the previous one.
+    same order, with the previous one. Revisions of one table are not read at all.
     """
+    known = new.changed_since(old) if isinstance(new, Revision) else None
+    if known is not None:
+        yield from (prefix for prefix in known if old.get(prefix) != new.get(prefix))
+        return
     keys, values = (list(old), list(new)), (list(old.values()), list(new.values()))
     left = right = 0
     while left < len(old) and right < len(new):

@@ -12,13 +12,15 @@ import pytest
 
 from exalb.allocation.allocator import Allocator
 from exalb.analysis.plan import plan
-from exalb.announcement.planner import RoutePlanner
+from exalb.announcement.planner import NodePlan, RoutePlanner
+from exalb.announcement.route_changes import route_changes
 from exalb.kube.manifests import snapshot_of
 from exalb.model.address_record import record_condition
 from exalb.model.cluster import Cluster, ConditionState, Key
 from exalb.report.announced_services import LOOKED_AT
 from exalb.report.controller import ControllerReporter
 from exalb.validation.rules import Validator
+from exalb_bgp.speaker_sync import SpeakerSync
 from tests.support.counting import instructions
 from tests.support.decisions import changes_of
 from tests.support.objects import endpoint, endpoints, made, node, peer, pool, service
@@ -68,9 +70,15 @@ def unready(cluster: Cluster) -> Cluster:
 
 
 def planning() -> Rounds:
-    """Return what a speaker decides about one snapshot after the other."""
-    validator, planner = Validator(), RoutePlanner("n1")
-    return lambda cluster: planner.plan(cluster, validator.validate(cluster))
+    """Return what a speaker decides about one snapshot after the other, gives to its engine, and logs."""
+    validator, planner, engine, plans = Validator(), RoutePlanner("n1"), SpeakerSync(), list[NodePlan]()
+
+    def decide(cluster: Cluster) -> None:
+        plans.append(planner.plan(cluster, validator.validate(cluster)))
+        engine.set_desired(plans[-1].speaker, {})
+        list(route_changes(plans[-2] if plans[1:] else None, plans[-1]))
+
+    return decide
 
 
 def allocating() -> Rounds:

@@ -28,6 +28,7 @@ from exalb.model.cluster import Cluster, Key, Namespace, Service
 from exalb.model.diff import changed_keys
 from exalb.validation.pools import ActivePool
 from exalb.validation.rules import Rules
+from exalb_bgp.revision import Revised
 from exalb_bgp.rib import Address
 from exalb_bgp.session import Family
 
@@ -71,7 +72,7 @@ class Allocator:
         """Services that do not have what they request, and were not refused."""
         self._waiting = Waiting()
         self._newly_assigned: list[tuple[Service, Address]] = []
-        self._outcomes: dict[Key, Outcome] = {}
+        self._outcomes = Revised[Key, Outcome]()
 
     def allocate(self, cluster: Cluster, rules: Rules) -> Allocation:
         """Assign addresses to each Service of `cluster` that is ours; `rules` are those of `cluster`."""
@@ -82,7 +83,7 @@ class Allocator:
         self._keep(cluster, self._changed(cluster))
         self._choose(cluster)
         self._last = cluster
-        return Allocation(dict(self._outcomes), dict(self._foreign), self._use())
+        return Allocation(self._outcomes.revision(), dict(self._foreign), self._use())
 
     def _forget_if_rules_changed(self, cluster: Cluster, rules: Rules) -> None:
         last = self._last
@@ -126,9 +127,9 @@ class Allocator:
         self._undecided.pop(key, None)
         self._waiting.take(key)
         if service is None or not self._is_managed(service, cluster):
-            self._outcomes.pop(key, None)
+            self._outcomes.set(key, None)
         elif is_satisfied(service, self._kept(service), self._ledger.pools):
-            self._outcomes[key] = self._outcome(service, self._kept(service), None)
+            self._outcomes.set(key, self._outcome(service, self._kept(service), None))
         else:
             self._undecided[key] = service
 
@@ -198,14 +199,14 @@ class Allocator:
         kept, kind = self._kept(service), chooser.kind_of(service)
         choice = chooser.choose(service, kept)
         if isinstance(choice, Refusal):
-            self._outcomes[key] = self._outcome(service, kept, choice)
+            self._outcomes.set(key, self._outcome(service, kept, choice))
             return self._waiting.add(service, choice, kind if is_of_kind(choice) else None)
         addresses = _in_order(service, choice)
         added = [address for address in addresses if address not in kept]
         for address in added:
             self._ledger.add(service, address)
             self._newly_assigned.append((service, address))
-        self._outcomes[key] = self._outcome(service, addresses, None)
+        self._outcomes.set(key, self._outcome(service, addresses, None))
         self._undecided[key] = service
         quotas = self._ledger.touched_quotas & {key.namespace}
         return [*self._waiting.oldest(kind), *self._waiting.touched(added, quotas)]

@@ -20,6 +20,7 @@ from exalb.validation.node_annotations import FieldError
 from exalb.validation.peers import ActivePeer
 from exalb.validation.rules import Rules
 from exalb.validation.session_parameters import SessionParameters
+from exalb_bgp.revision import Revision
 from exalb_bgp.rib import Address, Attributes, Prefix
 from exalb_bgp.session import FAMILIES, Family, Session
 
@@ -210,15 +211,17 @@ class AdjRibOut:
     ) -> SessionPlan:
         """Return the plan with these routes and rows; the parts that stay are the same objects in the same order."""
         plan = self.plan
-        all_routes, rib, withheld = dict(plan.routes), dict(plan.rib), dict(plan.withheld)
-        for prefix, route in routes.items():
-            _set(all_routes, prefix, route)
-            if route is None or rib.get(prefix) != route.attributes:
-                _set(rib, prefix, route.attributes if route else None)
-        for row in old_rows:
-            del withheld[row]
-        withheld.update(rows)
-        return replace(plan, routes=all_routes, rib=rib, withheld=withheld)
+        attributes = {
+            prefix: route.attributes if route else None
+            for prefix, route in routes.items()
+            if route is None or plan.rib.get(prefix) != route.attributes
+        }
+        return replace(
+            plan,
+            routes=Revision(plan.routes, routes),
+            rib=Revision(plan.rib, attributes),
+            withheld=Revision(plan.withheld, {**dict.fromkeys(old_rows), **rows}),
+        )
 
 
 def _is_announced(outcome: PrefixDecision | None) -> bool:

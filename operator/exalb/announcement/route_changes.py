@@ -1,7 +1,6 @@
 """Compares two plans of a node: the routes that are announced or withdrawn from one to the other. Pure."""
 
-from collections.abc import Iterator, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from exalb.announcement.adj_rib_out import SessionPlan
@@ -9,6 +8,8 @@ from exalb.announcement.attributes import Route
 from exalb.announcement.planner import NodePlan
 from exalb.api.address_ranges import prefix_order
 from exalb.api.reasons import Reason, Refusal
+from exalb.model.cluster import Key
+from exalb.model.diff import changed_keys
 from exalb_bgp.rib import Prefix
 
 NAMED_ROUTES = 50
@@ -50,7 +51,9 @@ def route_changes(before: NodePlan | None, after: NodePlan) -> Iterator[RouteCha
             continue
         gone: Mapping[Prefix, Route] = old.routes if old else {}
         there: Mapping[Prefix, Route] = new.routes if new else {}
-        announced, withdrawn = there.keys() - gone.keys(), gone.keys() - there.keys()
+        changed = changed_keys(gone, there)
+        announced = [prefix for prefix in changed if prefix not in gone]
+        withdrawn = [prefix for prefix in changed if prefix not in there]
         if before is None or len(announced) + len(withdrawn) > NAMED_ROUTES:
             if announced or withdrawn:
                 yield RouteCounts(peer, len(announced), len(withdrawn))
@@ -65,10 +68,9 @@ def route_changes(before: NodePlan | None, after: NodePlan) -> Iterator[RouteCha
 
 
 def _reasons(
-    withdrawn: AbstractSet[Prefix], routes: Mapping[Prefix, Route], now: SessionPlan | None
+    withdrawn: Collection[Prefix], routes: Mapping[Prefix, Route], now: SessionPlan | None
 ) -> Mapping[Prefix, Refusal]:
     """Return why prefixes are withheld now, for the Services that their routes were announced for."""
-    if not withdrawn or now is None:
-        return {}
-    rows = now.withheld.items()
-    return {row: why for (key, row), why in rows if row in withdrawn and str(key) in routes[row].services}
+    rows = now.withheld if now else {}
+    keys = {prefix: map(Key.parse, routes[prefix].services) for prefix in withdrawn}
+    return {prefix: rows[key, prefix] for prefix in withdrawn for key in keys[prefix] if (key, prefix) in rows}

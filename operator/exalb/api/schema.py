@@ -75,13 +75,12 @@ class Model(BaseModel):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Describe each field by the text below it."""
+        """Describe each field by the text below it; raises KeyError where there is none."""
         made = handler(core)
         properties = handler.resolve_ref_schema(made)["properties"]
         texts = ChainMap(*(field_texts(model) for model in cls.__mro__ if issubclass(model, Model)))
         for name, field in cls.model_fields.items():
-            if name in texts:
-                properties[field.alias].setdefault("description", texts[name])
+            properties[field.alias].setdefault("description", texts[name])
         return made
 
 

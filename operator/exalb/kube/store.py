@@ -13,8 +13,7 @@ an earlier number; such a list replaces all.)
 """
 
 import asyncio
-from collections.abc import Collection, Hashable, Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Collection, Hashable, Iterable
 from typing import Any
 
 import structlog
@@ -27,6 +26,7 @@ from exalb.model.kinds import ENDPOINT_SLICE, SECRET, SERVICE, Kind
 from exalb.model.local_node import LocalNode
 from exalb.model.parse_core import MalformedError
 from exalb.model.scope import DEFAULT, Scope
+from exalb_bgp.revision import Revised
 
 log = structlog.get_logger(__name__)
 
@@ -36,19 +36,12 @@ class _Table:
 
     def __init__(self) -> None:
         self.versions: dict[Hashable, int] = {}
-        self.values: dict[Any, Any] = {}
+        self.values = Revised[Any, Any]()
         """Without objects that do not matter."""
         self.list_version = -1
         """The resourceVersion of the last list."""
         self.listing: Listing | None = None
         """A list that is on its way."""
-        self.snapshot: Mapping[Any, Any] | None = None
-        """An immutable copy of `values`; None when it is out of date."""
-
-    def view(self) -> Mapping[Any, Any]:
-        if self.snapshot is None:
-            self.snapshot = MappingProxyType(dict(self.values))
-        return self.snapshot
 
 
 class Store:
@@ -57,8 +50,7 @@ class Store:
     def __init__(self, kinds: Iterable[Kind], *, scope: Scope = DEFAULT) -> None:
         self._kinds = tuple(kinds)
         self._tables = {kind.name: _Table() for kind in self._kinds}
-        self._slices: dict[Key, tuple[EndpointSlice, ...]] = {}
-        self._slices_snapshot: Mapping[Key, tuple[EndpointSlice, ...]] | None = None
+        self._slices = Revised[Key, tuple[EndpointSlice, ...]]()
         self._scope = scope
         self._host = LocalNode()
         self._unlisted = set(self._tables)
@@ -76,13 +68,13 @@ class Store:
 
     def snapshot(self) -> Cluster:
         """Return everything as it is now; unchanged objects are shared with earlier snapshots."""
-        if self._slices_snapshot is None:
-            self._slices_snapshot = MappingProxyType(dict(self._slices))
         views: dict[str, Any] = {
-            kind.cluster_field: self._tables[kind.name].view() for kind in self._kinds if kind is not ENDPOINT_SLICE
+            kind.cluster_field: self._tables[kind.name].values.revision()
+            for kind in self._kinds
+            if kind is not ENDPOINT_SLICE
         }
         views.setdefault(SECRET.cluster_field, None)
-        return Cluster(**views, slices=self._slices_snapshot, host=self._host, scope=self._scope)
+        return Cluster(**views, slices=self._slices.revision(), host=self._host, scope=self._scope)
 
     def observe(self, host: LocalNode) -> None:
         """Take what the node of this program looks like now."""
@@ -155,20 +147,17 @@ class Store:
         old = table.values.get(key)
         if value == old:
             return
-        if value is None:
-            del table.values[key]
-        else:
-            table.values[key] = value
-        self._note(kind, table, old, value)
+        table.values.set(key, value)
+        self._note(kind, old, value)
 
     def _drop(self, kind: Kind, table: _Table, key: Hashable) -> None:
         del table.versions[key]
-        old = table.values.pop(key, None)
+        old = table.values.get(key)
         if old is not None:
-            self._note(kind, table, old, None)
+            table.values.set(key, None)
+            self._note(kind, old, None)
 
-    def _note(self, kind: Kind, table: _Table, old: Any, new: Any) -> None:  # noqa: ANN401 - a value of any kind
-        table.snapshot = None
+    def _note(self, kind: Kind, old: Any, new: Any) -> None:  # noqa: ANN401 - a value of any kind
         if kind is ENDPOINT_SLICE:
             self._regroup(old, new)
             if not self._has_service_of(old, new):
@@ -183,14 +172,10 @@ class Store:
     def _regroup(self, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
         """Keep the slices of each Service together; a Service whose slices did not change keeps its very tuple."""
         for service in {value.service for value in (old, new) if value is not None}:
-            members = [part for part in self._slices.get(service, ()) if part is not old]
+            members = [part for part in self._slices.get(service) or () if part is not old]
             if new is not None and new.service == service:
                 members.append(new)
-            if members:
-                self._slices[service] = tuple(sorted(members, key=lambda part: part.key))
-            else:
-                del self._slices[service]
-        self._slices_snapshot = None
+            self._slices.set(service, tuple(sorted(members, key=lambda part: part.key)) or None)
 
 
 class Listing:

@@ -5,6 +5,8 @@ from itertools import compress, islice
 from operator import is_not
 from typing import TypeVar
 
+from exalb_bgp.revision import Revision
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -12,11 +14,15 @@ V = TypeVar("V")
 def changed_keys(old: Mapping[K, V], new: Mapping[K, V]) -> list[K]:
     """Return the keys whose object is not the very same: new, replaced or gone.
 
-    A snapshot is mostly a copy of the one before, so both are read in parallel; if the keys are not the same objects
-    in the same order, every key is looked up instead. All of it runs in C: a change costs each other object only this.
+    Two revisions of one table are not compared. Else a snapshot is mostly a copy of the one before, so both are read in
+    parallel; if the keys are not the same objects in the same order, every key is looked up instead. All of it runs in
+    C: a change costs each other object only this.
     """
     if old is new:
         return []
+    known = new.changed_since(old) if isinstance(new, Revision) else None
+    if known is not None:
+        return [key for key in known if old.get(key) is not new.get(key)]
     if any(map(is_not, new, old)):
         return _by_lookup(old, new)
     changed = list(compress(new, map(is_not, new.values(), old.values())))

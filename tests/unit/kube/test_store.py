@@ -115,3 +115,15 @@ def test_a_server_restored_from_a_backup_is_believed() -> None:
     assert {name: one.labels["team"] for name, one in store.snapshot().namespaces.items()} == {"a": "blue"}
     store.put(NAMESPACE, namespace("b", 51))
     assert set(store.snapshot().namespaces) == {"a", "b"}
+
+
+def test_snapshots_know_what_changed_between_two() -> None:
+    store = Store((SERVICE, ENDPOINT_SLICE))
+    listed(store, SERVICE, 4, service("a", 1, "203.0.113.1"), service("b", 2, "203.0.113.2"))
+    listed(store, ENDPOINT_SLICE, 4, endpoint_slice("a-1", "a", 3, "10.0.0.1"))
+    before = store.snapshot()
+    store.put(SERVICE, service("b", 5, "203.0.113.3"))
+    store.put(ENDPOINT_SLICE, endpoint_slice("a-1", "a", 6, "10.0.0.2"))
+    after = store.snapshot()
+    assert after.services.changed_since(before.services) == (Key("default", "b"),)  # type: ignore[attr-defined]
+    assert after.slices.changed_since(before.slices) == (Key("default", "a"),)  # type: ignore[attr-defined]
