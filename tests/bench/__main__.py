@@ -7,7 +7,7 @@ from operator import attrgetter
 
 from rich.console import Console
 
-from tests.bench import announcements, bulk, first_answer, footprint, report, writes
+from tests.bench import announcements, bulk, first_answer, footprint, report, starts, writes
 from tests.bench.figures import Figure, load_average
 from tests.bench.rig import QUICK, Rig, Sizes
 from tests.lab import exalb
@@ -45,6 +45,9 @@ SCENARIOS = {
     "speakers-killed": Scenario(writes.speakers_killed, services=OTHERS),
     "speakers-rollout": Scenario(writes.speakers_rollout, services=OTHERS),
     "idle-most": Scenario(footprint.idle, services=MOST),
+    "created-most": Scenario(announcements.created_after_deletion, services=MOST),
+    "readiness-most": Scenario(announcements.readiness, services=MOST),
+    "start-most": Scenario(starts.speakers_start, services=MOST),
 }
 """In the order in which they need the least of each other's leavings."""
 

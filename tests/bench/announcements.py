@@ -55,22 +55,22 @@ def created(rig: Rig) -> Iterator[Figure]:
 
 def created_after_deletion(rig: Rig) -> Iterator[Figure]:
     """Delete one of many Services and create another at once."""
-    times = Times()
+    times, suffix = Times(), rig.suffix
     for _ in range(rig.sizes.created_after_deletion):
         rig.services.delete(rig.services.names[0])
         seen = len(rig.wire.messages)
         _, begun = rig.services.create()
-        times.add("created-answer-1000", begun, time.time())
+        times.add(f"created-answer-{suffix}", begun, time.time())
         sent = rig.first_sent(seen, lambda message: message.announced)
-        times.add("created-first-1000", begun, min(sent.values()))
-        times.add("created-all-1000", begun, max(sent.values()))
+        times.add(f"created-first-{suffix}", begun, min(sent.values()))
+        times.add(f"created-all-{suffix}", begun, max(sent.values()))
         pause()
     yield from times.figures()
 
 
 def readiness(rig: Rig) -> Iterator[Figure]:
     """Make one endpoint of a Service with external traffic policy Local unready, and ready again."""
-    others, times, node = len(rig.services.names), Times(), next(iter(rig.nodes))
+    suffix, times, node = rig.suffix, Times(), next(iter(rig.nodes))
     with rig.temporary_service(local=True) as (name, prefix):
         pause()
         for _ in range(rig.sizes.readiness):
@@ -85,7 +85,7 @@ def readiness(rig: Rig) -> Iterator[Figure]:
                     times.add("unready-own", answered, passed)
                 pause()
     for figure in times.figures():
-        yield replace(figure, key=f"{figure.key}-{1000 if others else 0}")
+        yield replace(figure, key=f"{figure.key}-{suffix}")
 
 
 def _delete(rig: Rig, name: str, times: Times) -> None:

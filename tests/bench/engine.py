@@ -33,8 +33,8 @@ IDLE = 20.0
 PAUSE = 0.05
 NEW: Prefix = ip_network("192.0.2.1/32")
 MEASURES = {
-    "cold-1": Measure("engine started → 10,000 routes at one router, s", aim="≤ 2.5"),
-    "cold-4": Measure("engine started → 10,000 routes at each of four routers, s", aim="≤ 5"),
+    "cold-1": Measure("engine started → 10,000 routes at one router, s", aim="≤ 0.8"),
+    "cold-4": Measure("engine started → 10,000 routes at each of four routers, s", aim="≤ 1.5"),
     "bulk-1": Measure("sessions up: 10,000 routes decided → all at one router, s"),
     "bulk-4": Measure("… at each of four routers, s"),
     "cpu-1": Measure("… ExaBGP's time of a processor, one router, s"),
@@ -51,7 +51,7 @@ MEASURES = {
     "relay-few": Measure("… 100 routes", aim="≤ 100"),
     "restart": Measure("ExaBGP killed, 10,000 routes, no graceful restart → all there again, s"),
     "restart-few": Measure("… 100 routes", aim="≤ 1"),
-    "idle": Measure("idle CPU of supervisor, ExaBGP, relay and driver, 10,000 routes, % of a core", aim="≤ 1.5"),
+    "idle": Measure("idle CPU of supervisor, ExaBGP, relay and driver, 10,000 routes, % of a core", aim="≤ 0.2"),
     "memory": Measure("memory of ExaBGP with 10,000 routes, MB"),
     "flood-cpu": Measure("50,000 routes received: time of a processor, s"),
     "flood-memory": Measure("… memory that stays of them, MB"),

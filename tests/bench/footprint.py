@@ -12,7 +12,7 @@ from tests.support import processes
 def idle(rig: Rig) -> Iterator[Figure]:
     """Measure memory and processor time."""
     rig.settle(QUIET)
-    suffix = _suffix(rig)
+    suffix = rig.suffix
     found = processes.of(rig.lab)
     memory = processes.memory(found)
     controllers = sorted((size for each, size in memory.items() if each.role == "controller"), reverse=True)
@@ -23,11 +23,6 @@ def idle(rig: Rig) -> Iterator[Figure]:
     yield Figure(f"node-{suffix}", MEGABYTES, sizes, detail=parts)
     yield Figure(f"sum-{suffix}", MEGABYTES, [sum(memory.values())])
     yield _processor(rig, found, f"idle-{suffix}")
-
-
-def _suffix(rig: Rig) -> str:
-    count = len(rig.services.names)
-    return "10000" if count > rig.sizes.others else "1000" if count else "0"
 
 
 def _processor(rig: Rig, found: list[processes.Process], key: str) -> Figure:

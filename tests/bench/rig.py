@@ -82,6 +82,12 @@ class Rig:
         self._observers.close()
 
     @property
+    def suffix(self) -> str:
+        """The end of the key of a measure that depends on how many Services are there already."""
+        count = len(self.services.names)
+        return "10000" if count > self.sizes.others else "1000" if count else "0"
+
+    @property
     def narration(self) -> Narration:
         """Shows people the progress."""
         return self.lab.narration
