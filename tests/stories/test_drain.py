@@ -83,8 +83,8 @@ def _service(story: Story, policy: str) -> IPv4Address:
 def _events(story: Story, node: str) -> Counter[str]:
     """Count the events about the drain of a node, by reason."""
     found = story.lab.api.items("/apis/events.k8s.io/v1/namespaces/default/events")
-    ours = (each for each in found if (each["regarding"]["kind"], each["regarding"]["name"]) == ("BGPSpeaker", node))
-    return Counter(each["reason"] for each in ours if each["reason"].startswith("Drain"))
+    about = [(each["regarding"]["kind"], each["regarding"].get("name"), each["reason"]) for each in found]
+    return Counter(why for kind, name, why in about if (kind, name) == ("BGPSpeaker", node) and why.startswith("Drain"))
 
 
 def _wait_events(story: Story, node: str, before: Counter[str], *reasons: str) -> None:

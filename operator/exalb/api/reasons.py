@@ -174,6 +174,8 @@ class Reason(Enum):
     """No node announces the addresses of the pool: there is no peer, or no advertisement selects the pool."""
     L2_NOT_RUNNING = "L2NotRunning"
     """No node that the L2Advertisement selects runs L2: the chart's `speaker.l2.enabled` is off."""
+    L2_NOT_ANSWERING = "L2NotAnswering"
+    """The L2 process of a node does not answer its speaker; it goes on with the goal that it has."""
     NEXT_HOP_UNUSED = "NextHopUnused"
     """The peer's nextHop has a family that the session does not carry."""
     SOURCE_ADDRESS_OF_OTHER_NODE = "SourceAddressOfOtherNode"

@@ -1,6 +1,6 @@
 """Where the addresses of Services are announced by L2 (ARP, NDP), from the plan and the reports of the nodes. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from exalb.announcement.l2 import L2Address
@@ -108,5 +108,9 @@ def problems(observed: Observed) -> Iterator[Step]:
         if report and not report.connected and speaker_refusal(observed, node) is None:
             silent.append(node)
     if silent:
-        message = f"the L2 process of {names(silent)} does not answer: see the log of the container l2"
-        yield broken("L2", Refusal(Reason.L2_NOT_RUNNING, message), f"node/{silent[0]}", nodes=tuple(silent))
+        yield broken("L2", silence_of(silent), f"node/{silent[0]}", nodes=tuple(silent))
+
+
+def silence_of(nodes: Iterable[str]) -> Refusal:
+    """Return the refusal of nodes whose L2 process does not answer their speaker."""
+    return Refusal(Reason.L2_NOT_ANSWERING, f"the L2 process of {names(nodes)} does not answer its speaker")

@@ -51,6 +51,7 @@ NEXT_STEPS: Mapping[Reason, str] = {
     Reason.REVERSE_PATH_FILTER: "change the setting of that node's kernel as the message says",
     Reason.ADDRESS_CONFLICT: "give the host with this MAC address another address",
     Reason.L2_NOT_RUNNING: "set speaker.l2.enabled to true in the values of the chart",
+    Reason.L2_NOT_ANSWERING: "see the log of the container l2 on that node",
     Reason.NOT_ANNOUNCED: "wait a second; if it stays so, see the log of the container l2 on that node",
     Reason.NODE_EXCLUDED: "kubectl label {about} node.kubernetes.io/exclude-from-external-load-balancers-",
     Reason.NODE_NETWORK_UNAVAILABLE: "see the node's network plugin",

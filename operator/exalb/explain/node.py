@@ -6,7 +6,7 @@ from exalb.announcement.adj_rib_out import Row, SessionPlan
 from exalb.announcement.eligibility import node_refusal
 from exalb.api.reasons import Reason, Refusal
 from exalb.explain.answer import Answer, Step, answer, broken, good, names, note
-from exalb.explain.l2 import kernel_refusal
+from exalb.explain.l2 import kernel_refusal, silence_of
 from exalb.explain.observed import Observed, host_of, speaker_refusal
 from exalb.explain.peer import session_step
 from exalb.explain.sessions import grouped, session_state
@@ -36,7 +36,10 @@ def _steps(observed: Observed, name: str) -> Iterator[Step]:
     report = observed.cluster.speakers[name].observed.l2
     if report and observed.rules.l2_advertisements:
         where = names(interface.name for interface in report.interfaces)
-        yield good("L2", f"announces {report.addresses} addresses on its LANs; it could on {where}")
+        if report.connected:
+            yield good("L2", f"announces {report.addresses} addresses on its LANs; it could on {where}")
+        else:
+            yield broken("L2", silence_of((name,)), f"node/{name}")
         if spoiled := kernel_refusal(observed, name):
             yield broken("L2", spoiled, f"node/{name}")
         if not sessions:

@@ -88,11 +88,11 @@ def test_status_is_good_without_a_peer() -> None:
 
 
 def test_process_that_does_not_answer_is_a_problem() -> None:
-    silent = {**HOLDS, "connected": False}
-    (step,) = (step for step in status(observed(speaker(2, **silent))).problems if step.hop == "L2")
-    assert step.reason
-    assert step.reason.value == "L2NotRunning"
-    assert "n2" in step.message
+    found = observed(speaker(2, **{**HOLDS, "connected": False}))
+    for steps in (status(found).problems, explain_node(found, "n2").steps):
+        (step,) = (step for step in steps if step.hop == "L2")
+        assert (step.verdict, step.reason, step.object) == (Verdict.BROKEN, Reason.L2_NOT_ANSWERING, "node/n2")
+    assert not [step for step in explain_node(found, "n1").steps if step.reason is Reason.L2_NOT_ANSWERING]
 
 
 def test_node_has_its_lans() -> None:
