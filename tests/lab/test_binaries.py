@@ -129,12 +129,17 @@ def test_version_that_cannot_be_built_is_refused(lines: list[str]) -> None:
         binaries.kube(lines.append, version="1.30")
 
 
-@pytest.mark.parametrize(("version", "modules"), gobuild.VERSIONS.items())
-def test_go_modules_are_pinned_by_hashes(version: str, modules: str) -> None:
-    pinned = gobuild.SOURCE / modules
-    [found] = re.findall(rf"k8s\.io/kubernetes (v{version}\.\d+)\n", pinned.read_text())
-    assert f"k8s.io/kubernetes {found} h1:" in pinned.with_suffix(".sum").read_text()
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        *((rf"k8s\.io/kubernetes v{version}\.\d+", source) for version, source in gobuild.VERSIONS.items()),
+        (r"github\.com/zalando/skipper v\S+", gobuild.INGRESS),
+    ],
+)
+def test_go_modules_are_pinned_by_hashes(module: str, source: gobuild.Source) -> None:
+    [found] = re.findall(rf"({module})\n", source.pinned.read_text())
+    assert f"{found} h1:" in source.pinned.with_suffix(".sum").read_text()
 
 
 def test_go_is_pinned_by_hashes() -> None:
-    assert "--hash=sha256:" in (gobuild.SOURCE / "go.txt").read_text()
+    assert "--hash=sha256:" in gobuild.GO.read_text()

@@ -62,7 +62,8 @@ def _build(source: Path, work: Path, proxy: str) -> subprocess.CompletedProcess[
     """Build in a process of its own, with the module proxy in its environment."""
     script = (
         "import sys; from pathlib import Path; from tests.lab import gobuild\n"
-        "work = Path(sys.argv[2]); gobuild.build(work / 'program', work, print, Path(sys.argv[1]))\n"
+        "work, source = Path(sys.argv[2]), gobuild.Source(Path(sys.argv[1]), 'a program', 'a second')\n"
+        "gobuild.build(work / 'program', work, print, source)\n"
     )
     return subprocess.run(
         [sys.executable, "-c", script, str(source), str(work)],

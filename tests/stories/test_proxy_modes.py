@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from tests.lab.images import ECHO_IP
 from tests.lab.layout import ProxyMode
 from tests.lab.network import Namespace
 from tests.lab.packages import INGRESS, PROXIES
-from tests.stories import ingress
+from tests.stories import nginx, skipper
 from tests.stories.story import Story
 from tests.stories.traffic import TIMEOUT, deployment, rolled_out
 from tests.support import objects
@@ -60,7 +61,7 @@ class Way:
 
     def stream(self, address: str, kind: socket.SocketKind) -> str:
         """Return the answer of the ingress to a client of TCP or UDP."""
-        asked = [sys.executable, "-c", _ASK, address, str(ingress.STREAM), kind.name]
+        asked = [sys.executable, "-c", _ASK, address, str(nginx.STREAM), kind.name]
         return self.client.run(asked, check=False).stdout.strip()
 
 
@@ -127,7 +128,8 @@ def _is_answered(way: Way, address: str) -> bool:
     return way.get(address)[0].startswith("HTTP/1.1 200")
 
 
-def test_ingress_behind_a_shared_address(way: Way) -> None:
+@pytest.mark.parametrize("ingress", [nginx, skipper], ids=["nginx", "skipper"])
+def test_ingress_behind_a_shared_address(way: Way, ingress: ModuleType) -> None:
     """Host and path lead to their Services; TCP and UDP share the address; the ingress sees the client's address."""
     story = way.story
     ingress.install(story)
@@ -146,7 +148,7 @@ def test_ingress_behind_a_shared_address(way: Way) -> None:
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
         seen = wait.until(f"{kind} answers", partial(way.stream, address, kind), seconds=TIMEOUT)
         assert seen == way.own
-    story.kubectl("delete", "service,deployment,configmap", "--all", "--wait=false")
+    story.kubectl("delete", "service,deployment,configmap,ingress", "--all", "--wait=false")
 
 
 def _answer(way: Way, address: str, host: str, path: str) -> list[str]:
