@@ -105,6 +105,8 @@ def changed(old: Rib, new: Rib) -> Iterator[Prefix]:
     hashed, which is slow in Python. So a few changes are cheap in a large table that shares the other entries, in the
     same order, with the previous one. Revisions of one table are not read at all.
     """
+    if old is new:
+        return
     known = new.changed_since(old) if isinstance(new, Revision) else None
     if known is not None:
         yield from (prefix for prefix in known if old.get(prefix) != new.get(prefix))

@@ -24,7 +24,7 @@ class Answerer:
     """Reads the frames of a packet socket, which is its own from now on, and answers those that it has a reply for."""
 
     def __init__(self, opened: socket.socket, mac: bytes, others: Callable[[], None]) -> None:
-        """`others` is called in the thread when a frame waits that has no prepared reply."""
+        """`others` is called in the thread when a frame waits whose sender claims an admitted address."""
         self._socket, self._replies, self._others = opened, PreparedReplies(mac), others
         self._contested: frozenset[bytes] = frozenset()
         self._waiting: deque[bytes] = deque(maxlen=_WAITING)
@@ -44,7 +44,7 @@ class Answerer:
         self._replies.prepare(addresses)
 
     def waiting(self) -> list[bytes]:
-        """Return the frames that have no prepared reply, and forget them."""
+        """Return the frames of who claims an admitted address, and forget them."""
         self._is_said = False
         return [self._waiting.popleft() for _ in range(len(self._waiting))]
 
@@ -74,11 +74,13 @@ class Answerer:
                 frame = receive(_LONGEST, flags)
                 if self._is_closed:
                     return count
-                reply = reply_to(frame) if frame[28:32] not in self._contested else None
+                is_claim = frame[28:32] in self._contested
+                reply = None if is_claim else reply_to(frame)
             except OSError:
                 return count
-            if reply is None:
+            if is_claim:
                 self._leave(frame)
+            if reply is None:
                 continue
             self.answered += 1
             try:

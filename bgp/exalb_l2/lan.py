@@ -70,10 +70,10 @@ class Lan:
             for version in {own.version for own in interface.addresses}:
                 self._packets[version] = opened = _hello_socket(interface, version)
                 self._watch(opened, self._read_packets)
-        except OSError:
+            self._answerer = Answerer(self._frames[ARP], interface.mac, self._arp_came)
+        except (OSError, RuntimeError) as error:  # the latter where no thread can be started
             self.close()
-            raise
-        self._answerer = Answerer(self._frames[ARP], interface.mac, self._arp_came)
+            raise OSError(f"{interface.name}: {error}") from error
 
     @property
     def answered(self) -> int:

@@ -70,7 +70,7 @@ class Allocator:
         self._foreign: dict[Key, Refusal] = {}
         self._undecided: dict[Key, Service] = {}
         """Services that do not have what they request, and were not refused."""
-        self._waiting = Waiting()
+        self._waiting = Waiting(self._ledger.pools.reserved_for)
         self._newly_assigned: list[tuple[Service, Address]] = []
         self._outcomes = Revised[Key, Outcome]()
 

@@ -1,14 +1,14 @@
 """Keeps the refused Services by what would change their refusal, so that a round asks only about those. Pure.
 
 reason                                asked again when
-follows from the pools alone          never: other pools forget all refusals
+of the Service and the pools alone    never: other pools forget all refusals
 of an explicit request                an address of it is touched, or the quota of the namespace
 of all Services of a kind             in each round one of them, the oldest: a crowd costs what one costs
 any other                             in each round
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Container, Hashable, Iterable, Iterator
 from itertools import chain
 from typing import TypeAlias, TypeVar
 
@@ -20,7 +20,7 @@ Index = TypeVar("Index", bound=Hashable)
 Age: TypeAlias = tuple[str, Key]
 """Orders Services by age, and names one."""
 
-_FROM_POOLS_ALONE = frozenset(
+_OF_SERVICE_AND_POOLS = frozenset(
     {
         Reason.POOL_NOT_FOUND,
         Reason.POOL_NOT_ALLOWED,
@@ -43,7 +43,9 @@ class _Crowd:
 class Waiting:
     """The Services that were refused, and to which nothing happened since."""
 
-    def __init__(self) -> None:
+    def __init__(self, reserved: Container[Key] = ()) -> None:
+        """Begin without any; pools reserve addresses for the Services in `reserved`."""
+        self._reserved = reserved
         self._services: dict[Key, Service] = {}
         self._kinds: dict[Key, Hashable] = {}
         self._crowds: dict[Hashable, _Crowd] = {}
@@ -59,7 +61,7 @@ class Waiting:
         """
         key = service.key
         self._services[key] = service
-        if refusal.reason in _FROM_POOLS_ALONE:
+        if refusal.reason in _OF_SERVICE_AND_POOLS and not self._depends_on_addresses(service, refusal.reason):
             return []
         if service.request.addresses:
             for address in service.request.addresses:
@@ -75,6 +77,16 @@ class Waiting:
         crowd.refusal = refusal
         insort(crowd.ages, service.age)
         return others
+
+    def _depends_on_addresses(self, service: Service, reason: Reason) -> bool:
+        """Whether the reason says something else once other addresses are taken or free.
+
+        A pool with `autoAssign: false` matches a Service only while its own reserved address, or one more next to the
+        address that it has, is free. Of two requested addresses the first one that is refused has the reason.
+        """
+        if reason is Reason.NO_MATCHING_POOL:
+            return bool(service.held) or service.key in self._reserved
+        return reason is Reason.POOL_NOT_ALLOWED and len(service.request.addresses) > 1
 
     def take(self, key: Key) -> Service | None:
         """Remove a Service and return it; None if it does not wait."""

@@ -119,11 +119,12 @@ def pools(**target: str) -> int:
     type=click.Choice(["error", "withdrawn", "change"]),
     default="error",
     show_default=True,
-    help="Exit with 1 for errors, lost addresses and refused Services; for withdrawn routes too; or for any change.",
+    help="Exit with 1 for errors, lost addresses and refused Services; for withdrawn routes and for addresses that"
+    " leave the LAN of a node, too; or for any change.",
 )
 @_asks_cluster
 def diff(filenames: tuple[str, ...], fail_on: str, **target: str) -> int:
-    """Show what manifests would change in the running cluster: errors, addresses and routes. Changes nothing."""
+    """Show what manifests would change in the running cluster: errors, addresses, routes and L2. Changes nothing."""
     from exalb.cli import live  # noqa: PLC0415
     from exalb.cli.diff import show_diff  # noqa: PLC0415
 

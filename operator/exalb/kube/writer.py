@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 IN_FLIGHT = 16
 """Writes at one moment."""
 LARGEST_ROUND = 400
-"""Writes of one round; the next round decides the rest again, so that a new object waits for no more than these."""
+"""Writes of one round; the next round writes the rest, so that a new object waits for no more than these."""
 ROUND_SECONDS = 0.25
 """No write of a round begins later than this, except the first of each worker: the API server may be slow."""
 _MEDIA_TYPES = {"merge": MERGE, "strategic": STRATEGIC}

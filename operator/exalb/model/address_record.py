@@ -68,9 +68,16 @@ def is_recorded(service: Service, addresses: Iterable[Address]) -> bool:
 
 def read_record(service: Service) -> AddressRecord:
     """Return the record of a Service; one without addresses if there is none."""
-    condition = service.record
-    record = parse_record(condition.message) if condition and condition.status == "True" else None
-    return record or AddressRecord(frozenset(_from_sentence(service)), terms_of(service))
+    return _of_condition(service.record) or AddressRecord(frozenset(_from_sentence(service)), terms_of(service))
+
+
+def is_readable(condition: ConditionState | None) -> bool:
+    """Whether a condition is a record; without one `read_record` reads the sentence for people."""
+    return _of_condition(condition) is not None
+
+
+def _of_condition(condition: ConditionState | None) -> AddressRecord | None:
+    return parse_record(condition.message) if condition and condition.status == "True" else None
 
 
 def format_record(record: AddressRecord) -> str:

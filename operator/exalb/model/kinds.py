@@ -11,6 +11,7 @@ from typing import Any
 
 from exalb.api.definitions import RESOURCES
 from exalb.api.schema import GROUP, VERSION
+from exalb.model.address_record import is_readable
 from exalb.model.cluster import (
     Advertisement,
     CommunityNames,
@@ -126,7 +127,7 @@ def _parse_held(raw: Raw) -> Service | None:
         uid="",
         resource_version="",
         generation=None,
-        condition=None if record else service.condition,
+        condition=None if is_readable(service.record) else service.condition,
         remark=None,
         record=record,
         announced=None,

@@ -104,6 +104,14 @@ def test_refused_service_is_tried_again_when_its_address_gets_free(pools: list[O
     assert Key("default", "b").name in left
 
 
+RESERVING = pool(
+    "main",
+    "198.51.100.7/32",
+    "198.51.100.8/32",
+    autoAssign=False,
+    quotaPerNamespace=1,
+    reservations=[{"address": HAS, "namespace": "default", "service": "b"}],
+)
 QUOTA = pool("main", "198.51.100.7/32", "198.51.100.8/32", quotaPerNamespace=1)
 
 
@@ -161,6 +169,33 @@ QUOTA = pool("main", "198.51.100.7/32", "198.51.100.8/32", quotaPerNamespace=1)
             set("ac"),
             set("abc"),
             id="a-younger-one-takes-the-requested-address",
+        ),
+        pytest.param(
+            [RESERVING, assigned(service("a", "198.51.100.8", day=1)), service("b", day=2)],
+            set("ab"),
+            set("b"),
+            id="quota-of-a-reserved-address",
+        ),
+        pytest.param(
+            [
+                pool("main", "198.51.100.7/32", "2001:db8::/128", autoAssign=False),
+                assigned(service("a", HAS, ipFamilyPolicy="RequireDualStack", ipFamilies=["IPv4", "IPv6"])),
+                assigned(service("b", "2001:db8::", ipFamilies=["IPv6"])),
+            ],
+            set("ab"),
+            set("a"),
+            id="second-address-of-a-pair",
+        ),
+        pytest.param(
+            [
+                MAIN,
+                pool("six", "2001:db8::/127", serviceAllocation={"namespaces": ["other"]}),
+                service("a", annotations=wants(addresses=f"{HAS},2001:db8::"), ipFamilyPolicy="RequireDualStack"),
+                holder("b", 1),
+            ],
+            set("a"),
+            set("ab"),
+            id="first-of-two-requested-addresses",
         ),
         pytest.param(
             [MAIN, holder("a", 3), service("b", day=1), *(service(name, day=4) for name in "cd")],

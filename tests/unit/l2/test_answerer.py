@@ -81,8 +81,9 @@ def test_event_loop_is_called_once_for_all_that_waits_and_the_oldest_are_lost(wi
 def test_address_that_was_let_go_is_not_answered(wire: Wire) -> None:
     wire.answerer.answer_for([])
     wire.end.send(QUESTION)
+    wire.end.send(CLAIM)
     wire.wait()
-    assert wire.answerer.waiting() == [QUESTION]
+    assert (wire.answerer.waiting(), wire.answerer.answered) == ([CLAIM], 0)
 
 
 def test_thread_ends_without_an_answer(wire: Wire) -> None:

@@ -1,6 +1,7 @@
 """The table of kinds: every list of kinds is derived from it, and none can be incomplete."""
 
 from dataclasses import fields, is_dataclass
+from ipaddress import ip_address
 from typing import Any, get_args, get_type_hints
 
 import pytest
@@ -12,9 +13,23 @@ from exalb.kube.manifests import snapshot_of
 from exalb.kube.reflector import Reflector
 from exalb.kube.store import Store
 from exalb.kube.writer import Writer
+from exalb.model.address_record import managed_addresses
 from exalb.model.cluster import Cluster
-from exalb.model.kinds import BY_NAME, CONFIGURATION, KINDS, SPEAKER, Kind, Program, Role, watched_by
+from exalb.model.kinds import (
+    BY_NAME,
+    CONFIGURATION,
+    HELD_SERVICE,
+    KINDS,
+    SERVICE,
+    SPEAKER,
+    Kind,
+    Program,
+    Role,
+    watched_by,
+)
+from exalb.model.parse_core import RECORD
 from exalb.validation.inputs import RuleInputs
+from tests.support.objects import assigned_service
 
 NOT_WATCHED = {"host", "scope"}
 """Fields of a cluster that hold no objects of the API server."""
@@ -83,3 +98,21 @@ def test_only_the_writer_has_a_client_that_writes() -> None:
     assert get_type_hints(KopfFeed.__init__)["api"] is Reader
     assert get_type_hints(Writer.__init__)["api"] is StatusClient
     assert not {"post", "patch", "put", "delete"} & set(dir(Reader))
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param({"message": '{"version":2}'}, id="of-another-version"),
+        pytest.param({"message": "{"}, id="broken"),
+        pytest.param({"status": "False"}, id="not-true"),
+        pytest.param({}, id="right"),
+    ],
+)
+def test_speaker_announces_what_the_controller_counts_as_assigned(record: dict[str, str]) -> None:
+    raw = assigned_service("web", "198.51.100.1")
+    raw["status"]["conditions"] = [
+        each | (record if each["type"] == RECORD else {}) for each in raw["status"]["conditions"]
+    ]
+    for kind in (SERVICE, HELD_SERVICE):
+        assert managed_addresses(kind.parse(raw)) == (ip_address("198.51.100.1"),)
