@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ("tests.lab.fixtures",)
+pytest_plugins = ("tests.lab.fixtures", "tests.support.note")
 EVERYTHING_RUNS = os.environ.get("CI") == "true"
 """On a machine that is set up for all tests, a skip hides something."""
 

@@ -46,6 +46,13 @@ class Revision(dict[K, V]):
         return self._changed if isinstance(other, Revision) and other.number == self._before else None
 
 
+def known_changes(old: Mapping[K, V], new: Mapping[K, V]) -> tuple[K, ...] | None:
+    """Return the keys that may differ in two tables; None where they must be compared."""
+    if old is new:
+        return ()
+    return new.changed_since(old) if isinstance(new, Revision) else None
+
+
 class Revised(Generic[K, V]):
     """A table that changes, and makes a revision of itself where one is asked for after a change."""
 

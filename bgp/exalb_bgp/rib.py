@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from itertools import chain
 from typing import NamedTuple, TypeAlias
 
-from exalb_bgp.revision import Revision
+from exalb_bgp.revision import known_changes
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Prefix: TypeAlias = IPv4Network | IPv6Network
@@ -105,9 +105,7 @@ def changed(old: Rib, new: Rib) -> Iterator[Prefix]:
     hashed, which is slow in Python. So a few changes are cheap in a large table that shares the other entries, in the
     same order, with the previous one. Revisions of one table are not read at all.
     """
-    if old is new:
-        return
-    known = new.changed_since(old) if isinstance(new, Revision) else None
+    known = known_changes(old, new)
     if known is not None:
         yield from (prefix for prefix in known if old.get(prefix) != new.get(prefix))
         return

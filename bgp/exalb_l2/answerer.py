@@ -13,10 +13,10 @@ _LOOK_SECONDS = 10
 """How long a thread waits for a frame before it looks whether it is to end."""
 _SOME, _FLOOD = 64, 2000
 """When so many frames come at this rate in Hz, those that follow are read together."""
-_MOST, _FEW, _GATHER_SECONDS = 256, 16, 0.01
+MOST_FRAMES, _FEW, GATHER_SECONDS = 256, 16, 0.01
 """Frames of a flood are gathered for so long and read together, until few come: a flood costs a part of a core."""
 _AT_ONCE = int(socket.MSG_DONTWAIT)
-_LONGEST, _WAITING = 256, 1024
+LONGEST_FRAME, _WAITING = 256, 1024
 """Octets of a frame, and frames that wait for the event loop: of more, the oldest are lost."""
 
 
@@ -61,17 +61,17 @@ class Answerer:
         self._socket.close()
 
     def _gather(self) -> None:
-        count = _MOST
+        count = MOST_FRAMES
         while count > _FEW and not self._is_closed:
-            time.sleep(_GATHER_SECONDS)
-            count = self._take(_MOST, _AT_ONCE)
+            time.sleep(GATHER_SECONDS)
+            count = self._take(MOST_FRAMES, _AT_ONCE)
 
     def _take(self, most: int, flags: int) -> int:
         """Take up to `most` frames; return how many came. Who claims an address that is wanted is for the handler."""
         receive, send, reply_to = self._socket.recv, self._socket.send, self._replies.to
         for count in range(most):
             try:
-                frame = receive(_LONGEST, flags)
+                frame = receive(LONGEST_FRAME, flags)
                 if self._is_closed:
                     return count
                 is_claim = frame[28:32] in self._contested

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 
-from exalb_l2.answerer import Answerer
+from exalb_l2.answerer import GATHER_SECONDS, LONGEST_FRAME, MOST_FRAMES, Answerer
 from exalb_l2.frames import ARP, IPV6, Address, solicited_node
 from exalb_l2.goal import Interface
 from exalb_l2.hello import PORT
@@ -30,14 +30,12 @@ _LEVELS = {
 """Family, level, and the options that set the TTL, ask for it, and give it."""
 _PRIORITY = 6
 """The highest that needs no privilege."""
-_MOST_FRAMES, _GATHER_SECONDS = 256, 0.01
-"""After a frame the next ones are gathered for so long: a wake-up serves many, and a flood costs a part of a core."""
 _BUFFER = 1 << 20
 """Octets that wait in a socket of frames meanwhile; the kernel allows fewer (net.core.rmem_max)."""
 _BATCH = 64
 _BATCHES, _FLOOD_PAUSE_SECONDS = 4, 0.01
 """After so many full batches of packets a socket is left alone for so long."""
-_LONGEST_FRAME, _LONGEST_PACKET = 256, 1500
+_LONGEST_PACKET = 1500
 _GROUPS_OF_ONE = 1000
 """Groups that one socket joins: the kernel's memory for options holds about twice as many."""
 
@@ -165,22 +163,22 @@ class Lan:
     def _gather(self, opened: socket.socket) -> None:
         """Read what came, and look again later; wait for the socket once nothing came."""
         if self._read_frames(opened):
-            self._pauses[opened] = self._loop.call_later(_GATHER_SECONDS, self._gather, opened)
+            self._pauses[opened] = self._loop.call_later(GATHER_SECONDS, self._gather, opened)
         else:
             self._watch_frames(opened)
 
     def _read_frames(self, opened: socket.socket) -> int:
         """Read some frames; return how many."""
-        for count in range(_MOST_FRAMES):
+        for count in range(MOST_FRAMES):
             try:
-                frame = opened.recv(_LONGEST_FRAME)
+                frame = opened.recv(LONGEST_FRAME)
             except OSError:
                 return count
             self._handlers.frame(self.interface.name, frame)
-        return _MOST_FRAMES
+        return MOST_FRAMES
 
     def _arp_came(self) -> None:
-        """Let the event loop read what the thread has no reply for; without a loop the process is about to end."""
+        """Let the event loop read claims of addresses; without a loop the process is about to end."""
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._read_arp)
 

@@ -2,10 +2,9 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
 
@@ -17,8 +16,8 @@ from exalb_l2.goal import Sysctls, mac_text
 from tests.lab.wait import until
 from tests.support.l2.network_lan import NetworkLan
 from tests.support.lab_run import lab_run
+from tests.support.note import Note
 
-Note: TypeAlias = Callable[[str, object], None]
 WEB, WEB6 = ip_address("10.99.0.100"), ip_address("fd00:99::100")
 BOTH = {WEB: ("n1", "n2", "n3"), WEB6: ("n1", "n2", "n3")}
 SLACK = 2.0
@@ -44,12 +43,6 @@ def address(request: pytest.FixtureRequest) -> Address:
     """Each address in turn."""
     found: Address = request.param
     return found
-
-
-@pytest.fixture
-def note(request: pytest.FixtureRequest) -> Note:
-    """Return a function that writes a figure into the report of the run (`--junitxml`)."""
-    return lambda name, figure: request.node.user_properties.append((name, figure))
 
 
 def test_clean_stop_loses_nothing(lan: NetworkLan, address: Address, note: Note) -> None:

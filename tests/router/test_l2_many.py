@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from ipaddress import ip_address, ip_network
-from typing import TypeAlias
 
 import pytest
 
@@ -15,19 +14,13 @@ from tests.lab.wait import until
 from tests.support.l2.claims import Claims
 from tests.support.l2.network_lan import NetworkLan
 from tests.support.lab_run import lab_run
+from tests.support.note import Note
 
-Note: TypeAlias = Callable[[str, object], None]
 NETWORK = ip_network("10.99.4.0/22")
 ADDRESSES: tuple[Address, ...] = tuple(ip_address(int(NETWORK.network_address) + host) for host in range(1, 1001))
 KNOWN = ADDRESSES[::20]
 """Addresses that the client has in its neighbour cache: 1,024 entries are the most that all hosts of a kernel have."""
 SECONDS = 60.0
-
-
-@pytest.fixture
-def note(request: pytest.FixtureRequest) -> Note:
-    """Return a function that writes a figure into the report of the run (`--junitxml`)."""
-    return lambda name, figure: request.node.user_properties.append((name, figure))
 
 
 @pytest.fixture

@@ -2,9 +2,8 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from ipaddress import IPv4Address
-from typing import TypeAlias
 
 import pytest
 
@@ -12,19 +11,13 @@ from tests.lab.wait import until
 from tests.support.l2 import questions
 from tests.support.l2.network_lan import NetworkLan
 from tests.support.lab_run import lab_run
+from tests.support.note import Note
 from tests.support.processes import PROC, Process
 
-Note: TypeAlias = Callable[[str, object], None]
 CLIENT = IPv4Address("10.99.0.200")
 ADDRESSES = tuple(IPv4Address(f"10.99.0.{host}") for host in range(100, 120))
 SECONDS = 3.0
 _WAITED = re.compile(r"^voluntary_ctxt_switches:\s+(\d+)", re.MULTILINE)
-
-
-@pytest.fixture
-def note(request: pytest.FixtureRequest) -> Note:
-    """Return a function that writes a figure into the report of the run (`--junitxml`)."""
-    return lambda name, figure: request.node.user_properties.append((name, figure))
 
 
 @pytest.fixture

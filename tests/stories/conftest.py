@@ -6,7 +6,6 @@ import pytest
 
 from tests.lab.cluster import Lab
 from tests.stories.story import Story
-from tests.stories.traffic import Note
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -21,9 +20,3 @@ def story(lab: Lab) -> Iterator[Story]:
     story = Story.begin(lab)
     yield story
     story.end()
-
-
-@pytest.fixture
-def note(request: pytest.FixtureRequest) -> Note:
-    """Return a function that writes a figure of a story into the report of the run (`--junitxml`)."""
-    return lambda name, figure: request.node.user_properties.append((name, figure))

@@ -11,7 +11,8 @@ import pytest
 from tests.lab.network import Namespace, connect
 from tests.lab.node import Node
 from tests.stories.story import Story
-from tests.stories.traffic import TIMEOUT, Note, advertised, wait_rules
+from tests.stories.traffic import TIMEOUT, advertised, wait_rules
+from tests.support.note import Note
 
 LENGTH, LENGTH_6 = 28, 120
 TRY = "import socket, sys; socket.create_connection((sys.argv[1], 80), timeout=60); print('connected')"

@@ -14,8 +14,9 @@ from tests.lab import demo_l2, exalb, fabric, layout, wait
 from tests.lab.cluster import Lab
 from tests.lab.network import Namespace
 from tests.stories.story import Story
-from tests.stories.traffic import TIMEOUT, Note, asking_from, pods_on, wait_rules
+from tests.stories.traffic import TIMEOUT, asking_from, pods_on, wait_rules
 from tests.support import objects, processes
+from tests.support.note import Note
 
 pytestmark = [pytest.mark.release, pytest.mark.timeout(2400)]
 AWAY = 600.0

@@ -8,7 +8,8 @@ import pytest
 from tests.lab import exalb, layout
 from tests.lab.cluster import CommandError, Lab
 from tests.stories.installation import ADDRESS, HERE, ROUTER, emptied, wait_address, wait_route
-from tests.stories.traffic import TIMEOUT, Note, asking_from, wait_rules_in
+from tests.stories.traffic import TIMEOUT, asking_from, wait_rules_in
+from tests.support.note import Note
 
 RATE = 100.0
 SECONDS = 90.0

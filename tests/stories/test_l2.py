@@ -16,9 +16,10 @@ from exalb_bgp.rib import Address
 from tests.lab import exalb, fabric, wait
 from tests.lab.network import Namespace
 from tests.stories.story import Story
-from tests.stories.traffic import TIMEOUT, Note, asking_from, pods_on, wait_rules
+from tests.stories.traffic import TIMEOUT, asking_from, pods_on, wait_rules
 from tests.support import objects
 from tests.support.documents import Page
+from tests.support.note import Note
 from tests.support.tree import ROOT
 
 PAGE = Page(ROOT / "docs" / "how-to" / "l2.md")

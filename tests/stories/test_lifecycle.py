@@ -16,8 +16,9 @@ from tests.lab.cluster import Lab
 from tests.lab.node import Node
 from tests.stories import installation
 from tests.stories.installation import ROUTER, block, must, wait_address, wait_route
-from tests.stories.traffic import Note, asking_from, wait_rules_in
+from tests.stories.traffic import asking_from, wait_rules_in
 from tests.support.documents import Page
+from tests.support.note import Note
 from tests.support.tree import ROOT
 
 README = Page(ROOT / "README.md")

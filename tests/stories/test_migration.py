@@ -11,10 +11,11 @@ from exalb_bgp.rib import Address, Prefix
 from tests.lab import wait
 from tests.stories import metallb
 from tests.stories.story import Story
-from tests.stories.traffic import TIMEOUT, Note, asking, pods_on, wait_rules
+from tests.stories.traffic import TIMEOUT, asking, pods_on, wait_rules
 from tests.support.documents import Page
 from tests.support.kernel import KernelRoutes
 from tests.support.kubernetes.metallb import COMPLETE, Command
+from tests.support.note import Note
 from tests.support.tree import ROOT
 
 PAGE = Page(ROOT / "docs" / "migrate" / "metallb.md")

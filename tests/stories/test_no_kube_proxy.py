@@ -12,7 +12,8 @@ from tests.lab.cluster import Lab
 from tests.lab.layout import ProxyMode
 from tests.lab.nodeconfig import API_PORT
 from tests.stories.story import Story
-from tests.stories.traffic import TIMEOUT, Note, ask, pods_on
+from tests.stories.traffic import TIMEOUT, ask, pods_on
+from tests.support.note import Note
 
 pytestmark = [pytest.mark.release, pytest.mark.timeout(600)]
 REQUESTS = 200

@@ -15,9 +15,10 @@ from tests.lab import exalb, wait
 from tests.lab.cluster import is_true
 from tests.lab.node import Node
 from tests.stories.story import Story
-from tests.stories.traffic import TIMEOUT, Note, asking, pods_on, wait_rules
+from tests.stories.traffic import TIMEOUT, asking, pods_on, wait_rules
 from tests.support import processes
 from tests.support.kernel import KernelRoutes
+from tests.support.note import Note
 
 RATE = 100.0
 HERE = f"--namespace={exalb.NAMESPACE}"

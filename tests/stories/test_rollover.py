@@ -7,8 +7,9 @@ import pytest
 from exalb_bgp.rib import GRACEFUL_SHUTDOWN, Address
 from tests.lab.api import Json
 from tests.stories.story import Story
-from tests.stories.traffic import TIMEOUT, Note, asking, deployment, rolled_out, wait_rules
+from tests.stories.traffic import TIMEOUT, asking, deployment, rolled_out, wait_rules
 from tests.support.kernel import KernelRoutes
+from tests.support.note import Note
 
 RATE = 200.0
 CUT = 4

@@ -15,10 +15,11 @@ from tests.lab.fixtures import require
 from tests.lab.node import Node
 from tests.lab.packages import SHUTDOWN
 from tests.stories.story import Story
-from tests.stories.traffic import TIMEOUT, Note, asking, deployment, rolled_out, wait_rules
+from tests.stories.traffic import TIMEOUT, asking, deployment, rolled_out, wait_rules
 from tests.support.bgp.messages import Kind, Message
 from tests.support.bgp.sniffer import Wire
 from tests.support.kernel import KernelRoutes
+from tests.support.note import Note
 
 pytestmark = [pytest.mark.release, pytest.mark.timeout(900)]
 RATE = 100.0

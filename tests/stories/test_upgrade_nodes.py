@@ -10,9 +10,10 @@ import pytest
 
 from tests.lab import fabric
 from tests.stories.story import Story
-from tests.stories.traffic import TIMEOUT, Note, asking, pods_on, wait_rules
+from tests.stories.traffic import TIMEOUT, asking, pods_on, wait_rules
 from tests.support.documents import Page
 from tests.support.kernel import KernelRoutes
+from tests.support.note import Note
 from tests.support.tree import ROOT
 
 PAGE = Page(ROOT / "docs" / "how-to" / "upgrade-nodes.md")

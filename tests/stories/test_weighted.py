@@ -5,7 +5,8 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from tests.stories.story import Story
-from tests.stories.traffic import TIMEOUT, Answers, Note, advertised, ask, pods_on, wait_rules, wait_weights
+from tests.stories.traffic import TIMEOUT, Answers, advertised, ask, pods_on, wait_rules, wait_weights
+from tests.support.note import Note
 
 PODS = 4
 """One on the first node, three on the second."""

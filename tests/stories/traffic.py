@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,8 +18,8 @@ from tests.lab.network import Namespace
 from tests.lab.node import Node
 from tests.stories.story import Story
 from tests.support import objects
+from tests.support.note import Note
 
-Note = Callable[[str, object], None]
 """Takes the name of a figure of a story, and the figure."""
 
 TIMEOUT = 180.0

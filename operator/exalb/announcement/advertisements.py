@@ -1,19 +1,16 @@
 """Selects the BGPAdvertisements that apply to a Service's address and a peer. Pure."""
 
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 from typing import NamedTuple
 
 from exalb.announcement.eligibility import Candidate
 from exalb.api.advertisement import BGPAdvertisementSpec
 from exalb.api.reasons import Reason, Refusal
 from exalb.api.schema import any_matches
-from exalb.model.cluster import Key, Node
+from exalb.model.cluster import NOTHING, Key, Node
 from exalb.validation.advertisements import ActiveAdvertisement, selects_pool
 from exalb.validation.peers import ActivePeer
 from exalb_bgp.rib import Prefix
-
-_NONE: Mapping[Prefix, Refusal] = MappingProxyType({})
 
 
 class Contribution(NamedTuple):
@@ -73,7 +70,7 @@ def contributions(candidate: Candidate, advertisements: Iterable[ActiveAdvertise
             continue
         parts.append(Contribution(prefix, advertisement, candidate))
     if parts:
-        return Contributions(tuple(parts), too_wide or _NONE, candidate)
+        return Contributions(tuple(parts), too_wide or NOTHING, candidate)
     message = f"no BGPAdvertisement selects {candidate.address} (Service {service.key}, pool {pool.name}) for this peer"
     none = Refusal(Reason.NO_MATCHING_ADVERTISEMENT, message)
     return Contributions((), {candidate.prefix: [none, *too_wide.values()][-1]}, candidate)

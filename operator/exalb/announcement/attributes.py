@@ -20,7 +20,6 @@ The order is: ready endpoints before draining ones, then the older Service. With
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from exalb.announcement.advertisements import Contribution
@@ -30,7 +29,7 @@ from exalb.announcement.sessions import NextHop
 from exalb.api.advertisement import MAX_COMMUNITIES
 from exalb.api.community_values import AnyCommunity
 from exalb.api.reasons import Reason, Refusal
-from exalb.model.cluster import Key
+from exalb.model.cluster import NOTHING, Key
 from exalb_bgp.paths import shared
 from exalb_bgp.rib import (
     GRACEFUL_SHUTDOWN,
@@ -76,8 +75,6 @@ class PrefixDecision(NamedTuple):
     """The addresses that contribute to it, each once."""
 
 
-_NONE: Mapping[Key, Refusal] = MappingProxyType({})
-
 Accepted: TypeAlias = Mapping[str, RequestedAttributes]
 """The attributes that are part of the route, by the name of the advertisement."""
 
@@ -107,7 +104,7 @@ def decide(
     if not members:
         return PrefixDecision(None, refused, addresses)
     attributes = _attributes(accepted.values(), members, session, next_hop)
-    return PrefixDecision(Route(shared(attributes), tuple(sorted(services))), refused or _NONE, addresses)
+    return PrefixDecision(Route(shared(attributes), tuple(sorted(services))), refused or NOTHING, addresses)
 
 
 def _addresses(parts: Iterable[Contribution]) -> tuple[Address, ...]:

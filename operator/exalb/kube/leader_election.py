@@ -123,7 +123,7 @@ class Election:
         if not self._is_vacant(lease) and self._remaining() >= 0:
             return False
         begun = seconds_since_boot()
-        transitions = int((lease.get("spec") or {}).get("leaseTransitions") or 0) + 1
+        transitions = int(_spec(lease).get("leaseTransitions") or 0) + 1
         body = self._body(self._seen[0], transitions)
         self._record_renewal(await self._api.patch(self._path, body, MERGE), begun)
         return True
@@ -157,11 +157,11 @@ class Election:
         version = lease["metadata"]["resourceVersion"]
         if version != self._seen[0]:
             self._seen = version, seconds_since_boot()
-        self._lasts = float((lease.get("spec") or {}).get("leaseDurationSeconds") or LEASE_SECONDS)
+        self._lasts = float(_spec(lease).get("leaseDurationSeconds") or LEASE_SECONDS)
 
     def _is_vacant(self, lease: Json) -> bool:
         """Whether nobody holds the Lease, or we do without knowing it: the answer to an earlier attempt was lost."""
-        return (lease.get("spec") or {}).get("holderIdentity") in (None, "", self._identity)
+        return _spec(lease).get("holderIdentity") in (None, "", self._identity)
 
     def _remaining(self) -> float:
         """Return for how many seconds the Lease is still another's, if it does not change."""
@@ -193,7 +193,7 @@ class Election:
                 await asyncio.sleep(RENEW_SECONDS / 4)
                 continue
             self._seen = lease["metadata"]["resourceVersion"], seconds_since_boot()
-            return bool((lease.get("spec") or {}).get("holderIdentity") == self._identity)
+            return bool(_spec(lease).get("holderIdentity") == self._identity)
         return False
 
     async def _release(self) -> None:
@@ -215,7 +215,7 @@ class Election:
         """Give back a Lease that changed since we saw it: a renewal was on its way when we were ended."""
         try:
             lease = await self._api.get(self._path)
-            if (lease.get("spec") or {}).get("holderIdentity") == self._identity:
+            if _spec(lease).get("holderIdentity") == self._identity:
                 await self._give_back(lease["metadata"]["resourceVersion"])
         except ApiError as error:
             log.info("lease_not_released", lease=self._path, error=str(error))
@@ -233,6 +233,10 @@ class Election:
             "leaseTransitions": transitions,
         }
         return {"metadata": {"resourceVersion": version}, "spec": spec}
+
+
+def _spec(lease: Json) -> Json:
+    return lease.get("spec") or {}
 
 
 def _now() -> str:

@@ -267,27 +267,27 @@ class ServiceRange:
     ranges: tuple[AddressRange, ...]
 
 
-_NOTHING: Mapping[Any, Any] = MappingProxyType({})
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """The input of all decisions. Two snapshots share every object that did not change, by identity."""
 
-    services: Mapping[Key, Service] = field(default_factory=lambda: _NOTHING)
-    slices: Mapping[Key, tuple[EndpointSlice, ...]] = field(default_factory=lambda: _NOTHING)
+    services: Mapping[Key, Service] = field(default_factory=lambda: NOTHING)
+    slices: Mapping[Key, tuple[EndpointSlice, ...]] = field(default_factory=lambda: NOTHING)
     """By the key of their Service."""
-    nodes: Mapping[str, Node] = field(default_factory=lambda: _NOTHING)
-    namespaces: Mapping[str, Namespace] = field(default_factory=lambda: _NOTHING)
-    service_ranges: Mapping[str, ServiceRange] = field(default_factory=lambda: _NOTHING)
-    secrets: Mapping[str, Secret] | None = field(default_factory=lambda: _NOTHING)
+    nodes: Mapping[str, Node] = field(default_factory=lambda: NOTHING)
+    namespaces: Mapping[str, Namespace] = field(default_factory=lambda: NOTHING)
+    service_ranges: Mapping[str, ServiceRange] = field(default_factory=lambda: NOTHING)
+    secrets: Mapping[str, Secret] | None = field(default_factory=lambda: NOTHING)
     """None in a program that reads none."""
-    pools: Mapping[str, Pool] = field(default_factory=lambda: _NOTHING)
-    peers: Mapping[str, Peer] = field(default_factory=lambda: _NOTHING)
-    advertisements: Mapping[str, Advertisement] = field(default_factory=lambda: _NOTHING)
-    l2_advertisements: Mapping[str, L2Advertisement] = field(default_factory=lambda: _NOTHING)
-    communities: Mapping[str, CommunityNames] = field(default_factory=lambda: _NOTHING)
-    speakers: Mapping[str, SpeakerReport] = field(default_factory=lambda: _NOTHING)
+    pools: Mapping[str, Pool] = field(default_factory=lambda: NOTHING)
+    peers: Mapping[str, Peer] = field(default_factory=lambda: NOTHING)
+    advertisements: Mapping[str, Advertisement] = field(default_factory=lambda: NOTHING)
+    l2_advertisements: Mapping[str, L2Advertisement] = field(default_factory=lambda: NOTHING)
+    communities: Mapping[str, CommunityNames] = field(default_factory=lambda: NOTHING)
+    speakers: Mapping[str, SpeakerReport] = field(default_factory=lambda: NOTHING)
     host: LocalNode = field(default_factory=LocalNode)
     """The state of the node that this speaker runs on; empty in the controller."""
     scope: Scope = DEFAULT

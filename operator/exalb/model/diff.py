@@ -5,7 +5,7 @@ from itertools import compress, islice
 from operator import is_not
 from typing import TypeVar
 
-from exalb_bgp.revision import Revision
+from exalb_bgp.revision import known_changes
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -18,9 +18,7 @@ def changed_keys(old: Mapping[K, V], new: Mapping[K, V]) -> list[K]:
     parallel; if the keys are not the same objects in the same order, every key is looked up instead. All of it runs in
     C: a change costs each other object only this.
     """
-    if old is new:
-        return []
-    known = new.changed_since(old) if isinstance(new, Revision) else None
+    known = known_changes(old, new)
     if known is not None:
         return [key for key in known if old.get(key) is not new.get(key)]
     if any(map(is_not, new, old)):

@@ -13,6 +13,7 @@ from exalb.api.definitions import RESOURCES
 from exalb.api.schema import GROUP, VERSION
 from exalb.model.address_record import is_readable
 from exalb.model.cluster import (
+    NOTHING,
     Advertisement,
     CommunityNames,
     ConditionState,
@@ -35,7 +36,6 @@ from exalb.model.parse_core import (
 from exalb.model.parse_custom import custom_resource_parser, parse_speaker
 from exalb.model.parse_secret import parse_secret
 
-_NOTHING: Mapping[str, str] = {}
 STATUS_SECONDS = 5.0
 """The shortest time between two writes of the status of one of our own objects."""
 
@@ -80,7 +80,7 @@ class Kind:
     namespaced: bool = False
     own_namespace: bool = False
     """Whether only objects of one namespace matter; then their key in a `Cluster` is the name alone."""
-    query: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    query: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     """Selectors of lists and watches; they leave out objects that do not matter."""
     optional: bool = False
     """Whether an API server may lack the whole kind; then there are no such objects."""

@@ -7,12 +7,12 @@ the Kubernetes API says raises `MalformedError`.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
 from ipaddress import ip_network
-from types import MappingProxyType
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 from exalb.api.address_ranges import AddressRange, parse_address, readable_ranges
 from exalb.api.reasons import ConditionType
 from exalb.model.cluster import (
+    NOTHING,
     ConditionState,
     Endpoint,
     EndpointSlice,
@@ -50,9 +50,6 @@ HEADLESS = "service.kubernetes.io/headless"
 
 Arguments = ParamSpec("Arguments")
 Value = TypeVar("Value")
-
-
-_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class MalformedError(ValueError):
@@ -95,7 +92,7 @@ def text_map(raw: Raw | None) -> Mapping[str, str]:
     """Return labels, annotations or a selector. Raise MalformedError."""
     if not isinstance(raw, Mapping | None):
         raise MalformedError(f"is not shaped as the Kubernetes API says: {raw!r} is no map of text to text")
-    return {text(key): text(value) for key, value in raw.items()} if raw else _NOTHING
+    return {text(key): text(value) for key, value in raw.items()} if raw else NOTHING
 
 
 def created(metadata: Raw) -> str:

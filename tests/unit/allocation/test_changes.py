@@ -115,6 +115,12 @@ RESERVING = pool(
 QUOTA = pool("main", "198.51.100.7/32", "198.51.100.8/32", quotaPerNamespace=1)
 
 
+def taken_by(day: int) -> list[Object]:
+    """Return a Service over its quota, and one of that age that takes the address which the first requests."""
+    requesting = service("crowd/c", day=3, annotations=wants(addresses="198.51.100.8"))
+    return [QUOTA, assigned(service("crowd/a", HAS, day=1)), service("b", day=day), requesting]
+
+
 @pytest.mark.parametrize(
     ("objects", "before", "after"),
     [
@@ -148,28 +154,8 @@ QUOTA = pool("main", "198.51.100.7/32", "198.51.100.8/32", quotaPerNamespace=1)
             set("bc"),
             id="sharing-key-alone",
         ),
-        pytest.param(
-            [
-                QUOTA,
-                assigned(service("crowd/a", HAS, day=1)),
-                service("b", day=2),
-                service("crowd/c", day=3, annotations=wants(addresses="198.51.100.8")),
-            ],
-            set("ac"),
-            set("abc"),
-            id="an-older-one-takes-the-requested-address",
-        ),
-        pytest.param(
-            [
-                QUOTA,
-                assigned(service("crowd/a", HAS, day=1)),
-                service("b", day=3),
-                service("crowd/c", day=2, annotations=wants(addresses="198.51.100.8")),
-            ],
-            set("ac"),
-            set("abc"),
-            id="a-younger-one-takes-the-requested-address",
-        ),
+        pytest.param(taken_by(2), set("ac"), set("abc"), id="an-older-one-takes-the-requested-address"),
+        pytest.param(taken_by(4), set("ac"), set("abc"), id="a-younger-one-takes-the-requested-address"),
         pytest.param(
             [RESERVING, assigned(service("a", "198.51.100.8", day=1)), service("b", day=2)],
             set("ab"),
