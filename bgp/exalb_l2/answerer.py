@@ -1,4 +1,4 @@
-"""A thread that answers ARP for one interface: woken by the frame itself, without a turn of the event loop."""
+"""A thread that answers ARP or NDP on one interface: woken by the frame itself, without a turn of the event loop."""
 
 import socket
 import struct
@@ -7,16 +7,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from exalb_l2.frames import Address, PreparedReplies
+from exalb_l2.frames import Address, PreparedReplies, claimed
 
 _LOOK_SECONDS = 10
 """How long a thread waits for a frame before it looks whether it is to end."""
 _SOME, _FLOOD = 64, 2000
 """When so many frames come at this rate in Hz, those that follow are read together."""
-MOST_FRAMES, _FEW, GATHER_SECONDS = 256, 16, 0.01
+_MOST, _FEW, _GATHER_SECONDS = 256, 16, 0.01
 """Frames of a flood are gathered for so long and read together, until few come: a flood costs a part of a core."""
 _AT_ONCE = int(socket.MSG_DONTWAIT)
-LONGEST_FRAME, _WAITING = 256, 1024
+_LONGEST, _WAITING = 256, 1024
 """Octets of a frame, and frames that wait for the event loop: of more, the oldest are lost."""
 
 
@@ -33,11 +33,11 @@ class Answerer:
         # A timeout of Python's own would cost a system call for each frame.
         opened.setblocking(True)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", _LOOK_SECONDS, 0))
-        threading.Thread(target=self._run, name="arp", daemon=True).start()
+        threading.Thread(target=self._run, name="answers", daemon=True).start()
 
     def admit(self, addresses: Iterable[Address]) -> None:
         """Leave frames of who claims one of these addresses to the event loop."""
-        self._contested = frozenset(address.packed for address in addresses if address.version == 4)
+        self._contested = frozenset(address.packed for address in addresses)
 
     def answer_for(self, addresses: Iterable[Address]) -> None:
         """Answer for these addresses, in place of those before."""
@@ -61,20 +61,20 @@ class Answerer:
         self._socket.close()
 
     def _gather(self) -> None:
-        count = MOST_FRAMES
+        count = _MOST
         while count > _FEW and not self._is_closed:
-            time.sleep(GATHER_SECONDS)
-            count = self._take(MOST_FRAMES, _AT_ONCE)
+            time.sleep(_GATHER_SECONDS)
+            count = self._take(_MOST, _AT_ONCE)
 
     def _take(self, most: int, flags: int) -> int:
         """Take up to `most` frames; return how many came. Who claims an address that is wanted is for the handler."""
         receive, send, reply_to = self._socket.recv, self._socket.send, self._replies.to
         for count in range(most):
             try:
-                frame = receive(LONGEST_FRAME, flags)
+                frame = receive(_LONGEST, flags)
                 if self._is_closed:
                     return count
-                is_claim = frame[28:32] in self._contested
+                is_claim = claimed(frame) in self._contested
                 reply = None if is_claim else reply_to(frame)
             except OSError:
                 return count

@@ -17,6 +17,7 @@ _HEAD = struct.Struct("!HHHBBH")
 _REQUEST_HEAD, _REPLY_HEAD = (_HEAD.pack(ARP, *_ARP_KIND, operation) for operation in (_REQUEST, _REPLY))
 _IPV6 = struct.Struct("!6s6sHIHBB16s16s")
 _NDP = struct.Struct("!BBHI16s")
+_IPV6_TYPE, _ARP_TYPE = IPV6.to_bytes(2), ARP.to_bytes(2)
 _ICMPV6, _SOLICITATION, _ADVERTISEMENT = 58, 135, 136
 _HOP_LIMIT = 255
 _OVERRIDE, _SOLICITED = 0x20000000, 0x40000000
@@ -25,6 +26,8 @@ _SOURCE_LINK, _TARGET_LINK = 1, 2
 _BROADCAST, _NO_MAC, _NO_ADDRESS = b"\xff" * 6, bytes(6), bytes(4)
 _ALL_NODES, _ALL_NODES_MAC = IPv6Address("ff02::1"), bytes.fromhex("333300000001")
 _UNSPECIFIED = IPv6Address("::")
+_SOLICITED_NODE = bytes.fromhex("ff0200000000000000000001ff")
+"""The first octets of a group in which hosts ask for addresses (RFC 4291 §2.7.1)."""
 
 
 class Asked(NamedTuple):
@@ -44,12 +47,38 @@ class Claimed(NamedTuple):
     mac: bytes
 
 
+class _Message(NamedTuple):
+    """A message of NDP, in octets."""
+
+    kind: int
+    target: bytes
+    source: bytes
+    mac: bytes
+    """The MAC address that the sender says to have; without an option, that from which the frame came."""
+
+
 def read(frame: bytes) -> Iterator[Asked | Claimed]:
     """Yield what a frame says; nothing for a frame of another kind, or a malformed one."""
-    if len(frame) >= _ARP.size and frame[12:14] == b"\x08\x06":
+    if len(frame) >= _ARP.size and frame[12:14] == _ARP_TYPE:
         yield from _read_arp(frame)
-    elif len(frame) >= _IPV6.size + _NDP.size and frame[12:14] == b"\x86\xdd":
-        yield from _read_ndp(frame)
+    elif message := _message(frame):
+        target = IPv6Address(message.target)
+        if message.kind == _SOLICITATION:
+            yield Asked(target, message.mac, IPv6Address(message.source))
+        else:
+            yield Claimed(target, message.mac)
+
+
+def ether_type(address: Address) -> int:
+    """Return the EtherType of the frames in which hosts ask for an address."""
+    return ARP if address.version == 4 else IPV6
+
+
+def claimed(frame: bytes) -> bytes:
+    """Return the octets of the address that the sender of a frame may say to have; `read` finds whether it does."""
+    if frame[12:14] == _ARP_TYPE:
+        return frame[28:32]
+    return frame[62:78] if frame[54:55] == bytes((_ADVERTISEMENT,)) else b""
 
 
 def _read_arp(frame: bytes) -> Iterator[Asked | Claimed]:
@@ -62,23 +91,35 @@ def _read_arp(frame: bytes) -> Iterator[Asked | Claimed]:
         yield Asked(IPv4Address(target), mac, IPv4Address(source))
 
 
-def _read_ndp(frame: bytes) -> Iterator[Asked | Claimed]:
-    _, sender, _, _, _, following, hops, source, _ = _IPV6.unpack_from(frame)
+def _message(frame: bytes) -> _Message | None:
+    """Read a solicitation or an advertisement; None for all that hosts must ignore (RFC 4861 §7.1)."""
+    if len(frame) < _IPV6.size + _NDP.size or frame[12:14] != _IPV6_TYPE:
+        return None
+    _, sender, _, _, length, following, hops, source, destination = _IPV6.unpack_from(frame)
     kind, code, _, _, target = _NDP.unpack_from(frame, _IPV6.size)
-    if (following, hops, code) != (_ICMPV6, _HOP_LIMIT, 0):
-        return
-    options = dict(_options(frame[_IPV6.size + _NDP.size :]))
-    if kind == _SOLICITATION:
-        yield Asked(IPv6Address(target), options.get(_SOURCE_LINK, sender), IPv6Address(source))
-    elif kind == _ADVERTISEMENT:
-        yield Claimed(IPv6Address(target), options.get(_TARGET_LINK, sender))
+    if (following, hops, code) != (_ICMPV6, _HOP_LIMIT, 0) or kind not in (_SOLICITATION, _ADVERTISEMENT):
+        return None
+    end = _IPV6.size + length
+    options = _options(frame[_IPV6.size + _NDP.size : end])
+    if options is None or not _NDP.size <= length <= len(frame) - _IPV6.size or _checksum(frame[22:end], length):
+        return None
+    if kind == _ADVERTISEMENT:
+        return _Message(kind, target, source, options.get(_TARGET_LINK, sender))
+    if source == _UNSPECIFIED.packed and (_SOURCE_LINK in options or not destination.startswith(_SOLICITED_NODE)):
+        return None
+    return _Message(kind, target, source, options.get(_SOURCE_LINK, sender))
 
 
-def _options(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield kind and link-layer address of each option."""
-    while len(data) >= 8 and data[1]:
-        yield data[0], data[2:8]
-        data = data[8 * data[1] :]
+def _options(data: bytes) -> dict[int, bytes] | None:
+    """Return the link-layer address in each kind of option; None where one has no length, or is cut off."""
+    found: dict[int, bytes] = {}
+    while data:
+        length = 8 * data[1] if len(data) >= 8 else 0
+        if not 0 < length <= len(data):
+            return None
+        found[data[0]] = data[2:8]
+        data = data[length:]
+    return found
 
 
 def answer(asked: Asked, mac: bytes) -> bytes:
@@ -91,24 +132,44 @@ def answer(asked: Asked, mac: bytes) -> bytes:
 
 
 class PreparedReplies:
-    """The replies to ARP requests for some addresses as octets: a frame is answered without being taken apart."""
+    """The replies to questions for some addresses as octets: a frame is answered without objects of addresses."""
 
     def __init__(self, mac: bytes) -> None:
         self._mac = mac
         self._middles: dict[bytes, bytes] = {}
+        """Of ARP, by target: all between two copies of the MAC address of who asks."""
+        self._advertisements: dict[bytes, tuple[bytes, bytes]] = {}
+        """Of NDP, by target: a frame to nobody yet, and the frame to all."""
 
     def prepare(self, addresses: Iterable[Address]) -> None:
         """Answer for these addresses, in place of those before."""
-        packed = (address.packed for address in addresses if isinstance(address, IPv4Address))
-        self._middles = {target: self._mac + _REPLY_HEAD + self._mac + target for target in packed}
+        middles, advertisements = dict[bytes, bytes](), dict[bytes, tuple[bytes, bytes]]()
+        for address in addresses:
+            target = address.packed
+            if isinstance(address, IPv4Address):
+                middles[target] = self._mac + _REPLY_HEAD + self._mac + target
+            else:
+                advertisements[target] = self._advertisements.get(target) or (
+                    _advertisement(bytes(6), self._mac, address, _UNSPECIFIED, _OVERRIDE | _SOLICITED),
+                    answer(Asked(address, bytes(6), _UNSPECIFIED), self._mac),
+                )
+        self._middles, self._advertisements = middles, advertisements
 
     def to(self, frame: bytes) -> bytes | None:
-        """Return the reply to a request of a host for an address; None for every other frame."""
-        middle = self._middles.get(frame[38:42])
-        if middle is None or frame[12:22] != _REQUEST_HEAD:
+        """Return the reply to a question of a host for an address; None for every other frame."""
+        if frame[12:22] == _REQUEST_HEAD:
+            middle, asker = self._middles.get(frame[38:42]), frame[22:32]
+            return asker[:6] + middle + asker if middle else None
+        prepared = self._advertisements.get(frame[62:78])
+        asked = _message(frame) if prepared else None
+        if prepared is None or asked is None or asked.kind != _SOLICITATION:
             return None
-        asker = frame[22:32]
-        return asker[:6] + middle + asker
+        to_one, to_all = prepared
+        if asked.source == _UNSPECIFIED.packed:
+            return to_all
+        # A checksum of numbers of 16 bits is one of longer numbers, too: the source adds to it as a whole.
+        checksum = (int.from_bytes(to_one[56:58]) - int.from_bytes(asked.source)) % 0xFFFF
+        return asked.mac + to_one[6:38] + asked.source + to_one[54:56] + checksum.to_bytes(2) + to_one[58:]
 
 
 def announcements(address: Address, mac: bytes) -> tuple[bytes, ...]:
@@ -136,7 +197,7 @@ def probe(address: Address, mac: bytes) -> bytes:
 
 def solicited_node(address: IPv6Address) -> IPv6Address:
     """Return the group in which hosts ask for an address (RFC 4291 §2.7.1)."""
-    return IPv6Address(bytes.fromhex("ff0200000000000000000001ff") + address.packed[13:])
+    return IPv6Address(_SOLICITED_NODE + address.packed[13:])
 
 
 def _arp(to: bytes, mac: bytes, operation: int, address: IPv4Address, target: tuple[bytes, bytes]) -> bytes:
@@ -149,16 +210,11 @@ def _advertisement(to: bytes, mac: bytes, address: IPv6Address, destination: IPv
 
 
 def _ndp(to: bytes, mac: bytes, source: IPv6Address, destination: IPv6Address, body: bytes) -> bytes:
-    pseudo = source.packed + destination.packed + struct.pack("!II", len(body), _ICMPV6)
-    body = body[:2] + struct.pack("!H", _checksum(pseudo + body)) + body[4:]
-    version = 6 << 28
-    head = _IPV6.pack(to, mac, IPV6, version, len(body), _ICMPV6, _HOP_LIMIT, source.packed, destination.packed)
-    return head + body
+    checksum = _checksum(source.packed + destination.packed + body, len(body))
+    head = _IPV6.pack(to, mac, IPV6, 6 << 28, len(body), _ICMPV6, _HOP_LIMIT, source.packed, destination.packed)
+    return head + body[:2] + checksum.to_bytes(2) + body[4:]
 
 
-def _checksum(data: bytes) -> int:
-    """Return the checksum of an even number of octets (RFC 1071)."""
-    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return 0xFFFF - total
+def _checksum(octets: bytes, length: int) -> int:
+    """Return the checksum (RFC 1071) of both addresses and a message of ICMPv6; 0 where it has the right one."""
+    return -(int.from_bytes(octets) + length + _ICMPV6) % 0xFFFF

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 
-from exalb_l2.answerer import GATHER_SECONDS, LONGEST_FRAME, MOST_FRAMES, Answerer
-from exalb_l2.frames import ARP, IPV6, Address, solicited_node
+from exalb_l2.answerer import Answerer
+from exalb_l2.frames import ARP, IPV6, Address, ether_type, solicited_node
 from exalb_l2.goal import Interface
 from exalb_l2.hello import PORT
 from exalb_l2.packet_filter import attach
@@ -59,16 +59,16 @@ class Lan:
         self._joined: list[socket.socket] = []
         self._full: dict[socket.socket, int] = {}
         self._pauses: dict[socket.socket, asyncio.TimerHandle] = {}
-        self._answerer: Answerer | None = None
+        self._answerers: list[Answerer] = []
         self._is_closed = False
         try:
-            for ether_type in (ARP, IPV6):
-                self._frames[ether_type] = _packet_socket(interface.name, ether_type)
-            self._watch_frames(self._frames[IPV6])
+            for kind in (ARP, IPV6):
+                self._frames[kind] = _packet_socket(interface.name, kind)
             for version in {own.version for own in interface.addresses}:
                 self._packets[version] = opened = _hello_socket(interface, version)
-                self._watch(opened, self._read_packets)
-            self._answerer = Answerer(self._frames[ARP], interface.mac, self._arp_came)
+                self._watch(opened)
+            for opened in self._frames.values():
+                self._answerers.append(Answerer(opened, interface.mac, self._frames_came))
         except (OSError, RuntimeError) as error:  # the latter where no thread can be started
             self.close()
             raise OSError(f"{interface.name}: {error}") from error
@@ -76,15 +76,15 @@ class Lan:
     @property
     def answered(self) -> int:
         """How many questions were answered by prepared replies."""
-        return self._answerer.answered if self._answerer else 0
+        return sum(answerer.answered for answerer in self._answerers)
 
     def admit(self, addresses: Iterable[Address], prepared: Iterable[Address]) -> None:
         """Receive what is about `addresses`; receive questions about `prepared`, too, which IPv6 sends to groups."""
         wanted = list(addresses)
-        if self._answerer:
-            self._answerer.admit(wanted)
-        for ether_type, receiver in self._frames.items():
-            attach(receiver, ether_type, wanted)
+        for answerer in self._answerers:
+            answerer.admit(wanted)
+        for kind, receiver in self._frames.items():
+            attach(receiver, kind, wanted)
         groups = {solicited_node(address) for address in prepared if isinstance(address, IPv6Address)}
         for group in self._groups.keys() - groups:
             with contextlib.suppress(OSError):
@@ -96,8 +96,9 @@ class Lan:
 
     def answer_for(self, addresses: Iterable[Address]) -> None:
         """Answer for these addresses as soon as a frame is read, in place of those before."""
-        if self._answerer:
-            self._answerer.answer_for(addresses)
+        held = list(addresses)
+        for kind, answerer in zip(self._frames, self._answerers, strict=True):
+            answerer.answer_for(address for address in held if ether_type(address) == kind)
 
     def _at(self, group: IPv6Address) -> bytes:
         return group.packed + struct.pack("@I", self.index)
@@ -110,11 +111,11 @@ class Lan:
         self._joined.append(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM))
         return self._joined[-1]
 
-    def send(self, frames: Iterable[bytes], ether_type: int) -> None:
-        """Send frames; what a full queue refuses is lost, as on a wire."""
+    def send(self, frames: Iterable[bytes], kind: int) -> None:
+        """Send frames of an EtherType; what a full queue refuses is lost, as on a wire."""
         for frame in frames:
             with contextlib.suppress(OSError):
-                self._frames[ether_type].send(frame, socket.MSG_DONTWAIT)
+                self._frames[kind].send(frame, socket.MSG_DONTWAIT)
 
     def say(self, to: Interface, packets: Iterable[bytes]) -> None:
         """Send packets to another node on this LAN, if there is a way to it."""
@@ -129,62 +130,37 @@ class Lan:
     def close(self) -> None:
         """Close all sockets."""
         self._is_closed = True
-        if self._answerer:
-            self._answerer.close()
-            self._frames.pop(ARP)
-        for opened in (*self._frames.values(), *self._packets.values()):
+        for answerer in self._answerers:
+            answerer.close()
+        for opened in self._packets.values():
             self._loop.remove_reader(opened)
             if pause := self._pauses.pop(opened, None):
                 pause.cancel()
+        # A thread closes the socket from which it reads.
+        unread = list(self._frames.values())[len(self._answerers) :]
+        for opened in (*unread, *self._packets.values(), *self._joined):
             opened.close()
-        for member in self._joined:
-            member.close()
 
-    def _watch(self, opened: socket.socket, read: Callable[[socket.socket], bool]) -> None:
+    def _watch(self, opened: socket.socket) -> None:
         self._pauses.pop(opened, None)
-        self._loop.add_reader(opened, self._readable, opened, read)
+        self._loop.add_reader(opened, self._readable, opened)
 
-    def _readable(self, opened: socket.socket, read: Callable[[socket.socket], bool]) -> None:
-        self._full[opened] = 0 if read(opened) else self._full.get(opened, 0) + 1
+    def _readable(self, opened: socket.socket) -> None:
+        self._full[opened] = 0 if self._read_packets(opened) else self._full.get(opened, 0) + 1
         if self._full[opened] < _BATCHES:
             return
         self._full[opened] = 0
         self._loop.remove_reader(opened)
-        self._pauses[opened] = self._loop.call_later(_FLOOD_PAUSE_SECONDS, self._watch, opened, read)
+        self._pauses[opened] = self._loop.call_later(_FLOOD_PAUSE_SECONDS, self._watch, opened)
 
-    def _watch_frames(self, opened: socket.socket) -> None:
-        self._pauses.pop(opened, None)
-        self._loop.add_reader(opened, self._frames_came, opened)
-
-    def _frames_came(self, opened: socket.socket) -> None:
-        self._loop.remove_reader(opened)
-        self._gather(opened)
-
-    def _gather(self, opened: socket.socket) -> None:
-        """Read what came, and look again later; wait for the socket once nothing came."""
-        if self._read_frames(opened):
-            self._pauses[opened] = self._loop.call_later(GATHER_SECONDS, self._gather, opened)
-        else:
-            self._watch_frames(opened)
-
-    def _read_frames(self, opened: socket.socket) -> int:
-        """Read some frames; return how many."""
-        for count in range(MOST_FRAMES):
-            try:
-                frame = opened.recv(LONGEST_FRAME)
-            except OSError:
-                return count
-            self._handlers.frame(self.interface.name, frame)
-        return MOST_FRAMES
-
-    def _arp_came(self) -> None:
+    def _frames_came(self) -> None:
         """Let the event loop read claims of addresses; without a loop the process is about to end."""
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._read_arp)
+            self._loop.call_soon_threadsafe(self._read_frames)
 
-    def _read_arp(self) -> None:
-        if self._answerer and not self._is_closed:
-            for frame in self._answerer.waiting():
+    def _read_frames(self) -> None:
+        for answerer in () if self._is_closed else self._answerers:
+            for frame in answerer.waiting():
                 self._handlers.frame(self.interface.name, frame)
 
     def _read_packets(self, opened: socket.socket) -> bool:
@@ -200,14 +176,14 @@ class Lan:
         return False
 
 
-def _packet_socket(name: str, ether_type: int) -> socket.socket:
+def _packet_socket(name: str, kind: int) -> socket.socket:
     """Open a socket for frames, closed to all; without a protocol at first, so that none precedes the filter."""
     opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     try:
         opened.setblocking(False)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-        attach(opened, ether_type, ())
-        opened.bind((name, ether_type))
+        attach(opened, kind, ())
+        opened.bind((name, kind))
     except OSError:
         opened.close()
         raise

@@ -11,7 +11,7 @@ import structlog
 
 from exalb_l2 import frames, hello, links, sysctls
 from exalb_l2.election import HELLO_SECONDS, Action, Do, Election
-from exalb_l2.frames import ARP, IPV6, Address
+from exalb_l2.frames import Address
 from exalb_l2.goal import Goal, Held, Interface, L2Status, Problem
 from exalb_l2.lan import Handlers, Lan
 from exalb_process.netlink import drain
@@ -135,7 +135,7 @@ class Responder:
                     self._step()
             elif name in (self._held[said.target].interfaces if said.target in self._held else ()):
                 self._answered += 1
-                lan.send((frames.answer(said, lan.interface.mac),), _ether_type(said.target))
+                lan.send((frames.answer(said, lan.interface.mac),), frames.ether_type(said.target))
 
     def _take_packet(self, name: str, source: Address, data: bytes) -> None:
         try:
@@ -185,14 +185,14 @@ class Responder:
             return
         places = self._places(address)
         if action.do is Do.PROBE:
-            places[0].send((frames.probe(address, places[0].interface.mac),), _ether_type(address))
+            places[0].send((frames.probe(address, places[0].interface.mac),), frames.ether_type(address))
             return
         if action.do is Do.TAKE:
             self._held[address] = Held(self._names(address), time.time())
             names = list(self._held[address].interfaces)
             _LOG.info("l2_address_taken", address=str(address), interfaces=names, why=action.why)
         for lan in places:
-            lan.send(frames.announcements(address, lan.interface.mac), _ether_type(address))
+            lan.send(frames.announcements(address, lan.interface.mac), frames.ether_type(address))
 
     def _say_hello(self) -> None:
         """Say to the other candidates what this node announces: all of it when it changed, and once a second."""
@@ -222,7 +222,3 @@ class Responder:
         """Return the interface of another node that is on the same LAN."""
         its = self._goal.nodes.get(node, ())
         return [other for other in its if any(own.reaches(address.ip) for address in other.addresses)][:1]
-
-
-def _ether_type(address: Address) -> int:
-    return ARP if address.version == 4 else IPV6

@@ -58,6 +58,7 @@ def test_power_loss_is_a_second(lan: NetworkLan, address: Address, note: Note) -
     with lan.pinging(address) as pings:
         lan.power_off("n1")
         lan.until_held(address, "n2")
+        lan.client.run(["ping", "-c1", "-W5", str(address)])  # the other pings have an answer then, too
         count = int(lan.mac(address) == mac_text(lan.nodes["n2"].interface.mac))
     note("power loss", f"{pings.lost} of {pings.sent} lost, silence {pings.silence:.3f} s")
     assert count == 1
@@ -122,6 +123,14 @@ def test_address_of_another_host_is_left_alone(lan: NetworkLan, taken: Address) 
     assert lan.holders(taken) == []
     host.delete()
     until("a node takes it", lambda: len(lan.holders(taken)) == 1)
+
+
+def test_host_that_gives_itself_the_address_finds_a_duplicate(lan: NetworkLan) -> None:
+    """As its kernel does, which asks from the unspecified address (RFC 4862 §5.4)."""
+    lan.client.sysctl({"net.ipv6.conf.eth0.accept_dad": 1, "net.ipv6.conf.eth0.dad_transmits": 1})
+    lan.client.run(["ip", "address", "add", f"{WEB6}/64", "dev", "eth0"])
+    until("its kernel finds a duplicate", lambda: "dadfailed" in lan.client.run(["ip", "-6", "address"]).stdout)
+    assert lan.holders(WEB6) == ["n1"]
 
 
 def _problem(lan: NetworkLan, name: str, address: Address) -> str:

@@ -1,4 +1,4 @@
-"""Ask by ARP at a rate, and time the answers.
+"""Ask by ARP or NDP at a rate, and time the answers.
 
 `python -m tests.support.l2.questions INTERFACE SOURCE RATE SECONDS ADDRESS …`
 """
@@ -11,9 +11,9 @@ import sys
 import time
 from collections import defaultdict, deque
 from dataclasses import dataclass
-from ipaddress import IPv4Address, ip_address
+from ipaddress import ip_address
 
-from exalb_l2.frames import ARP
+from exalb_l2.frames import ARP, IPV6, Address, solicited_node
 from tests.lab.network import Namespace
 from tests.support.tree import ROOT
 
@@ -31,38 +31,60 @@ class Timed:
     p99: float
 
 
-def ask(client: Namespace, source: IPv4Address, rate: int, seconds: float, *addresses: IPv4Address) -> Timed:
-    """Ask from a client's `eth0` for these addresses in turn, `rate` times a second."""
+def ask(client: Namespace, source: Address, rate: int, seconds: float, *addresses: Address) -> Timed:
+    """Ask from a client's `eth0` for these addresses of one family in turn, `rate` times a second."""
     argv = [sys.executable, "-m", "tests.support.l2.questions", "eth0", source, rate, seconds, *addresses]
     return Timed(**json.loads(client.run(list(map(str, argv)), cwd=ROOT).stdout))
 
 
 def _main(interface: str, source: str, rate: str, seconds: str, *addresses: str) -> None:
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ARP)) as opened:
-        opened.bind((interface, ARP))
+    asker = ip_address(source)
+    ether_type = ARP if asker.version == 4 else IPV6
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ether_type)) as opened:
+        opened.bind((interface, ether_type))
         opened.setblocking(False)
         mac: bytes = opened.getsockname()[4]
-        head = b"\xff" * 6 + mac + bytes.fromhex("08060001080006040001") + mac + ip_address(source).packed + bytes(6)
-        times = _times(opened, [head + ip_address(one).packed for one in addresses], int(rate), float(seconds))
+        questions = {ip_address(one).packed: _question(mac, asker, ip_address(one)) for one in addresses}
+        times = _times(opened, questions, int(rate), float(seconds))
     asked = int(int(rate) * float(seconds))
     p99 = statistics.quantiles(times, n=100)[98]
     print(json.dumps({"asked": asked, "answered": len(times), "median": statistics.median(times), "p99": p99}))
 
 
-def _times(opened: socket.socket, questions: list[bytes], rate: int, seconds: float) -> list[float]:
+def _question(mac: bytes, source: Address, target: Address) -> bytes:
+    """Write the frame by which a host asks when it knows nothing of an address."""
+    if target.version == 4:
+        head = b"\xff" * 6 + mac + bytes.fromhex("08060001080006040001")
+        return head + mac + source.packed + bytes(6) + target.packed
+    group = solicited_node(target).packed
+    body = bytes((135, 0, 0, 0)) + bytes(4) + target.packed + bytes((1, 1)) + mac
+    checksum = -int.from_bytes(source.packed + group + len(body).to_bytes(4) + (58).to_bytes(4) + body) % 0xFFFF
+    head = b"\x33\x33" + group[12:] + mac + bytes.fromhex("86dd60000000") + len(body).to_bytes(2) + bytes((58, 255))
+    return head + source.packed + group + body[:2] + checksum.to_bytes(2) + body[4:]
+
+
+def _answered(frame: bytes) -> bytes:
+    """Return the octets of the address that a frame answers for."""
+    if frame[12:14] == b"\x08\x06":
+        return frame[28:32] if frame[20:22] == b"\x00\x02" else b""
+    return frame[62:78] if frame[54:55] == b"\x88" else b""
+
+
+def _times(opened: socket.socket, questions: dict[bytes, bytes], rate: int, seconds: float) -> list[float]:
     asked: dict[bytes, deque[float]] = defaultdict(deque)
     times, begun, sent, count = list[float](), time.perf_counter(), 0, int(rate * seconds)
+    targets = list(questions)
     while (left := begun + seconds + _REST - time.perf_counter()) > 0 and len(times) < count:
         due = begun + sent / rate - time.perf_counter() if sent < count else left
         if due <= 0:
-            question = questions[sent % len(questions)]
-            asked[question[-4:]].append(time.perf_counter())
-            opened.send(question)
+            target = targets[sent % len(targets)]
+            asked[target].append(time.perf_counter())
+            opened.send(questions[target])
             sent += 1
         elif select.select([opened], [], [], due)[0]:
-            frame = opened.recv(256)
-            if frame[20:22] == b"\x00\x02" and asked[frame[28:32]]:
-                times.append(time.perf_counter() - asked[frame[28:32]].popleft())
+            waiting = asked[_answered(opened.recv(256))]
+            if waiting:
+                times.append(time.perf_counter() - waiting.popleft())
     return times
 
 

@@ -41,11 +41,126 @@ def test_prepared_reply_is_the_answer(source: IPv4Address) -> None:
         "another address": request[:38] + HOST.packed,
         "another kind of network": request[:14] + bytes.fromhex("0006") + request[16:],
         "a part": request[:41],
-        "IPv6": frames.probe(WEB6, OTHER),
     }
     assert {name: replies.to(frame) for name, frame in others.items()} == dict.fromkeys(others)
     replies.prepare([])
     assert replies.to(request) is None
+
+
+SOLICITED, SOURCE_LINK = frames.solicited_node(WEB6), bytes((1, 1)) + OTHER
+
+
+def solicitation(source: IPv6Address, to: IPv6Address, options: bytes = b"", kind: int = 135) -> bytes:
+    """Write a message about WEB6 as RFC 4861 §4.3 draws it, from the MAC address OTHER."""
+    body = bytes((kind, 0, 0, 0)) + bytes(4) + WEB6.packed + options
+    head = bytes.fromhex("60000000") + len(body).to_bytes(2) + bytes((58, 255)) + source.packed + to.packed
+    frame = b"\x33\x33" + to.packed[12:] + OTHER + b"\x86\xdd" + head + body
+    return frame[:56] + (0xFFFF - total(frame)).to_bytes(2) + frame[58:]
+
+
+def total(frame: bytes) -> int:
+    """Add up what the checksum of an IPv6 frame is about (RFC 8200 §8.1)."""
+    length = int.from_bytes(frame[18:20])
+    data = frame[22 : 54 + length] + length.to_bytes(4) + (58).to_bytes(4)
+    found = sum(high << 8 | low for high, low in zip(data[0::2], data[1::2], strict=True))
+    while found >> 16:
+        found = (found & 0xFFFF) + (found >> 16)
+    return found
+
+
+UNSPECIFIED, NONCE, MTU = IPv6Address("::"), bytes((14, 1, *range(6))), bytes((5, 1, *bytes(6)))
+QUESTIONS = {
+    "to the group": (solicitation(HOST6, SOLICITED, SOURCE_LINK), HOST6),
+    "to the address": (solicitation(HOST6, WEB6), HOST6),
+    "with another option": (solicitation(HOST6, SOLICITED, MTU + SOURCE_LINK), HOST6),
+    "search for a duplicate": (solicitation(UNSPECIFIED, SOLICITED), UNSPECIFIED),
+    "with a nonce": (solicitation(UNSPECIFIED, SOLICITED, NONCE), UNSPECIFIED),
+}
+
+
+@pytest.mark.parametrize(("question", "source"), QUESTIONS.values(), ids=list(QUESTIONS))
+def test_prepared_advertisement_is_the_answer(question: bytes, source: IPv6Address) -> None:
+    asked = Asked(WEB6, OTHER, source)
+    replies = frames.PreparedReplies(OWN)
+    replies.prepare([WEB, WEB6])
+    assert said(question) == [asked]
+    for frame in (question, question + bytes(4)):
+        assert replies.to(frame) == frames.answer(asked, OWN)
+    replies.prepare([WEB])
+    assert replies.to(question) is None
+
+
+def test_answer_is_sent_to_the_mac_address_of_the_option() -> None:
+    question = solicitation(HOST6, SOLICITED, bytes((1, 1)) + OWN)
+    replies = frames.PreparedReplies(OWN)
+    replies.prepare([WEB6])
+    assert said(question) == [Asked(WEB6, OWN, HOST6)]
+    assert (replies.to(question) or b"")[:6] == OWN
+
+
+@pytest.mark.parametrize("address", [IPv6Address(number * 0x1234_5678_9ABC_DEF1) for number in (1, 77, 0xFFFF << 40)])
+def test_checksum_of_a_prepared_advertisement_is_right(address: IPv6Address) -> None:
+    replies = frames.PreparedReplies(OWN)
+    replies.prepare([WEB6])
+    assert total(replies.to(solicitation(address, WEB6)) or b"") == 0xFFFF
+
+
+def summed(frame: bytes) -> bytes:
+    """Give a frame the right checksum."""
+    bare = frame[:56] + bytes(2) + frame[58:]
+    return bare[:56] + (0xFFFF - total(bare)).to_bytes(2) + bare[58:]
+
+
+_VALID = solicitation(HOST6, SOLICITED, SOURCE_LINK)
+INVALID = {
+    "checksum": _VALID[:56] + bytes(2) + _VALID[58:],
+    "hop limit": _VALID[:21] + b"\x40" + _VALID[22:],
+    "code": summed(_VALID[:55] + b"\x01" + _VALID[56:]),
+    "next header": _VALID[:20] + b"\x11" + _VALID[21:],
+    "ethertype": _VALID[:12] + b"\x08\x00" + _VALID[14:],
+    "option without a length": solicitation(HOST6, SOLICITED, bytes((1, 0)) + OTHER),
+    "option that is cut off": solicitation(HOST6, SOLICITED, bytes((1, 2)) + OTHER),
+    "longer than the frame": summed(_VALID[:18] + (40).to_bytes(2) + _VALID[20:]),
+    "too short": summed(_VALID[:18] + (16).to_bytes(2) + _VALID[20:]),
+    "search for a duplicate with an option": solicitation(UNSPECIFIED, SOLICITED, SOURCE_LINK),
+    "search for a duplicate, to one host": solicitation(UNSPECIFIED, WEB6),
+}
+"""Solicitations that hosts must ignore (RFC 4861 §7.1.1)."""
+
+
+@pytest.mark.parametrize("frame", INVALID.values(), ids=list(INVALID))
+def test_invalid_solicitation_has_no_answer(frame: bytes) -> None:
+    replies = frames.PreparedReplies(OWN)
+    replies.prepare([WEB6])
+    assert (said(frame), replies.to(frame)) == ([], None)
+
+
+def test_advertisement_and_question_for_another_address_have_no_answer() -> None:
+    replies = frames.PreparedReplies(OWN)
+    replies.prepare([WEB6])
+    assert replies.to(frames.announcements(WEB6, OTHER)[0]) is None
+    assert replies.to(frames.probe(HOST6, OTHER)) is None
+
+
+def test_advertisement_with_a_wrong_checksum_claims_nothing() -> None:
+    frame = frames.announcements(WEB6, OTHER)[0]
+    assert said(frame[:56] + bytes(2) + frame[58:]) == []
+
+
+@pytest.mark.parametrize(
+    ("frame", "address"),
+    [
+        *((frame, WEB) for frame in frames.announcements(WEB, OTHER)),
+        (frames.announcements(WEB6, OTHER)[0], WEB6),
+        (frames.answer(Asked(WEB, OTHER, HOST), OWN), WEB),
+    ],
+)
+def test_claimed_address_is_found_without_reading(frame: bytes, address: IPv4Address | IPv6Address) -> None:
+    assert frames.claimed(frame) == address.packed
+
+
+def test_solicitation_claims_nothing() -> None:
+    assert frames.claimed(_VALID) == b""
 
 
 def test_gratuitous_arp_claims_and_asks_nothing() -> None:
@@ -78,13 +193,7 @@ def test_search_for_a_duplicate_is_answered_to_all() -> None:
 
 @pytest.mark.parametrize("frame", [frames.probe(WEB6, OWN), *frames.announcements(WEB6, OWN)])
 def test_checksum_is_right(frame: bytes) -> None:
-    body = frame[54:]
-    pseudo = frame[22:54] + len(body).to_bytes(4) + (58).to_bytes(4)
-    words = (pseudo + body)[0::2], (pseudo + body)[1::2]
-    total = sum(high << 8 | low for high, low in zip(*words, strict=True))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    assert total == 0xFFFF
+    assert total(frame) == 0xFFFF
 
 
 @pytest.mark.parametrize(
@@ -101,13 +210,8 @@ def test_other_arp_is_ignored(at: int, value: bytes) -> None:
     assert said(frame[:at] + value + frame[at + len(value) :]) == []
 
 
-@pytest.mark.parametrize(
-    ("at", "value"), {"hop limit": (21, b"\x40"), "code": (55, b"\x01"), "type": (54, b"\x80")}.values()
-)
-def test_other_icmpv6_is_ignored(at: int, value: bytes) -> None:
-    """A hop limit below 255 shows that a router forwarded it (RFC 4861 §7.1)."""
-    frame = frames.probe(WEB6, OWN)
-    assert said(frame[:at] + value + frame[at + len(value) :]) == []
+def test_other_icmpv6_is_ignored() -> None:
+    assert said(solicitation(HOST6, SOLICITED, kind=128)) == []
 
 
 def test_short_frames_are_ignored() -> None:
