@@ -133,6 +133,13 @@ class Node:
         with archive.open("rb") as file:
             self.run(["ctr", "--namespace=k8s.io", "images", "import", "-"], stdin=file)
 
+    def ask_without_tls(self, registry: str) -> None:
+        """Have the node pull images of a registry (`host:port`) by HTTP without TLS."""
+        directory, url = f"{nodeconfig.REGISTRIES}/{registry}", f"http://{registry}"
+        text = f'server = "{url}"\n[host."{url}"]\n  capabilities = ["pull", "resolve"]\n'
+        self.run(["mkdir", "--parents", directory])
+        self.run(["sh", "-c", 'printf %s "$1" > "$2"', "sh", text, f"{directory}/hosts.toml"])
+
     def wait_containerd(self, seconds: float = 30) -> None:
         """Return when the node's containerd answers."""
 

@@ -14,6 +14,8 @@ from tests.lab.layout import ProxyMode
 from tests.lab.pki import Authority
 
 API_PORT = 6443
+REGISTRIES = "/etc/containerd/certs.d"
+"""The directory in which containerd looks, at each pull, for how to reach a registry (hosts.toml)."""
 _KUBELET = "/etc/kubernetes/kubelet.conf"
 _PROXY = "/etc/kubernetes/kube-proxy.conf"
 
@@ -120,6 +122,8 @@ def _containerd_configuration() -> str:
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "{PAUSE}"
   restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "{REGISTRIES}"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "{plugin.parent if plugin else "/opt/cni/bin"}"
     conf_dir = "/etc/cni/net.d"

@@ -24,14 +24,19 @@ SECONDS = 180.0
 def emptied(lab: Lab, deployment: str) -> Iterator[Lab]:
     """Have a lab without ExaLB, pools and peers, and with a deployment; leave it with ExaLB."""
     clear(lab)
-    lab.kubectl("create", "deployment", deployment, f"--image={ECHO_HNAME}", "--replicas=2")
-    lab.kubectl("rollout", "status", "deployment", deployment, "--timeout=90s")
+    deploy(lab, deployment)
     try:
         yield lab
     finally:
         lab.kubectl("delete", "deployment,service", deployment, "--ignore-not-found")
         clear(lab)
         exalb.install(lab)
+
+
+def deploy(lab: Lab, deployment: str) -> None:
+    """Start two web servers in the default namespace, and return when they serve."""
+    lab.kubectl("create", "deployment", deployment, f"--image={ECHO_HNAME}", "--replicas=2")
+    lab.kubectl("rollout", "status", "deployment", deployment, "--timeout=90s")
 
 
 def clear(lab: Lab) -> None:

@@ -1,5 +1,7 @@
 """The life of an installation by the commands of the pages: from a release's registry to the end."""
 
+import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,9 +13,8 @@ from pathlib import Path
 import pytest
 
 from exalb.runtime.version import VERSION
-from tests.lab import exalb, fabric, fixtures, layout, packages, registry, wait
+from tests.lab import exalb, fabric, fixtures, images, layout, packages, registry, wait
 from tests.lab.cluster import Lab
-from tests.lab.node import Node
 from tests.stories import installation
 from tests.stories.installation import ROUTER, block, must, wait_address, wait_route
 from tests.stories.traffic import asking_from, wait_rules_in
@@ -32,7 +33,7 @@ NEXT = "0.2.0"
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """A lab and the registry of a release, from which nodes have the image under two tags."""
+    """A lab and the registry of a release, which has the image under two tags."""
 
     lab: Lab
     registry: str
@@ -56,30 +57,39 @@ class Installation:
 
 
 @pytest.fixture
-def release(nodes: Lab, tmp_path: Path) -> Iterator[Installation]:
-    """Return what `make release-dry` has pushed; the nodes have the image only from there."""
+def release(tmp_path: Path) -> Iterator[Installation]:
+    """Return what `make release-dry` has pushed, and the next tag, in a lab of its own whose kubelets pull it.
+
+    Nobody else has the lab: a kubelet that pulled an image takes the same one under another name, as labs put it on
+    nodes, only if it can pull that, too. So nodes do not keep that name here.
+    """
     fixtures.require(packages.REGISTRY)
-    command = ["make", "release-dry", f"HELM={nodes.programs / 'helm'}", f"RELEASE={tmp_path / 'release'}"]
+    lab = Lab(f"p{os.getpid():x}")
+    lab.up()
+    ours = images.exalb_image(print).reference
+    try:
+        control, address = lab.layout.namespace(fabric.CONTROL_PLANE), layout.on_fabric(layout.CONTROL_PLANE)[0].ip
+        with registry.serving(_pushed(lab, tmp_path / "release"), control, IPv4Address(address), tmp_path) as name:
+            for node in lab.nodes:
+                node.ask_without_tls(name)
+                node.run(["ctr", "--namespace=k8s.io", "images", "remove", "--sync", ours])
+            installation.deploy(lab, "web")
+            yield Installation(lab, name, tmp_path)
+    finally:
+        lab.down()
+
+
+def _pushed(lab: Lab, folder: Path) -> Path:
+    """Make a release in a folder, give its image the next tag, too, and return the directory of its registry."""
+    command = ["make", "release-dry", f"HELM={lab.programs / 'helm'}", f"RELEASE={folder}"]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    control, address = nodes.layout.namespace(fabric.CONTROL_PLANE), layout.on_fabric(layout.CONTROL_PLANE)[0].ip
-    with (
-        registry.serving(tmp_path / "release" / "registry", control, IPv4Address(address), tmp_path) as name,
-        installation.emptied(nodes, "web"),
-    ):
-        installed = Installation(nodes, name, tmp_path)
-        for node in nodes.nodes:
-            _pull(node, installed.image)
-        yield installed
-
-
-def _pull(node: Node, image: str) -> None:
-    """Pull a node's image from the registry, and give it the next tag, too."""
-    ctr = ["ctr", "--namespace=k8s.io", "images"]
-    node.run([*ctr, "pull", "--plain-http", f"{image}:{VERSION}"])
-    node.run([*ctr, "tag", "--force", f"{image}:{VERSION}", f"{image}:{NEXT}"])
+    [tag] = folder.glob(f"registry/**/repositories/exalb/_manifests/tags/{VERSION}")
+    shutil.copytree(tag, tag.with_name(NEXT))
+    return folder / "registry"
 
 
 @pytest.mark.release
+@pytest.mark.xdist_group("stories")
 @pytest.mark.timeout(1200)
 def test_lifecycle_of_a_release_loses_no_request(release: Installation, note: Note) -> None:
     """Two commands, an upgrade, a rollback, and a new installation over the old one's objects; then nothing is left."""
@@ -90,6 +100,7 @@ def test_lifecycle_of_a_release_loses_no_request(release: Installation, note: No
         release.run(line)
     address = wait_address(lab, "web")
     wait_route(lab, address)
+    assert _pulling(lab, f"{release.image}:{VERSION}") == {node.name for node in lab.nodes}
     note("release", f"from helm install to the first route {time.monotonic() - begun:.1f} s")
     for line in block(INSTALL, "helm test exalb"):
         release.run(line)
@@ -124,6 +135,12 @@ def _images(lab: Lab) -> set[str]:
         pod for pod in pods if "deletionTimestamp" not in pod["metadata"] and pod["status"]["phase"] == "Running"
     ]
     return {container["image"] for pod in staying for container in pod["spec"]["containers"]}
+
+
+def _pulling(lab: Lab, image: str) -> set[str]:
+    """Return the nodes whose kubelet pulled an image, as its events say."""
+    events = lab.api.items(f"/api/v1/namespaces/{exalb.NAMESPACE}/events", fieldSelector="reason=Pulled")
+    return {event["source"]["host"] for event in events if f'Successfully pulled image "{image}"' in event["message"]}
 
 
 def _wait_sessions(lab: Lab) -> None:
