@@ -46,7 +46,7 @@ def clear(lab: Lab) -> None:
         lab.kubectl("annotate", "ipaddresspools.exalb.io", "--all", "exalb.io/allow-deletion=true")
         lab.kubectl("delete", "ipaddresspools.exalb.io", "--all")
         exalb.uninstall(lab)
-    lab.kubectl("delete", "configmap", "exalb-first", HERE, "--ignore-not-found")
+    lab.kubectl("delete", "configmap/exalb-first", "pod/exalb-test", HERE, "--ignore-not-found")
 
 
 def wait_address(lab: Lab, service: str, seconds: float = SECONDS) -> IPv4Address:
