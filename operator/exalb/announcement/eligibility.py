@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from exalb.api.reasons import Reason, Refusal
 from exalb.model.address_record import managed_addresses
-from exalb.model.cluster import EndpointSlice, Node, Readiness, Service
+from exalb.model.cluster import EndpointSlice, Node, Readiness, Service, ServiceFamily
 from exalb.model.local_node import DataPlane, LocalNode
 from exalb.model.scope import Scope
 from exalb.validation.pools import ActivePool, PoolIndex
@@ -55,6 +55,8 @@ class NodeContext(NamedTuple):
     """Why it announces nothing at all."""
     routers: Mapping[Address, str]
     """The routers of its sessions, by address, with the names of their BGPPeers."""
+    programmed: Mapping[ServiceFamily, int] | None = None
+    """As in `Cluster`; None where nobody asks."""
 
     def refusal_of(self, address: Address) -> Refusal | None:
         """Return why no Service may have this address here, or None."""
@@ -63,6 +65,13 @@ class NodeContext(NamedTuple):
         peer = self.routers.get(address)
         message = f"{address} is the address of BGPPeer {peer} on node {self.node.name}"
         return Refusal(Reason.ADDRESS_IN_USE, message) if peer else None
+
+    def is_programmed(self, service: Service, family: Family) -> bool:
+        """Return whether the node may deliver to the Service's ready endpoints, as far as is known."""
+        port = service.health_check_port
+        if self.programmed is None or not service.local_traffic or port is None:
+            return True
+        return self.programmed.get((service.key, family)) == port
 
 
 def host_route(address: Address) -> Prefix:
@@ -88,7 +97,9 @@ def candidates(
     node, found = context.node, []
     for address in managed_addresses(service):
         pool = pools.find(address)
-        state, weight, refusal = endpoint_state(service, slices, node, Family.of(address))
+        family = Family.of(address)
+        programmed = context.is_programmed(service, family)
+        state, weight, refusal = endpoint_state(service, slices, node, family, programmed=programmed)
         if pool is None:
             message = f"{address} is in no active pool: add it to an IPAddressPool to keep it"
             refusal = Refusal(Reason.ADDRESS_NOT_IN_POOL, message)
@@ -101,16 +112,21 @@ def candidates(
 
 
 def endpoint_state(
-    service: Service, slices: tuple[EndpointSlice, ...], node: Node, family: Family
+    service: Service, slices: tuple[EndpointSlice, ...], node: Node, family: Family, *, programmed: bool = True
 ) -> tuple[EndpointState, int, Refusal | None]:
-    """Return the best endpoints of a family that a node has for a Service, their number, and why there are none."""
+    """Return the best endpoints of a family that a node has for a Service, their number, and why there are none.
+
+    Ready endpoints do not count before they are `programmed`.
+    """
     of_family = [part for part in slices if part.family is family]
     # A manifest without ports is not judged by them: the API server would refuse it.
     serving = [part for part in of_family if part.ports & service.endpoint_ports or not service.endpoint_ports]
     counts = _count(serving, node.name if service.local_traffic else None)
     for readiness, state in ((Readiness.READY, EndpointState.READY), (Readiness.DRAINING, EndpointState.DRAINING)):
-        if counts[readiness]:
+        if counts[readiness] and (programmed or readiness is not Readiness.READY):
             return state, counts[readiness] if service.local_traffic else 0, None
+    if counts[Readiness.READY]:
+        return EndpointState.NONE, 0, _not_programmed(service, node)
     where = f" on node {node.name}, and externalTrafficPolicy is Local" if service.local_traffic else ""
     message = f"{service.key} has no ready {family.label} endpoint{where}"
     if any(part.endpoints for part in of_family) and not any(part.endpoints for part in serving):
@@ -120,6 +136,12 @@ def endpoint_state(
         selector = ",".join(f"{key}={value}" for key, value in service.selector)
         message += f": no pod with {selector} is ready" if selector else ", and no selector"
     return EndpointState.NONE, 0, Refusal(Reason.NO_READY_ENDPOINTS, message)
+
+
+def _not_programmed(service: Service, node: Node) -> Refusal:
+    port = f"healthCheckNodePort {service.health_check_port}"
+    message = f"kube-proxy of node {node.name} does not deliver to the endpoints of {service.key} there yet ({port})"
+    return Refusal(Reason.ENDPOINTS_NOT_PROGRAMMED, message)
 
 
 def _count(slices: Iterable[EndpointSlice], node: str | None) -> Mapping[Readiness, int]:

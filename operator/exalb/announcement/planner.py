@@ -12,8 +12,9 @@ from exalb.announcement.adj_rib_out import AdjRibOut, SessionPlan
 from exalb.announcement.drain import DrainStep
 from exalb.announcement.eligibility import Candidate, NodeContext, candidates, node_refusal
 from exalb.api.reasons import Refusal
-from exalb.model.cluster import Cluster, Key, Node
+from exalb.model.cluster import NOTHING, Cluster, Key, Node
 from exalb.model.diff import changed_keys
+from exalb.model.local_node import DataPlane
 from exalb.model.node_lifecycle import NodeLifecycle
 from exalb.model.scope import Scope
 from exalb.validation.node_annotations import FieldError
@@ -120,9 +121,10 @@ class RoutePlanner:
         return new
 
     def _changed(self, cluster: Cluster) -> list[Key]:
-        """Return the Services that changed, themselves or their EndpointSlices."""
+        """Return the Services that changed, themselves, their EndpointSlices, or what kube-proxy says of them."""
         last = self._last or Cluster()
         keys = changed_keys(last.services, cluster.services) + changed_keys(last.slices, cluster.slices)
+        keys += [key for key, _ in changed_keys(last.programmed or NOTHING, cluster.programmed or NOTHING)]
         return list(dict.fromkeys(keys))
 
     def _find_candidates(
@@ -135,7 +137,8 @@ class RoutePlanner:
             for name, parameters in inputs.parameters.items()
             if isinstance(parameters, SessionParameters)
         }
-        context = inputs.node and NodeContext(inputs.node, inputs.refusal, routers)
+        programmed = cluster.programmed if cluster.host.data_plane is DataPlane.UP else None
+        context = inputs.node and NodeContext(inputs.node, inputs.refusal, routers, programmed)
         for key in changed:
             service = cluster.services.get(key)
             for candidate in self._by_service.pop(key, ()):

@@ -102,6 +102,8 @@ class Reason(Enum):
     """The node is drained: other nodes announce the address."""
     DATA_PLANE_DOWN = "DataPlaneDown"
     """kube-proxy on the node is not healthy: the node would not forward traffic to endpoints."""
+    ENDPOINTS_NOT_PROGRAMMED = "EndpointsNotProgrammed"
+    """With Local traffic: kube-proxy on the node does not deliver to the Service's endpoints there yet."""
     NO_DEFAULT_GATEWAY = "NoDefaultGateway"
     """The peer is the node's default gateway, and the node has none of that family or it is not known."""
     NO_LINK_LOCAL_ADDRESS = "NoLinkLocalAddress"

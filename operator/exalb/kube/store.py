@@ -13,7 +13,7 @@ an earlier number; such a list replaces all.)
 """
 
 import asyncio
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -21,9 +21,9 @@ import structlog
 from exalb.kube.change_event import ChangeEvent
 from exalb.kube.client import Json
 from exalb.kube.watch_ages import WatchAges
-from exalb.model.cluster import Cluster, EndpointSlice, Key
+from exalb.model.cluster import Cluster, EndpointSlice, Key, ServiceFamily
 from exalb.model.kinds import ENDPOINT_SLICE, SECRET, SERVICE, Kind
-from exalb.model.local_node import LocalNode
+from exalb.model.local_node import DataPlane, LocalNode
 from exalb.model.parse_core import MalformedError
 from exalb.model.scope import DEFAULT, Scope
 from exalb_bgp.revision import Revised
@@ -53,6 +53,7 @@ class Store:
         self._slices = Revised[Key, tuple[EndpointSlice, ...]]()
         self._scope = scope
         self._host = LocalNode()
+        self._programmed: Revised[ServiceFamily, int] | None = None
         self._unlisted = set(self._tables)
         self.synced = asyncio.Event()
         """Set once every kind was listed in whole: before that nothing may be decided."""
@@ -74,12 +75,27 @@ class Store:
             if kind is not ENDPOINT_SLICE
         }
         views.setdefault(SECRET.cluster_field, None)
-        return Cluster(**views, slices=self._slices.revision(), host=self._host, scope=self._scope)
+        programmed = None if self._programmed is None else self._programmed.revision()
+        return Cluster(
+            **views, slices=self._slices.revision(), host=self._host, programmed=programmed, scope=self._scope
+        )
 
     def observe(self, host: LocalNode) -> None:
         """Take what the node of this program looks like now."""
         if host != self._host:
             self._host = host
+            self.changed.set()
+
+    def set_programmed(self, changes: Mapping[ServiceFamily, int | None]) -> None:
+        """Take which endpoints the node of this program delivers to, by the port that said so; None forgets.
+
+        It matters to a plan only where kube-proxy is asked.
+        """
+        if self._programmed is None:
+            self._programmed = Revised()
+        for key, port in changes.items():
+            self._programmed.set(key, port)
+        if any(changes.values()) and self._host.data_plane is DataPlane.UP:
             self.changed.set()
 
     def put(self, kind: Kind, raw: Json) -> None:

@@ -45,6 +45,9 @@ class Key(NamedTuple):
         return f"{self.namespace}/{self.name}"
 
 
+ServiceFamily = tuple[Key, Family]
+
+
 class IPFamilyPolicy(Enum):
     """How many families a Service wants (Kubernetes API, core/v1 ServiceSpec)."""
 
@@ -112,13 +115,13 @@ class Service:
     held: tuple[Address, ...]  # of `status.loadBalancer.ingress`: the ledger of allocations
     condition: ConditionState | None  # our condition in status.conditions
     remark: ConditionState | None = None  # our condition about annotations there
-    record: ConditionState | None = None
-    """Our condition there that records which addresses ExaLB assigned (see `model.address_record`)."""
+    record: ConditionState | None = None  # our condition there: which addresses ExaLB assigned (`model.address_record`)
     announced: ConditionState | None = None  # our condition there that says by how many nodes it is announced
     has_hostname: bool = False  # in status.loadBalancer.ingress; ExaLB writes none
     is_deleted: bool = False  # it has a deletionTimestamp
     external_ips: tuple[Address, ...] = ()
     cluster_ips: tuple[Address, ...] = ()
+    health_check_port: int | None = None  # `spec.healthCheckNodePort`
 
     @property
     def age(self) -> tuple[str, Key]:
@@ -148,10 +151,8 @@ class EndpointSlice:
 
     key: Key
     service: Key
-    family: Family | None
-    """None for addressType FQDN, which no address of ours leads to."""
-    ports: frozenset[EndpointPort]
-    """Those with a number: kube-proxy ignores the others."""
+    family: Family | None  # None for addressType FQDN, which no address of ours leads to
+    ports: frozenset[EndpointPort]  # those with a number: kube-proxy ignores the others
     endpoints: tuple[Endpoint, ...]
 
 
@@ -189,10 +190,8 @@ class Secret:
 
     name: str
     password: Password | None
-    problem: str | None
-    """Why it cannot: a sentence for people."""
-    is_missing: bool = False
-    """Whether it is not there at all, as speakers report."""
+    problem: str | None  # why it cannot: a sentence for people
+    is_missing: bool = False  # whether it is not there at all, as speakers report
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +204,7 @@ class CustomResource:
     generation: int | None
     resource_version: str
     labels: Mapping[str, str]
-    status: Mapping[str, Any]
-    """The status as it was read; a write is needed only where ours differs."""
+    status: Mapping[str, Any]  # as it was read; a write is needed only where ours differs
     invalid: tuple[Finding, ...]
     """Where the spec breaks its schema; then `spec` is None and the object is inactive."""
 
@@ -290,6 +288,8 @@ class Cluster:
     speakers: Mapping[str, SpeakerReport] = field(default_factory=lambda: NOTHING)
     host: LocalNode = field(default_factory=LocalNode)
     """The state of the node that this speaker runs on; empty in the controller."""
+    programmed: Mapping[ServiceFamily, int] | None = None
+    """Endpoints of that node of which its kube-proxy said on this port that it delivers to them; None: nobody asks."""
     scope: Scope = DEFAULT
 
     def is_ours(self, service: Service) -> bool:

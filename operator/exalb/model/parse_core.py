@@ -132,6 +132,7 @@ def parse_service(raw: Raw) -> Service:
         is_deleted=bool(metadata.get("deletionTimestamp")),
         external_ips=_unique(spec.get("externalIPs") or ()),
         cluster_ips=_unique(_cluster_ips(spec)),
+        health_check_port=spec.get("healthCheckNodePort") or None,
     )
 
 

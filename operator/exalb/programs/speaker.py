@@ -27,6 +27,7 @@ from exalb.programs.draining import Drainer
 from exalb.programs.fast_failure import FastFailure
 from exalb.programs.lan import Lan
 from exalb.programs.lifecycle import require_supported
+from exalb.programs.programmed_endpoints import ProgrammedEndpoints
 from exalb.programs.reconcile import reconcile
 from exalb.programs.settings import SpeakerSettings
 from exalb.report.heartbeats import HEARTBEAT_SECONDS
@@ -60,6 +61,7 @@ class Speaker:
         only = None if settings.l2_directory else node  # L2 needs the interfaces of the other nodes
         self._reflectors = reflectors(api, self._store, KINDS, namespace=settings.namespace, node=only)
         self._surroundings = LocalNodeWatcher(settings.data_plane, self._store.observe)
+        self._endpoints = ProgrammedEndpoints(node, self._store)
         self.telemetry = Telemetry(self._unready, self._metrics)
         self._connections = self.telemetry.counter(metrics.ENGINE_CONNECTIONS)
         propagation = self.telemetry.histogram(metrics.PROPAGATION, speaker_metrics.PROPAGATION_BUCKETS)
@@ -106,6 +108,8 @@ class Speaker:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._surroundings.run(data_plane_before(report)))
             await self._surroundings.known.wait()
+            await self._endpoints.begin(self._store.snapshot())
+            tasks.create_task(self._endpoints.run())
             tasks.create_task(self._drainer.run())
             await reconcile(self._store, self._round, self.telemetry.observe_round)
 
@@ -113,6 +117,7 @@ class Speaker:
         begun, rules = self._store.changed.since, self._validator.validate(cluster)
         plan = await self._bfd.plan(self._drainer.plan(cluster, rules, self._planner.plan(cluster, rules)))
         self._driver.apply(plan.speaker)
+        self._endpoints.follow(cluster)
         self._lan.plan(cluster, rules)
         before, self._planned = self._planned and self._planned[1], (cluster, plan)
         self._propagation.planned(before, plan, self._driver.status(), begun)
