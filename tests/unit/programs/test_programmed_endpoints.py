@@ -142,6 +142,9 @@ async def test_nothing_is_asked_before_kube_proxy_is_healthy() -> None:
     await speaker.endpoints.begin(speaker.store.snapshot())
     assert (speaker.programmed, proxy.asked) == (set(), {})
     async with asking(speaker):
+        for _ in range(10):
+            await asyncio.sleep(0)  # it has something to ask about, and may run
+        assert proxy.asked == {}
         speaker.turn(DataPlane.UP)
         speaker.follow()
         await speaker.wait("a")
