@@ -31,7 +31,7 @@ from exalb.model.parse_core import RECORD
 from exalb.validation.inputs import RuleInputs
 from tests.support.objects import assigned_service
 
-NOT_WATCHED = {"host", "scope"}
+NOT_WATCHED = {"host", "programmed", "scope"}
 """Fields of a cluster that hold no objects of the API server."""
 
 
