@@ -92,9 +92,18 @@ test: $(VENV)/.ready
 endif
 
 .PHONY: test-release
-test-release: check ## The tests of make test, and the long ones (root): before a release
+test-release: check ## The tests of make test, the long ones, and test-older (root): before a release
 	-@[ "$$(id -u)" != 0 ] || $(LAB) prepare
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests
+	$(MAKE) --no-print-directory test-older
+
+OLDER := 1.34
+
+.PHONY: test-older
+test-older: $(VENV)/.ready ## The tests on the API server and the life of a release, on an older version of Kubernetes (root)
+	-@[ "$$(id -u)" != 0 ] || EXALB_LAB_KUBERNETES=$(OLDER) $(LAB) prepare
+	EXALB_LAB_KUBERNETES=$(OLDER) $(BIN)/python -m pytest -n $(WORKERS) --max-worker-restart 0 --dist loadgroup \
+	  tests/cluster tests/stories/test_lifecycle.py
 
 .PHONY: unit
 unit: $(VENV)/.ready ## Tests of pure functions, which start no process

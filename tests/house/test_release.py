@@ -5,6 +5,7 @@ import subprocess
 
 import yaml
 
+from tests.lab import binaries, gobuild
 from tests.support.tree import ROOT
 
 WORKFLOW = ROOT / ".github" / "workflows" / "release.yml"
@@ -22,6 +23,13 @@ def test_release_publishes_only_after_the_tests() -> None:
     assert JOBS["image"]["needs"] == "test"
     assert JOBS["publish"]["needs"] == "image"
     assert "needs" not in JOBS["test"]
+
+
+def test_release_is_tested_on_every_older_kubernetes_of_the_lab() -> None:
+    command = ["make", "--no-print-directory", "--dry-run", "test-release"]
+    shown = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.replace("\\\n", " ")
+    runs = re.findall(rf"{binaries.VERSION}=(\S+) .*pytest .* tests/cluster\b", shown)
+    assert runs == [version for version in gobuild.VERSIONS if version != gobuild.NEWEST]
 
 
 def test_release_has_one_version() -> None:
