@@ -1,11 +1,12 @@
 """Converts desired path attributes to those on the wire of one session (RFC 4271 §5, RFC 4760, RFC 8950)."""
 
 import struct
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from exalb_bgp.events import Negotiated
 from exalb_bgp.rib import Address, Attributes, ExtendedCommunity, ExtendedKind, Prefix
-from exalb_bgp.session import Session
+from exalb_bgp.session import Family, Session
 
 DEFAULT_LOCAL_PREF = 100
 """The LOCAL_PREF of an iBGP UPDATE if none is requested; RFC 4271 §5.1.5 makes the attribute mandatory there."""
@@ -93,3 +94,53 @@ def _on_wire(community: ExtendedCommunity) -> ExtendedCommunity:
         return community
     (value,) = struct.unpack("!f", struct.pack("!f", min(community.value, _WIDEST)))
     return community._replace(asn=community.asn if community.asn <= 0xFFFF else AS_TRANS, value=int(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What becomes of desired attributes in one session."""
+
+    shown: Attributes | None
+    """As an UPDATE shows them; None where the session has no next hop for them."""
+    fits: bool
+    """Whether an UPDATE of any session can hold them."""
+    sendable: bool
+    """Whether this session is to send them."""
+
+
+NOT_DESIRED = Carried(shown=None, fits=True, sendable=False)
+"""For a prefix without desired attributes."""
+_REMEMBERED = 256
+"""Different attributes whose fate a session remembers."""
+
+
+class Carriage:
+    """What one session can carry. Remembers it: thousands of routes have few different attributes."""
+
+    def __init__(self, session: Session, negotiated: Negotiated | None) -> None:
+        self._session, self._negotiated = session, negotiated
+        self._known: dict[int, dict[Attributes, Carried]] = {4: {}, 6: {}}
+
+    def of(self, prefix: Prefix, wanted: Attributes) -> Carried:
+        """Return what becomes of the desired attributes of a prefix."""
+        known = self._known[prefix.version]
+        carried = known.get(wanted)
+        if carried is None:
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            carried = known[wanted] = self._judge(prefix, wanted)
+        return carried
+
+    def hop(self, prefix: Prefix, wanted: Attributes) -> Address | None:
+        """Return the next hop of an UPDATE, or None if the session has none."""
+        negotiated = self._negotiated
+        if negotiated is None or Family.of(prefix) not in negotiated.families:
+            return None
+        return next_hop(prefix, wanted.next_hop, negotiated.local_address, negotiated.extended_next_hop)
+
+    def _judge(self, prefix: Prefix, wanted: Attributes) -> Carried:
+        hop = self.hop(prefix, wanted)
+        fits = update_size(wanted) <= LARGEST_MESSAGE
+        stays = Family.of(prefix) in self._session.families  # otherwise the session still has it, but is to lose it
+        shown = None if hop is None else resolve(wanted, hop, self._session)
+        return Carried(shown, fits, fits and stays and shown is not None)

@@ -1,12 +1,14 @@
 """The state of one peer that `PeerSync` keeps: operations in flight, the current session, and the difference."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
 from exalb_bgp.rib import Attributes, Prefix
 from exalb_bgp.session import Family
 
+CHUNK = 96
+"""Prefixes in one command."""
 LISTED = 1_000
 """Unsent prefixes that a status lists."""
 
@@ -47,11 +49,12 @@ class Difference:
     def mark(self, prefix: Prefix, *, unsent: bool, announce: bool, withdraw: bool, too_large: bool) -> None:
         """Set the state of one prefix."""
         (self.unsent.add if unsent else self.unsent.discard)(prefix)
-        (self.too_large.add if too_large else self.too_large.discard)(prefix)
+        if too_large or self.too_large:  # a look into an empty table would hash the prefix
+            (self.too_large.add if too_large else self.too_large.discard)(prefix)
         for prefixes, due in ((self.to_announce, announce), (self.to_withdraw, withdraw)):
             if due:
                 prefixes[prefix] = None
-            else:
+            elif prefixes:
                 prefixes.pop(prefix, None)
 
     def take_to_withdraw(self, limit: int) -> list[Prefix]:
@@ -64,7 +67,7 @@ class Difference:
     def take_to_announce(self, limit: int, first: Collection[Prefix]) -> list[Prefix]:
         """Remove and return at most `limit` prefixes to announce, those of `first` before the others."""
         alike = (prefix for prefix in first if prefix in self.to_announce)
-        others = (prefix for prefix in self.to_announce if prefix not in first)
+        others = (prefix for prefix in self.to_announce if prefix not in first) if first else iter(self.to_announce)
         prefixes = list(islice(chain(alike, others), max(0, limit)))
         for prefix in prefixes:
             del self.to_announce[prefix]
@@ -92,6 +95,12 @@ class CurrentSession:
     """Whether the engine must send all routes again."""
     difference: Difference = field(default_factory=Difference)
 
+    def note(self, prefix: Prefix, attributes: Attributes) -> None:
+        """Note that an UPDATE announced a prefix."""
+        self.wire[prefix] = attributes
+        if self.awaiting_resend:
+            self.awaiting_resend.pop(prefix, None)
+
     def clear_failures(self, prefixes: Iterable[Prefix]) -> None:
         """Mark prefixes whose UPDATE came late as neither refused nor lost, so that wrong ones are corrected."""
         for prefix in prefixes:
@@ -109,3 +118,9 @@ def put(table: dict[Prefix, Attributes], prefix: Prefix, attributes: Attributes 
         table.pop(prefix, None)
     else:
         table[prefix] = attributes
+
+
+def chunks(prefixes: list[Prefix]) -> Iterator[tuple[Prefix, ...]]:
+    """Yield the prefixes of each command."""
+    for start in range(0, len(prefixes), CHUNK):
+        yield tuple(prefixes[start : start + CHUNK])

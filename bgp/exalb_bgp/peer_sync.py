@@ -27,16 +27,14 @@ from dataclasses import replace
 from itertools import chain
 
 from exalb_bgp.events import Negotiated, Snapshot, UpdateSent
-from exalb_bgp.paths import LARGEST_MESSAGE, next_hop, resolve, update_size
-from exalb_bgp.peer_state import CurrentSession, Operation, put
-from exalb_bgp.rib import Address, Attributes, Prefix, Rib, changed, without_zone
+from exalb_bgp.paths import NOT_DESIRED, Carriage, Carried
+from exalb_bgp.peer_state import CHUNK, CurrentSession, Operation, chunks, put
+from exalb_bgp.rib import Attributes, Prefix, Rib, changed, without_zone
 from exalb_bgp.session import Family, Session, State
 from exalb_bgp.steps import Announce, EndOfRib, ResendAll, Step, Withdraw
 
-WINDOW = 192
+WINDOW = 768
 """Prefixes that may be announced and not yet confirmed: few enough that a withdrawal need not wait long behind them."""
-CHUNK = 48
-"""Prefixes in one command: as many as one turn of the engine's reactor reads."""
 
 
 class PeerSync:
@@ -50,6 +48,7 @@ class PeerSync:
         self.in_flight: dict[Prefix, Operation] = {}
         self._desired: Rib = {}
         self._negotiated: Negotiated | None = None
+        self._carriage = Carriage(session, None)
         self._retained: dict[Prefix, Attributes] = {}
         """While the session is down: the routes that the engine will send again when it is up."""
 
@@ -108,12 +107,14 @@ class PeerSync:
     def set_desired(self, session: Session, rib: Rib) -> None:
         """Set a new goal; only changed prefixes are evaluated again."""
         old, alike = self._desired, session.families == self.session.families
-        self._desired, self.session = rib, session
+        self._desired = rib
+        if session != self.session:
+            self.session, self._carriage = session, Carriage(session, self._negotiated)
         self._reevaluate(changed(old, rib) if alike else dict.fromkeys((*old, *rib, *self.current.wire)))
 
-    def negotiate(self, event: Negotiated) -> None:
+    def negotiate(self, result: Negotiated | None) -> None:
         """Store the result of the negotiation."""
-        self._negotiated = event
+        self._negotiated, self._carriage = result, Carriage(self.session, result)
 
     def establish(self) -> None:
         """Begin a session: the peer holds nothing, and the engine sends again all routes that it holds."""
@@ -137,12 +138,13 @@ class PeerSync:
     def forget(self) -> None:
         """Handle that the engine dropped all routes of the peer."""
         self.current, self.in_flight = CurrentSession(), {}
-        self._retained, self._negotiated = {}, None
+        self._retained = {}
+        self.negotiate(None)
 
     def adopt(self, snapshot: Snapshot, held: dict[Prefix, Attributes]) -> None:
         """Adopt a session of an engine that was running before, with the routes that the engine holds for the peer."""
         self.forget()
-        self._negotiated = snapshot.negotiated
+        self.negotiate(snapshot.negotiated)
         if snapshot.state is not State.ESTABLISHED:
             self._retained = held
             return
@@ -151,12 +153,15 @@ class PeerSync:
 
     def acknowledge(self, prefixes: Iterable[Prefix], done: bool) -> None:
         """Handle the engine's answer to a command: it holds the change now, or (`done` false) refused it."""
+        acknowledged: dict[int, Operation] = {}
         for prefix in prefixes:
             operation = self.in_flight.get(prefix)
             if operation is None or operation.acknowledged:
                 continue
             if done and self.established:
-                self.in_flight[prefix] = replace(operation, acknowledged=True)
+                if id(operation) not in acknowledged:
+                    acknowledged[id(operation)] = replace(operation, acknowledged=True)
+                self.in_flight[prefix] = acknowledged[id(operation)]
                 continue
             del self.in_flight[prefix]
             if done:
@@ -186,19 +191,31 @@ class PeerSync:
             written = chain(*(prefixes for _, prefixes in event.announced), event.withdrawn)
             current.clear_failures(prefix for prefix in written if prefix not in self.in_flight)
         for attributes, prefixes in event.announced:
-            for prefix in prefixes:
-                current.wire[prefix] = attributes
-                current.awaiting_resend.pop(prefix, None)
-                wanted = self.in_flight[prefix].attributes if prefix in self.in_flight else None
-                if wanted is not None and self._same(prefix, wanted, attributes):
-                    del self.in_flight[prefix]
-            self._reevaluate(prefixes)
+            self._reevaluate(self._note_announced(attributes, prefixes))
         for prefix in event.withdrawn:
             operation = self.in_flight.get(prefix)
             current.wire.pop(prefix, None)
             if operation and operation.attributes is None:
                 del self.in_flight[prefix]
         self._reevaluate(event.withdrawn)
+
+    def _note_announced(self, attributes: Attributes, prefixes: Iterable[Prefix]) -> list[Prefix]:
+        """Note announced prefixes of one family; return those to evaluate: the others are on the wire as desired."""
+        current, others, known = self.current, list[Prefix](), dict[int, Carried]()
+        for prefix in prefixes:
+            current.note(prefix, attributes)
+            operation = self.in_flight.get(prefix)
+            if operation is None or (wanted := operation.attributes) is None:
+                others.append(prefix)
+                continue
+            carried = known.get(id(wanted)) or known.setdefault(id(wanted), self._carriage.of(prefix, wanted))
+            if carried.shown == attributes:
+                del self.in_flight[prefix]
+                if carried.sendable and self._desired.get(prefix) == wanted and not current.refused:
+                    current.difference.unsent.discard(prefix)
+                    continue
+            others.append(prefix)
+        return others
 
     def complete(self, family: Family) -> None:
         """Handle a written End-of-RIB."""
@@ -245,7 +262,7 @@ class PeerSync:
             groups.setdefault(prefix.version, []).append(prefix)
             self.in_flight[prefix] = Operation(None)
         for prefixes in groups.values():
-            yield from (Withdraw(self.session, chunk) for chunk in _chunks(prefixes))
+            yield from (Withdraw(self.session, chunk) for chunk in chunks(prefixes))
 
     def _announcements(self, room: int, also_announced: Collection[Prefix]) -> Iterator[Step]:
         whole = room if room >= self.pending else room - room % CHUNK
@@ -253,48 +270,29 @@ class PeerSync:
         for prefix in self.current.difference.take_to_announce(whole, also_announced):
             groups.setdefault((self._desired[prefix], prefix.version), []).append(prefix)
         for (wanted, _), prefixes in groups.items():
-            hop = self._hop(prefixes[0], wanted)
+            shown = self._carriage.of(prefixes[0], wanted).shown
             self.in_flight.update(dict.fromkeys(prefixes, Operation(wanted)))
-            if hop is not None:
-                resolved = resolve(wanted, hop, self.session)
-                yield from (Announce(self.session, resolved, chunk) for chunk in _chunks(prefixes))
+            if shown is not None:
+                yield from (Announce(self.session, shown, chunk) for chunk in chunks(prefixes))
 
     def _reevaluate(self, prefixes: Iterable[Prefix]) -> None:
         """Evaluate these prefixes again: is the wire as desired, and if not, may an operation be issued."""
         current = self.current
         if not current.established:
             return
-        refused = current.refused
-        for prefix in prefixes:
-            wanted, shown = self._desired.get(prefix), current.wire.get(prefix)
-            fits = wanted is None or update_size(wanted) <= LARGEST_MESSAGE
-            stays = Family.of(prefix) in self.session.families  # otherwise the session still has it, but is to lose it
-            sendable = fits and stays and wanted is not None and self._hop(prefix, wanted) is not None
-            right = sendable and wanted is not None and shown is not None and self._same(prefix, wanted, shown)
-            busy = prefix in self.in_flight or prefix in current.awaiting_resend
-            if prefix in refused and refused[prefix] != (wanted if sendable else None):
+        refused, flying, resent = current.refused, self.in_flight, current.awaiting_resend
+        for prefix in prefixes:  # a look into an empty table is left out, because it hashes the prefix
+            wanted, shown = self._desired.get(prefix), current.wire.get(prefix) if current.wire else None
+            carried = NOT_DESIRED if wanted is None else self._carriage.of(prefix, wanted)
+            right = carried.sendable and carried.shown == shown
+            busy = bool(flying and prefix in flying) or bool(resent and prefix in resent)
+            if refused and prefix in refused and refused[prefix] != (wanted if carried.sendable else None):
                 del refused[prefix]
-            idle = not busy and prefix not in refused
+            idle = not busy and not (refused and prefix in refused)
             current.difference.mark(
                 prefix,
                 unsent=wanted is not None and not right,
-                announce=idle and sendable and not right,
-                withdraw=idle and not sendable and shown is not None,
-                too_large=not fits,
+                announce=idle and carried.sendable and not right,
+                withdraw=idle and not carried.sendable and shown is not None,
+                too_large=not carried.fits,
             )
-
-    def _hop(self, prefix: Prefix, wanted: Attributes) -> Address | None:
-        negotiated = self._negotiated
-        if negotiated is None or Family.of(prefix) not in negotiated.families:
-            return None
-        return next_hop(prefix, wanted.next_hop, negotiated.local_address, negotiated.extended_next_hop)
-
-    def _same(self, prefix: Prefix, wanted: Attributes, shown: Attributes) -> bool:
-        """Compare the desired attributes, as an UPDATE would show them, with those on the wire."""
-        hop = self._hop(prefix, wanted)
-        return hop is not None and resolve(wanted, hop, self.session) == shown
-
-
-def _chunks(prefixes: list[Prefix]) -> Iterator[tuple[Prefix, ...]]:
-    for start in range(0, len(prefixes), CHUNK):
-        yield tuple(prefixes[start : start + CHUNK])

@@ -174,7 +174,7 @@ class SpeakerSync:
         announced: dict[Prefix, None] = {}
         for peer_sync in sorted(self._peers.values(), key=lambda peer_sync: peer_sync.pending):
             for step in peer_sync.steps(announced):
-                if isinstance(step, Announce):
+                if isinstance(step, Announce) and len(self._peers) > 1:
                     announced.update(dict.fromkeys(step.prefixes))
                 yield step
 

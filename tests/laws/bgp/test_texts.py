@@ -1,8 +1,9 @@
 """ExaBGP reads configurations and commands as intended, with any names, passwords and interfaces."""
 
 import base64
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exalb_bgp import limits
+from exalb_bgp.events import Event, UpdateSent
 from exalb_bgp.exabgp import config_text
 from exalb_bgp.exabgp.driver import api_attributes, api_lines
 from exalb_bgp.paths import completed, resolve
@@ -146,6 +148,33 @@ def test_exabgp_reads_announcement_as_intended(reader: Reader, step: Announce) -
     assert (parsed["name"], parsed["neighbors"]) == ("announce attributes", [[f"neighbor {_peer(step.session)}"]])
     read = {prefix: completed(attributes, step.session) for prefix, attributes in _routes(parsed).items()}
     assert read == dict.fromkeys(step.prefixes, step.attributes)
+    _ours_is_the_same(parsed, step.prefixes)
+
+
+def _ours_is_the_same(parsed: Mapping[str, Any], prefixes: Sequence[Prefix]) -> None:
+    """Compare what our own parser reads, and what it reports of UPDATEs, with what ExaBGP does."""
+    if any(prefix.version == 4 and int(prefix.network_address) >> 28 == 14 for prefix in prefixes):
+        assert parsed["ours"] is None, "ExaBGP takes it for a multicast prefix"
+        return
+    assert parsed["ours"] == parsed["routes"]
+    ours, theirs = parsed["ribs"]
+    assert ours == theirs
+    native = prefixes[0].version == 4 and ":" not in str(parsed["routes"][0]["nlri"]["nexthop"])
+    assert all(ours == (shown if native else None) for shown, ours in parsed["updates"])
+    reported = [api_lines.event(_sent(shown)) for shown, _ in parsed["updates"]]
+    assert {prefix for event in reported for prefix in _named(event)} == set(prefixes)
+
+
+def _sent(message: Any) -> str:
+    body = {"address": {"peer": "192.0.2.1"}, "direction": "send", "message": message}
+    return json.dumps({"type": "update", "neighbor": body})
+
+
+def _named(event: Event | None) -> Iterator[Prefix]:
+    assert isinstance(event, UpdateSent)
+    yield from event.withdrawn
+    for _, prefixes in event.announced:
+        yield from prefixes
 
 
 @given(step=announcements(), others=st.lists(values.hops(4) | values.hops(6), min_size=1, unique=True))
@@ -171,6 +200,26 @@ def test_exabgp_reads_withdrawal_as_intended(reader: Reader, session: Session, p
     parsed = reader.parse([], [line])[line]
     assert (parsed["name"], parsed["neighbors"]) == ("withdraw attributes", [[f"neighbor {_peer(session)}"]])
     assert {ip_network(route["prefix"]) for route in parsed["routes"]} == set(prefixes)
+    _ours_is_the_same(parsed, prefixes)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "neighbor 192.0.2.1 announce attributes next-hop 192.0.2.2 nlri 198.51.100.1/24",
+        "neighbor 192.0.2.1 announce attributes next-hop 192.0.2.2 nlri 198.51.100.1/32 198.51.100.2/33",
+        "neighbor 192.0.2.1 announce attributes next-hop 192.0.2.2 nlri 198.51.100.1/32 2001:db8::1/128",
+        "neighbor 192.0.2.1 announce attributes next-hop 192.0.2.2 nlri 198.51.100.1/32 198.51.100.2",
+        "neighbor 192.0.2.1 announce attributes next-hop 192.0.2.2 nlri 198.51.100.1/32 ",
+        "neighbor 192.0.2.1 announce attributes next-hop 192.0.2.2 nlri",
+        "neighbor 192.0.2.1 announce attributes next-hop 192.0.2.2 rd 1:1 nlri 198.51.100.1/32",
+        "neighbor 192.0.2.1 announce attributes wisdom 5 nlri 198.51.100.1/32",
+        "neighbor 192.0.2.1 announce route 198.51.100.1/32 next-hop 192.0.2.2",
+        "announce attributes next-hop 192.0.2.2 nlri 198.51.100.1/32",
+    ],
+)
+def test_other_and_malformed_commands_are_left_to_exabgp(reader: Reader, command: str) -> None:
+    assert reader.parse([], [command])[command]["ours"] is None
 
 
 @given(session=plain_sessions)

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from exalb_bgp.peer_sync import CHUNK
+from exalb_bgp.peer_state import CHUNK
 from exalb_bgp.rib import Address, Attributes, Community, ExtendedCommunity, ExtendedKind, LargeCommunity, Prefix
 from exalb_bgp.session import Family, Password, Session
 

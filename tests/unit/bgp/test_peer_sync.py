@@ -8,7 +8,8 @@ import pytest
 
 from exalb_bgp.events import Negotiated, Snapshot, UpdateSent
 from exalb_bgp.paths import resolve, update_size
-from exalb_bgp.peer_sync import CHUNK, WINDOW, PeerSync
+from exalb_bgp.peer_state import CHUNK
+from exalb_bgp.peer_sync import WINDOW, PeerSync
 from exalb_bgp.rib import Attributes, Community, ExtendedCommunity, ExtendedKind, LargeCommunity, Prefix, Rib
 from exalb_bgp.session import Family, Session, State
 from exalb_bgp.steps import Announce, EndOfRib, ResendAll, Step, Withdraw

@@ -9,7 +9,8 @@ import pytest
 from exalb_bgp.events import CloseCause, Closed, EndOfRibSent, Established, Negotiated, Snapshot, UpdateSent
 from exalb_bgp.exabgp.driver import api_lines
 from exalb_bgp.paths import resolve
-from exalb_bgp.peer_sync import CHUNK, WINDOW
+from exalb_bgp.peer_state import CHUNK
+from exalb_bgp.peer_sync import WINDOW
 from exalb_bgp.rib import Attributes, Prefix, Rib
 from exalb_bgp.session import Family, Session, SessionCounts, State
 from exalb_bgp.speaker import Speaker

@@ -8,6 +8,7 @@ from typing import Any
 
 from exalb_bgp import events
 from exalb_bgp.exabgp.driver.api_attributes import MALFORMED_ERRORS, number, shown, text
+from exalb_bgp.exabgp.driver.prefix_texts import PrefixTexts
 from exalb_bgp.exabgp.driver.resumption import Counters
 from exalb_bgp.exabgp.interface import NEIGHBOR
 from exalb_bgp.rib import Address, Attributes, Prefix, without_zone
@@ -30,6 +31,7 @@ _CAUSES = {
     "connection received before": events.CloseCause.REPLACED,
 }
 """Prefixes of the reasons of ExaBGP, which gives none after an internal error."""
+_TEXTS = PrefixTexts()
 _FAMILIES = {f"{family.value} unicast": family for family in Family}
 
 
@@ -60,19 +62,15 @@ def _neighbor(step: Step) -> str:
 def _words(step: Step) -> str:
     match step:
         case Announce():
-            return f"announce attributes {_attributes(step)} nlri {_nlri(step.prefixes)}"
+            return f"announce attributes {_attributes(step)} nlri {_TEXTS.join(step.prefixes)}"
         case Withdraw():
-            return f"withdraw attributes nlri {_nlri(step.prefixes)}"
+            return f"withdraw attributes nlri {_TEXTS.join(step.prefixes)}"
         case EndOfRib():
             return f"announce eor {step.family.value} unicast"
         case ResendAll():
             return "flush adj-rib out"
         case ResetSession():
             return f"teardown {step.subcode}"
-
-
-def _nlri(prefixes: Iterable[Prefix]) -> str:
-    return " ".join(map(str, prefixes))
 
 
 def _attributes(step: Announce) -> str:
@@ -201,7 +199,7 @@ def _update(peer: Address, message: Mapping[str, Any]) -> events.Event | None:
 
 
 def _prefixes(texts: Iterable[str]) -> tuple[Prefix, ...]:
-    return tuple(ip_network(text(prefix)) for prefix in texts)
+    return tuple([_TEXTS.read(text(prefix)) for prefix in texts])
 
 
 def snapshots(line: str) -> list[events.Snapshot]:

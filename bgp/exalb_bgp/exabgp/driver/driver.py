@@ -34,7 +34,7 @@ _CLOSE_TIMEOUT = 2.0
 """Seconds in which connections must end when the driver ends."""
 _CALM_SECONDS = 5.0
 """Seconds between two checks while ExaBGP is connected and nothing is in flight; what is sent ends the pause."""
-_BATCH_DELAY = 0.005
+_BATCH_DELAY = 0.002
 """Seconds after the first output of ExaBGP until the next turn, which handles a batch."""
 
 

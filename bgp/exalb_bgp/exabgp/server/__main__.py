@@ -9,10 +9,12 @@ import sys
 import threading
 import time
 
+from exabgp import rib
 from exabgp.bgp.message.update.attribute import Attribute
 from exabgp.environment import getenv
 from exabgp.logger import log
 from exabgp.reactor import loop, peer
+from exabgp.rib import outgoing
 
 from exalb_bgp.exabgp.server.api import PatchedProcesses
 from exalb_bgp.exabgp.server.clock import Clock
@@ -21,6 +23,7 @@ from exalb_bgp.exabgp.server.log_lines import JsonLogRecord, crashed
 from exalb_bgp.exabgp.server.peer import PatchedPeer
 from exalb_bgp.exabgp.server.protocol import PatchedKeepalive, PatchedProtocol
 from exalb_bgp.exabgp.server.reactor import PatchedReactor
+from exalb_bgp.exabgp.server.rib import PatchedRib, PatchedUpdate
 
 
 # Replaces names in the modules of ExaBGP. All other changes are subclasses that PatchedReactor creates itself.
@@ -29,6 +32,8 @@ def _replace() -> None:
     peer.KA = PatchedKeepalive
     loop.Peer = PatchedPeer
     loop.Processes = PatchedProcesses
+    rib.OutgoingRIB = PatchedRib
+    outgoing.Update = PatchedUpdate
     time.time = Clock(time.time(), time.monotonic)
     logging.setLogRecordFactory(JsonLogRecord)
     sys.excepthook = crashed

@@ -7,10 +7,15 @@ from typing import Any
 from uuid import uuid4
 
 from exabgp.reactor.api import API
+from exabgp.reactor.api.command.limit import extract_neighbors, match_neighbors
 from exabgp.reactor.api.processes import ProcessError, Processes
 from exabgp.reactor.asynchronous import ASYNC
 
 from exalb_bgp.exabgp.interface import COUNTERS, NEIGHBOR
+from exalb_bgp.exabgp.server.routes import Request, RouteReader
+
+_FLUSHED_AT = 64 * 1024
+"""Characters that wait for the end of a turn at most: as many as a pipe takes."""
 
 
 class PatchedProcesses(Processes):  # type: ignore[misc]  # ExaBGP has no types
@@ -19,19 +24,55 @@ class PatchedProcesses(Processes):  # type: ignore[misc]  # ExaBGP has no types
     events_sent = 0
     """How many events were sent."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: dict[str, list[str]] = {}
+        self._waiting = 0
+
     def write(self, process: str, string: str | None, neighbor: object = None) -> bool:
-        """Write a line; return False, and drop the line, if the helper does not read any more.
+        """Write a line, at the latest before ExaBGP sleeps or reads the next commands; return True.
+
+        To write wakes the helper and then the driver, which would take processors from ExaBGP in the midst of its work.
+        """
+        if string is not None:
+            self.events_sent += neighbor is not None
+            self._lines.setdefault(process, []).append(string)
+            self._waiting += len(string)
+            if self._waiting > _FLUSHED_AT:
+                self.flush()
+        return True
+
+    def flush(self) -> None:
+        """Write all lines that wait, and drop them if the helper does not read any more.
 
         ExaBGP would end every peer permanently because of it, even if the next helper runs a moment later. A driver
         that connects through the next helper reads the counters, and reads all state if it missed an event.
         """
-        self.events_sent += neighbor is not None and string is not None
-        broken = len(self._broken)
-        try:
-            return bool(super().write(process, string, neighbor))
-        except ProcessError:
-            del self._broken[broken:]
-            return False
+        lines, self._lines, self._waiting = self._lines, {}, 0
+        for process, of_process in lines.items():
+            broken = len(self._broken)
+            try:
+                if process in self._process:
+                    super().write(process, "\n".join(of_process))
+            except ProcessError:
+                del self._broken[broken:]
+
+    def received(self) -> Iterator[tuple[str, str]]:
+        """Yield the commands that came, once the helper has what was written before."""
+        self.flush()
+        yield from super().received()
+
+    def terminate(self) -> None:
+        """End the helpers, which get what was written to them."""
+        self.flush()
+        super().terminate()
+
+    def report_update(self, neighbor: Any, message: str) -> None:  # noqa: ANN401 - ExaBGP has no types
+        """Write an event about a written UPDATE to each process that asked for it."""
+        for process in self._notify(neighbor, "send-update"):
+            encoder = self._encoder[process]
+            content = encoder._neighbor(neighbor, "send", message)  # noqa: SLF001 - as its own events do
+            self.write(process, encoder._header(content, "", "", neighbor, message_type="update"), neighbor)  # noqa: SLF001
 
 
 class PatchedApi(API):  # type: ignore[misc]  # ExaBGP has no types
@@ -41,10 +82,14 @@ class PatchedApi(API):  # type: ignore[misc]  # ExaBGP has no types
         super().__init__(reactor)
         self._run = uuid4().hex
         self._commands_read = 0
+        self._reader = RouteReader(self)
 
     def process(self, reactor: Any, service: str, command: str) -> bool:  # noqa: ANN401 - ExaBGP has no types
         """Count and execute one command; answer the question for the counters, which ExaBGP does not know."""
         self._commands_read += command.startswith(NEIGHBOR)
+        if request := self._reader.read(command):
+            reactor.asynchronous.schedule(service, command, self._execute(reactor, service, request))
+            return True
         if command != COUNTERS:
             return bool(super().process(reactor, service, command))
         processes = reactor.processes
@@ -52,6 +97,17 @@ class PatchedApi(API):  # type: ignore[misc]  # ExaBGP has no types
         processes.write(service, json.dumps(counters))
         processes.answer_done(service)
         return True
+
+    def _execute(self, reactor: Any, service: str, request: Request) -> Iterator[bool]:  # noqa: ANN401
+        """Add the routes to the RIBs of the peers that the command names, in one step."""
+        descriptions, _ = extract_neighbors(request.words)
+        if peers := match_neighbors(reactor.peers(service), descriptions):
+            reactor.configuration.inject_all(peers, request.routes)
+            reactor.processes.answer_done(service)
+        else:
+            self.log_failure(f"no neighbor matching the command : {request.words}")
+            reactor.processes.answer_error(service)
+        yield True
 
 
 class PatchedAsync(ASYNC):  # type: ignore[misc]  # ExaBGP has no types

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from copy import copy
 from typing import Any
 
-from exabgp.bgp.message import EOR, Action, Notify, Update
+from exabgp.bgp.message import EOR, Action, Message, Notify, Update
+from exabgp.bgp.message.direction import Direction
 from exabgp.bgp.message.update.attribute import Attributes
 from exabgp.bgp.timer import SendTimer
 from exabgp.logger import log
@@ -18,6 +19,7 @@ from exabgp.reactor.protocol import _NOP, _UPDATE, Protocol
 from exabgp.rib.change import Change
 
 from exalb_bgp.exabgp.server.closing import close_after_peer
+from exalb_bgp.exabgp.server.routes import written
 
 _CEASE = 6
 ADMINISTRATIVE_SHUTDOWN, PEER_DE_CONFIGURED = 2, 3
@@ -53,10 +55,22 @@ class PatchedProtocol(Protocol):  # type: ignore[misc]  # ExaBGP has no types
                 self.peer.connecting = None
 
     def send(self, raw: bytes) -> Iterator[bool]:
-        """Write an UPDATE; yield at each step whether all of it was written."""
-        for written in super().send(raw):
-            self.waits = not written
-            yield written
+        """Write an UPDATE, and report it once all of it was written; yield at each step whether it was."""
+        for done in self.connection.writer(raw):
+            self.waits = not done
+            if done:
+                self._report(raw)
+            yield done
+
+    def _report(self, raw: bytes) -> None:
+        self.peer.stats["send-update"] += 1
+        if not self.neighbor.api.get("send-update"):
+            return
+        body = raw[Message.HEADER_LEN :]
+        if message := written(body, self.negotiated):
+            self.peer.reactor.processes.report_update(self.neighbor, message)
+        else:
+            self._to_api("send", Update.unpack_message(body, Direction.OUT, self.negotiated), raw)
 
     def validate_open(self) -> None:
         """Negotiate, and drop routes of the previous session that this one cannot carry (RFC 8950).
@@ -107,10 +121,10 @@ class PatchedProtocol(Protocol):  # type: ignore[misc]  # ExaBGP has no types
 
     def new_notification(self, notification: object) -> Iterator[object]:
         """Write a NOTIFICATION without waiting for a peer that does not read: its session would never end."""
-        for written in super().new_notification(notification):
+        for done in super().new_notification(notification):
             if not (self.connection and self.connection.writing()):
                 return
-            yield written
+            yield done
 
     def send_cease(self, subcode: int) -> None:
         """Write End-of-RIB and a NOTIFICATION, unless the peer has to read the rest of an UPDATE first.

@@ -3,7 +3,7 @@
 import re
 import select
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 from exabgp.configuration.configuration import Configuration
@@ -16,6 +16,7 @@ from exalb_bgp.exabgp.server.log_lines import JsonLogRecord
 from exalb_bgp.exabgp.server.peer import PatchedPeer
 from exalb_bgp.exabgp.server.poller import SHORTEST_WAIT, Poller, Waits
 from exalb_bgp.exabgp.server.protocol import keep_local_address
+from exalb_bgp.exabgp.server.routes import Route
 
 _SECRET = re.compile(r'md5-password "([^"]+)"')
 _LISTEN_INTERVAL = 5.0
@@ -33,13 +34,22 @@ class PatchedConfiguration(Configuration):  # type: ignore[misc]  # ExaBGP has n
         ExaBGP makes a deep copy for each peer, to replace the next hop "self", which takes as long as everything else
         together. No command of ExaLB uses "self", and nothing modifies a route after it was added.
         """
+        ribs = list(self._ribs(peers, change))
+        for rib in ribs:
+            rib.add_to_rib(change)
+        return bool(ribs)
+
+    def inject_all(self, peers: Container[str], routes: Sequence[Route]) -> None:
+        """Add routes of one family that share their attributes to the RIBs of peers."""
+        for rib in self._ribs(peers, routes[0]):
+            rib.add_all(routes)
+
+    def _ribs(self, peers: Container[str], change: Any) -> Iterator[Any]:  # noqa: ANN401
+        """Yield the RIBs of the peers that can carry a route."""
         family = change.nlri.family().afi_safi()
-        neighbors = [
-            neighbor for name, neighbor in self.neighbors.items() if name in peers and family in neighbor.families()
-        ]
-        for neighbor in neighbors:
-            neighbor.rib.outgoing.add_to_rib(change)
-        return bool(neighbors)
+        for name, neighbor in self.neighbors.items():
+            if name in peers and family in neighbor.families():
+                yield neighbor.rib.outgoing
 
 
 class PatchedListener(listener.Listener):  # type: ignore[misc]  # ExaBGP has no types
@@ -78,6 +88,8 @@ class PatchedReactor(loop.Reactor):  # type: ignore[misc]  # ExaBGP has no types
 
     def _wait_for_io(self, sleeptime: int) -> Iterator[int]:
         """Wait for input, for a minimum time while a peer does not read; ExaBGP would loop without a pause."""
+        if sleeptime:
+            self.processes.flush()
         waits = any(known.proto and known.proto.waits for known in self._peers.values())
         yield from super()._wait_for_io(max(sleeptime, SHORTEST_WAIT) if waits else sleeptime)
 
