@@ -211,7 +211,7 @@ class PeerSync:
             carried = known.get(id(wanted)) or known.setdefault(id(wanted), self._carriage.of(prefix, wanted))
             if carried.shown == attributes:
                 del self.in_flight[prefix]
-                if carried.sendable and self._desired.get(prefix) == wanted and not current.refused:
+                if carried.sendable and self._desired.get(prefix) == wanted:
                     current.difference.unsent.discard(prefix)
                     continue
             others.append(prefix)

@@ -136,7 +136,8 @@ def _skeleton(text: str) -> str:
 def announcements(draw: st.DrawFn) -> Announce:
     """Any announcement, with attributes as on the wire."""
     session, version = draw(plain_sessions), draw(st.sampled_from([4, 6]))
-    wanted, hop = draw(values.attributes(values.hops(version))), draw(values.hops(version))
+    hops = values.hops(version) | values.hops(6)  # an IPv4 prefix may have an IPv6 next hop (RFC 8950)
+    wanted, hop = draw(values.attributes(hops)), draw(hops)
     return Announce(session, resolve(wanted, wanted.next_hop or hop, session), draw(values.prefixes(version)))
 
 

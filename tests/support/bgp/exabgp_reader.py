@@ -6,9 +6,10 @@ It reads routes with our own parser inside ExaBGP too, and reports UPDATEs made 
 import json
 import sys
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
-from exabgp.bgp.message import Update
+from exabgp.bgp.message import Action, Update
 from exabgp.bgp.message.direction import Direction
 from exabgp.bgp.message.open.capability import Negotiated
 from exabgp.bgp.neighbor import NeighborTemplate
@@ -24,6 +25,7 @@ from exabgp.rib.outgoing import OutgoingRIB
 from exalb_bgp.exabgp.server.rib import PatchedRib, PatchedUpdate
 from exalb_bgp.exabgp.server.routes import RouteReader, written
 
+READER = RouteReader(API(object()))
 FAMILIES = [(AFI.ipv4, SAFI.unicast), (AFI.ipv6, SAFI.unicast)]
 
 
@@ -73,11 +75,12 @@ def _route(change: Any) -> dict[str, Any]:
 
 def _ours(text: str) -> dict[str, Any]:
     """Return the routes that our parser reads, and each UPDATE made of them as ExaBGP reports it and as we do."""
-    request = RouteReader(API(object())).read(text)
+    request = READER.read(text)
     if request is None:
         return {"ours": None, "updates": [], "ribs": []}
     negotiated = Negotiated({"capability": {"aigp": False}})
     negotiated.families, negotiated.asn4 = FAMILIES, True
+    negotiated.nexthop = [(AFI.ipv4, SAFI.unicast, AFI.ipv6)]
     update = PatchedUpdate([route.nlri for route in request.routes], request.routes[0].attributes)
     updates = []
     for octets in update.messages(negotiated, include_withdraw=True):
@@ -89,8 +92,17 @@ def _ours(text: str) -> dict[str, Any]:
 
 
 def _held(rib: Any, routes: Sequence[Any]) -> list[list[str]]:
-    """Add routes twice; return after each time which routes are to be sent, and which are held."""
+    """Add routes twice; return after each time which routes are to be sent, and which are held.
+
+    Routes to withdraw are held before.
+    """
     found = []
+    for route in routes:
+        if route.nlri.action == Action.WITHDRAW:
+            earlier = deepcopy(route)
+            earlier.nlri.action = Action.ANNOUNCE
+            rib.add_to_rib(earlier)
+    list(rib.updates(True))
     for _ in range(2):
         if isinstance(rib, PatchedRib):
             rib.add_all(routes)

@@ -40,9 +40,7 @@ class PatchedUpdate(Update):  # type: ignore[misc]  # ExaBGP has no types
     def _split_nlris(self, negotiated: Any) -> tuple[Any, Any]:  # noqa: ANN401 - ExaBGP has no types
         """Leave IPv4 prefixes in their order; ExaBGP sorts them by a key that it makes for each comparison."""
         native = _IPV4 in negotiated.families and all(
-            nlri.afi == AFI.ipv4
-            and nlri.safi == SAFI.unicast
-            and (nlri.action == Action.WITHDRAW or nlri.nexthop.afi == AFI.ipv4)
+            nlri.afi == AFI.ipv4 and (nlri.action == Action.WITHDRAW or nlri.nexthop.afi == AFI.ipv4)
             for nlri in self.nlris
         )
         return (self.nlris, {}) if native else super()._split_nlris(negotiated)
