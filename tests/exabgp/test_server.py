@@ -99,6 +99,26 @@ async def test_driver_keeps_its_knowledge_after_killed_relay(node: Node) -> None
         assert (read, router.connections) == ([True, False, False, False], 1)
 
 
+async def test_relay_that_dies_again_and_again_ends_exabgp_without_a_crash(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The lines that wait for it have nowhere to go."""
+    async with Listener() as router:
+        with Node(tmp_path / "engine") as node:
+            async with node.driver() as driver:
+                driver.apply(Speaker({"tor": to(router)}, {"tor": TABLE}))
+                await settled(driver)
+                exabgp = node.exabgp()
+                while node.exabgp() == exabgp:
+                    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                        for relay in Path(f"/proc/{exabgp}/task/{exabgp}/children").read_text().split():
+                            os.kill(int(relay), signal.SIGKILL)
+                    await asyncio.sleep(0.05)
+    said = capfd.readouterr().err
+    assert "Too many death" in said
+    assert "crash" not in said
+
+
 async def test_unresponsive_peer_affects_no_other_session(node: Node) -> None:
     """Its window is closed and its routes wait, while it still counts as Established."""
     unresponsive, late = Listener(ELSEWHERE, unresponsive=True), Listener(THERE)
