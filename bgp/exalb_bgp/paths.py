@@ -98,7 +98,7 @@ def _on_wire(community: ExtendedCommunity) -> ExtendedCommunity:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What becomes of desired attributes in one session."""
+    """Desired attributes in one session: whether they are sent, and as what."""
 
     shown: Attributes | None
     """As an UPDATE shows them; None where the session has no next hop for them."""
@@ -115,14 +115,14 @@ _REMEMBERED = 256
 
 
 class Carriage:
-    """What one session can carry. Remembers it: thousands of routes have few different attributes."""
+    """Decides which attributes one session can carry. Remembers it: thousands of routes have few different ones."""
 
     def __init__(self, session: Session, negotiated: Negotiated | None) -> None:
         self._session, self._negotiated = session, negotiated
         self._known: dict[int, dict[Attributes, Carried]] = {4: {}, 6: {}}
 
     def of(self, prefix: Prefix, wanted: Attributes) -> Carried:
-        """Return what becomes of the desired attributes of a prefix."""
+        """Decide on the desired attributes of a prefix."""
         known = self._known[prefix.version]
         carried = known.get(wanted)
         if carried is None:

@@ -110,10 +110,10 @@ async def test_relay_that_dies_again_and_again_ends_exabgp_without_a_crash(
                 await settled(driver)
                 exabgp = node.exabgp()
                 while node.exabgp() == exabgp:
-                    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                        for relay in Path(f"/proc/{exabgp}/task/{exabgp}/children").read_text().split():
-                            os.kill(int(relay), signal.SIGKILL)
-                    await asyncio.sleep(0.05)
+                    [relay] = Path(f"/proc/{exabgp}/task/{exabgp}/children").read_text().split()
+                    os.kill(int(relay), signal.SIGKILL)
+                    await until(driver, lambda: not driver.status().connected)
+                    await until(driver, lambda: driver.status().connected)
     said = capfd.readouterr().err
     assert "Too many death" in said
     assert "crash" not in said

@@ -20,7 +20,7 @@ class PrefixTexts:
     def __init__(self) -> None:
         self._recent: dict[str, Prefix] = {}
         self._before: dict[str, Prefix] = {}
-        """What `_recent` was when it became full."""
+        """The table that was `_recent` until it was full."""
         self._joined: dict[int, tuple[Sequence[Prefix], str]] = {}
         """By the identity of the first prefix."""
 
