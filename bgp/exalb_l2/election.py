@@ -70,6 +70,8 @@ class _Contest:
     problem: Problem | None = None
     problem_at: float = -1e9
     defended: float = -1e9
+    is_urgent: bool = False
+    """Whether the next announcement waits for no others."""
 
 
 class Election:
@@ -109,7 +111,19 @@ class Election:
     def take(self, interface: str, part: Part, now: float) -> bool:
         """Take a packet of another node; return whether `decide` may have news."""
         changed = self.peers.take(interface, part, now)
+        if self.peers.is_back(interface, part.node, now):
+            for contest in self._contests.values():
+                if contest.is_held and contest.home == interface and part.node in contest.wanted.candidates:
+                    # Neighbor caches may have the other node, also if it releases the address before it says more.
+                    self._defend(contest, now)
+                    contest.announced = 0
         return changed or any(self._is_held(address) for address in part.table.held)
+
+    @staticmethod
+    def _defend(contest: _Contest, now: float) -> None:
+        """Announce an address against another node or host: after a while of peace at once."""
+        contest.is_urgent |= now - contest.defended >= _DEFEND_SECONDS
+        contest.defended, contest.due = now, now
 
     def _is_held(self, address: Address) -> bool:
         contest = self._contests.get(address)
@@ -130,7 +144,7 @@ class Election:
         elif contest.is_held and node and self._is_better(node, contest):
             contest.left_alone_until = now + _BUSY_SECONDS
         elif contest.is_held and now - contest.defended >= (0.1 if node else _DEFEND_SECONDS):
-            contest.defended, contest.due = now, now
+            self._defend(contest, now)
         return True
 
     def _is_better(self, node: str, contest: _Contest) -> bool:
@@ -175,17 +189,17 @@ class Election:
             others = list(self.peers.holders(contest.home, address, now))
             both = [node for node in others if self._is_better(node, contest)]
             if others and now - contest.defended >= HELLO_SECONDS:
-                contest.defended, contest.due = now, now
+                self._defend(contest, now)
             if both or contest.left_alone_until > now:
                 why = f"node {both[0]} announces it, too" if both else "a better candidate announces it, too"
         if why:
             contest.is_held, contest.probes = False, 0
             return Action(Do.RELEASE, address, why)
-        if now < contest.due or not may_repeat:
+        if now < contest.due or not (may_repeat or contest.is_urgent):
             return None
         steps = ANNOUNCE_AFTER
         wait = steps[contest.announced] if contest.announced < len(steps) else REFRESH_SECONDS
-        contest.announced, contest.due = contest.announced + 1, now + wait
+        contest.announced, contest.due, contest.is_urgent = contest.announced + 1, now + wait, False
         return Action(Do.ANNOUNCE, address)
 
     def _try(self, address: Address, contest: _Contest, now: float) -> Action | None:
@@ -203,7 +217,7 @@ class Election:
         self.peers.forget_release(address)
         contest.is_held, contest.probes, contest.problem = True, 0, None
         contest.held_as = contest.home, contest.mac
-        contest.announced, contest.due = 0, now + ANNOUNCE_AFTER[0]
+        contest.announced, contest.due, contest.is_urgent = 0, now + ANNOUNCE_AFTER[0], False
         return Action(Do.TAKE, address, why)
 
     def _why_free(self, address: Address, contest: _Contest, now: float) -> str | None:

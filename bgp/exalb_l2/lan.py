@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 
@@ -43,7 +43,7 @@ _GROUPS_OF_ONE = 1000
 class Handlers(NamedTuple):
     """The functions that take what arrives."""
 
-    frame: Callable[[str, bytes], None]
+    frames: Callable[[str, Sequence[bytes]], None]
     packet: Callable[[str, Address, bytes], None]
 
 
@@ -159,9 +159,9 @@ class Lan:
             self._loop.call_soon_threadsafe(self._read_frames)
 
     def _read_frames(self) -> None:
-        for answerer in () if self._is_closed else self._answerers:
-            for frame in answerer.waiting():
-                self._handlers.frame(self.interface.name, frame)
+        waiting = [frame for answerer in self._answerers for frame in answerer.waiting()]
+        if waiting and not self._is_closed:
+            self._handlers.frames(self.interface.name, waiting)
 
     def _read_packets(self, opened: socket.socket) -> bool:
         """Read some packets; a TTL below 255 shows that a router forwarded one, so it is dropped."""

@@ -32,6 +32,10 @@ class Peer:
     asked: float = -1e9
     """When it last wanted an answer."""
     wanted_until: float = -1e9
+    is_away: bool = False
+    """Whether it was silent before this process stood still."""
+    back_at: float = -1e9
+    """When it last said something again after a silence that it did not begin by leaving."""
     instance: int = 0
     sequence: int = 0
     parts: dict[int, Part] = field(default_factory=dict)
@@ -39,6 +43,10 @@ class Peer:
     def lives(self, now: float) -> bool:
         """Whether it is not silent, and does not leave."""
         return not self.table.leaving and now - self.last_at <= DETECT_SECONDS
+
+    def is_silent(self, now: float) -> bool:
+        """Whether it says nothing any more, without a word of leaving."""
+        return not self.table.leaving and not self.lives(now)
 
     def take(self, part: Part, now: float) -> bool:
         """Take a packet; return whether this completed a table that is newer."""
@@ -80,8 +88,11 @@ class Peers:
     def take(self, interface: str, part: Part, now: float) -> bool:
         """Take a packet of a node; return whether what is known changed."""
         peer = self._peers.setdefault((interface, part.node), Peer(now))
-        was_silent = not peer.lives(now)
-        if not peer.take(part, now):
+        was_silent, was_away = not peer.lives(now), peer.is_away or peer.is_silent(now)
+        is_newer = peer.take(part, now)
+        if was_away:
+            peer.is_away, peer.back_at = False, now
+        if not is_newer:
             return was_silent
         before, peer.table = peer.table, joined(peer.parts.values())
         peer.parts, peer.sequence = {}, part.sequence
@@ -97,6 +108,11 @@ class Peers:
     def get(self, interface: str, node: str) -> Peer | None:
         """Return what is known of a node; None where it cannot be asked."""
         return self._peers.get((interface, node))
+
+    def is_back(self, interface: str, node: str, now: float) -> bool:
+        """Return whether a node was silent until now: it may have announced addresses on another part of the LAN."""
+        peer = self.get(interface, node)
+        return peer is not None and peer.back_at == now
 
     def holders(self, interface: str, address: Address, now: float) -> Iterator[str]:
         """Yield the nodes that live and say that they announce `address`."""
@@ -125,6 +141,7 @@ class Peers:
     def restart_clocks(self, now: float) -> None:
         """Count silence from now on: this process stood still."""
         for peer in self._peers.values():
+            peer.is_away |= peer.is_silent(now)
             peer.last_at = max(peer.last_at, now)
 
     def next_death(self, now: float) -> float:

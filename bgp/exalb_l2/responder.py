@@ -94,7 +94,7 @@ class Responder:
         for name, (index, interface) in found.items():
             if name not in self._lans:
                 try:
-                    self._lans[name] = Lan(index, interface, Handlers(self._take_frame, self._take_packet))
+                    self._lans[name] = Lan(index, interface, Handlers(self._take_frames, self._take_packet))
                 except OSError as error:
                     failed = True
                     _LOG.warning("l2_not_opened", interface=name, error=str(error), again_in_s=_RETRY_SECONDS)
@@ -127,15 +127,17 @@ class Responder:
     def _names(self, address: Address) -> tuple[str, ...]:
         return tuple(lan.interface.name for lan in self._places(address))
 
-    def _take_frame(self, name: str, frame: bytes) -> None:
-        lan = self._lans[name]
-        for said in frames.read(frame):
+    def _take_frames(self, name: str, waiting: Iterable[bytes]) -> None:
+        has_news = False
+        for said in (said for frame in waiting for said in frames.read(frame)):
             if isinstance(said, frames.Claimed):
-                if self._election.claimed(said.address, said.mac, self._loop.time()):
-                    self._step()
+                has_news |= self._election.claimed(said.address, said.mac, self._loop.time())
             elif name in (self._held[said.target].interfaces if said.target in self._held else ()):
                 self._answered += 1
+                lan = self._lans[name]
                 lan.send((frames.answer(said, lan.interface.mac),), frames.ether_type(said.target))
+        if has_news:
+            self._step()
 
     def _take_packet(self, name: str, source: Address, data: bytes) -> None:
         try:

@@ -32,12 +32,16 @@ class SimulatedLan:
         self.walled: set[str] = set()
         """Nodes whose packets of the election a firewall drops; their frames pass."""
         self.paused: set[str] = set()
+        """Nodes that stand still, as a virtual machine does: what is sent to them is lost."""
         self.framed = True
         """Whether announcements arrive."""
         self.probes = 0
         self.foreign: dict[Address, bytes] = {}
         """Addresses that a host outside the cluster has, with its MAC address."""
         self.moves: list[tuple[float, str, Address]] = []
+        self.found: dict[Address, str] = {}
+        """The node to which a client sends: that whose announcement arrived last."""
+        self.announcements: list[tuple[float, str, Address]] = []
         self._goal: dict[Address, Wanted] = {}
         self._hello_at: dict[str, float] = {}
         self._sequence = 0
@@ -105,7 +109,10 @@ class SimulatedLan:
             if action.do is Do.PROBE:
                 self._probe(name, address)
             elif action.do is not Do.RELEASE:
-                for other in self._reachable(name) if self.framed else ():
+                self.announcements.append((self.now, name, address))
+                if self.framed and name not in self.cut:
+                    self.found[address] = name
+                for other in set(self._reachable(name)) - self.paused if self.framed else ():
                     self.elections[other].claimed(address, self.interfaces[name].mac, self.now)
             if action.do is Do.TAKE:
                 self.moves.append((self.now, name, address))

@@ -1,5 +1,6 @@
 """Who announces an address on a LAN, after whatever happens to the nodes there."""
 
+from collections import Counter
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
@@ -10,8 +11,9 @@ from exalb_l2.election import PROBES
 from exalb_l2.peers import DETECT_SECONDS
 from tests.support.l2.simulated_lan import SETTLED, SimulatedLan
 
-WEB, API = ip_address("10.0.0.100"), ip_address("2001:db8::100")
+WEB, API = ip_address("10.0.0.100"), ip_address("10.0.0.101")
 ORDER = ("n1", "n2", "n3")
+MANY = [ip_address(f"10.0.0.{host}") for host in range(20, 220)]
 HOST = bytes.fromhex("02aabbccddee")
 
 
@@ -116,6 +118,71 @@ def test_two_holders_become_one_when_a_cable_is_back() -> None:
     lan.cut.clear()
     lan.run(0.3)
     assert lan.holders(WEB) == ["n1"]
+
+
+@pytest.mark.parametrize("moment", [number / 20 for number in range(5)])
+def test_client_finds_the_holder_that_stays_when_a_cable_is_back(moment: float) -> None:
+    """Whichever of the two speaks first: the client has the other one in its cache."""
+    lan = settled()
+    lan.cut.add("n1")
+    lan.run(10 + moment)
+    assert lan.found == {WEB: "n2"}
+    lan.cut.clear()
+    lan.run(0.6)
+    assert (lan.holders(WEB), lan.found) == (["n1"], {WEB: "n1"})
+
+
+def test_client_finds_the_holder_that_stood_still() -> None:
+    """For itself, it has the address all the time; the client has the other one in its cache."""
+    lan = settled()
+    lan.run(5)
+    lan.paused.add("n1")
+    lan.run(10)
+    assert lan.found == {WEB: "n2"}
+    lan.paused.clear()
+    lan.run(0.6)
+    assert [lan.found[WEB]] == lan.holders(WEB)
+    lan.run(5)
+    lan.announcements.clear()
+    lan.run(10)
+    assert lan.announcements == []
+
+
+@pytest.mark.parametrize("moment", [number / 20 for number in range(5)])
+def test_holder_announces_again_what_a_node_may_have_taken_that_is_back_from_a_silence(moment: float) -> None:
+    """Neither the addresses of others, nor those of a node that left and started again."""
+    lan = SimulatedLan(3)
+    lan.goal({WEB: ("n1", "n2"), API: ("n1", "n3")})
+    lan.run(10)
+    lan.leave("n2")
+    lan.cut.add("n3")
+    lan.run(5 + moment)
+    lan.start("n2")
+    lan.announcements.clear()
+    lan.run(1)
+    assert lan.announcements == []
+    lan.cut.clear()
+    lan.run(1)
+    assert {(name, address) for _, name, address in lan.announcements} == {("n1", API)}
+
+
+def test_all_addresses_are_announced_at_once_when_a_cable_is_back_and_then_repeated_one_after_another() -> None:
+    lan = SimulatedLan(2)
+    lan.goal(dict.fromkeys(MANY, ("n1", "n2")))
+    lan.run(30)
+    for seconds, is_at_once in ((12, True), (2, False)):
+        lan.cut.add("n1")
+        lan.run(seconds)
+        lan.cut.clear()
+        lan.announcements.clear()
+        lan.run(0.3)
+        by_tick = Counter(round(at, 3) for at, name, _ in lan.announcements if name == "n1")
+        assert (max(by_tick.values()) >= len(MANY)) is is_at_once, "the second time in 10 s a cable may be loose"
+        lan.announcements.clear()
+        lan.run(1)
+        assert 150 <= len(lan.announcements) <= 450
+        lan.run(SETTLED)
+        assert lan.found == dict.fromkeys(MANY, "n1")
 
 
 def test_two_holders_that_only_packets_show_become_one() -> None:
