@@ -9,9 +9,11 @@ import pytest
 
 from exalb_l2.frames import Address
 from exalb_l2.goal import Goal, Wanted, mac_text
+from exalb_l2.links import interfaces_of
 from tests.lab import network
 from tests.lab.network import Namespace, NetworkError
 from tests.lab.wait import until
+from tests.support.l2 import ip_output
 from tests.support.l2.lan_kinds import LanKind
 from tests.support.l2.network_lan import NetworkLan
 from tests.support.lab_run import lab_run
@@ -53,6 +55,9 @@ def test_address_moves_when_the_interface_goes_and_may_return_when_it_is_back(la
     status = first.status(None)
     assert status
     assert [one.name for one in status.interfaces] == [first.interface.name]
+    said = (first.namespace.run(["ip", "-oneline", which]).stdout for which in ("link", "address"))
+    found = interfaces_of(ip_output.links(next(said)), ip_output.addresses(next(said)))
+    assert tuple(interface for _, interface in found.values()) == status.interfaces, "so the unit tests may use it"
     first.disconnect()
     for address in (WEB, WEB6):
         lan.until_held(address, "n2")
