@@ -33,7 +33,7 @@ from exalb_bgp.rib import Attributes, Prefix, Rib, changed, without_zone
 from exalb_bgp.session import Family, Session, State
 from exalb_bgp.steps import Announce, EndOfRib, ResendAll, Step, Withdraw
 
-WINDOW = 768
+WINDOW = 384
 """Prefixes that may be announced and not yet confirmed: few enough that a withdrawal need not wait long behind them."""
 
 
