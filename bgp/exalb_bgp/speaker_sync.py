@@ -48,9 +48,10 @@ class SpeakerSync:
                 peer_sync.set_desired(peer_sync.session, _NOTHING)
         for address, name in self._names.items():
             session = goal.sessions[name]
-            peer_sync = self._peers.setdefault(address, PeerSync(session))
-            self._statuses.setdefault(address, session_status.started(session))
-            self._counts.setdefault(address, SessionCounts())
+            if address not in self._peers:
+                self._peers[address], self._counts[address] = PeerSync(session), SessionCounts()
+                self._statuses[address] = session_status.started(session)
+            peer_sync = self._peers[address]
             if _identity(session) != _identity(peer_sync.session) and not peer_sync.established:
                 peer_sync.forget()
             self._set_peer_goal(address)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
@@ -49,6 +49,8 @@ class ExaBGPDriver:
         self._goal: Speaker | None = None
         self._desired_sessions: dict[str, Session] | None = None
         """Those of the goal; a copy, because the caller may change its mapping."""
+        self._judged: tuple[Mapping[str, Session], dict[str, str]] = {}, {}
+        """Those of them that ExaBGP can run, and why it cannot run the others."""
         self._applied = asyncio.Event()
         self._link: ApiConnection | None = None
         self._answer_limit = GrowingLimit(15.0, 120.0)
@@ -67,11 +69,11 @@ class ExaBGPDriver:
     def apply(self, desired: Speaker) -> None:
         """Make `desired` the goal, in place of the one before; return at once."""
         self._goal = desired
-        usable, problems = limits.split_valid(desired.sessions)
-        self._sync.set_desired(desired, problems | self._reloader.problems(usable))
         if desired.sessions != self._desired_sessions:
             self._desired_sessions = dict(desired.sessions)
+            self._judged = limits.split_valid(desired.sessions)
             self._reloader.due.set()
+        self._sync.set_desired(desired, self._judged[1] | self._reloader.problems(self._judged[0]))
         self._applied.set()
         self._turn()
 
