@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from exalb.api.reasons import Reason
 from exalb.model.local_node import LocalNode
 from exalb.report.l2 import l2_conditions
+from exalb_l2.election import ANNOUNCE_AFTER
 from exalb_l2.frames import Address
 from exalb_l2.goal import Sysctls, mac_text
 from tests.lab.wait import until
@@ -126,7 +128,14 @@ def test_address_of_another_host_is_left_alone(lan: NetworkLan, taken: Address) 
 
 
 def test_host_that_gives_itself_the_address_finds_a_duplicate(lan: NetworkLan) -> None:
-    """As its kernel does, which asks from the unspecified address (RFC 4862 §5.4)."""
+    """As its kernel does, which asks from the unspecified address (RFC 4862 §5.4).
+
+    n1 must not announce the address meanwhile: its kernel would find the duplicate without an answer.
+    """
+    status = lan.nodes["n1"].status(None)
+    assert status
+    quiet = status.held[WEB6].since + sum(ANNOUNCE_AFTER) + 0.5
+    until("n1 announces it no more until the refresh", lambda: time.time() > quiet)
     lan.client.sysctl({"net.ipv6.conf.eth0.accept_dad": 1, "net.ipv6.conf.eth0.dad_transmits": 1})
     lan.client.run(["ip", "address", "add", f"{WEB6}/64", "dev", "eth0"])
     until("its kernel finds a duplicate", lambda: "dadfailed" in lan.client.run(["ip", "-6", "address"]).stdout)
