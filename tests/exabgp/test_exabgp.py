@@ -115,17 +115,19 @@ async def test_sessions_come_and_go_alone(node: Node) -> None:
 
 
 async def test_configuration_is_private_and_password_is_in_no_log(
-    node: Node, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     session = replace(Session("tor", LOOPBACK, 64512, 64513, IPv4Address("10.0.0.1")), password=Password(b"hush-hush"))
-    async with node.driver() as driver:
-        driver.apply(Speaker({"tor": session}))
-        async with asyncio.timeout(20):
-            await driver.settled()
-        assert node.settings.configuration.stat().st_mode & 0o777 == 0o600
-        assert node.settings.socket.stat().st_mode & 0o777 == 0o600
-        assert "hush" not in repr(driver.status())
+    with Node(tmp_path / "engine", "DEBUG") as node:
+        async with node.driver() as driver:
+            driver.apply(Speaker({"tor": session}))
+            async with asyncio.timeout(20):
+                await driver.settled()
+            assert node.settings.configuration.stat().st_mode & 0o777 == 0o600
+            assert node.settings.socket.stat().st_mode & 0o777 == 0o600
+            assert "hush" not in repr(driver.status())
     said = capfd.readouterr()
+    assert "md5-password" in said.err, "ExaBGP did not log its configuration"
     assert "hush" not in said.out + said.err
     assert "aHVzaC1odXNo" not in said.out + said.err
 
