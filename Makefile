@@ -170,6 +170,7 @@ performance: $(VENV)/.ready ## Measure everything and write docs/performance.md 
 	@$(BIN)/python -m tests.bench.trace --json $(RUN)/trace.json
 	@$(BIN)/python -m tests.bench.growth --json $(RUN)/growth.json
 	@$(BIN)/python -m tests.bench --json $(RUN)/cluster.json
+	@$(BIN)/python -m tests.bench.crowd --json $(RUN)/crowd.json
 	@$(BIN)/python -m tests.bench.fleet --json $(RUN)/fleet.json
 	@$(BIN)/python -m tests.bench.page $(RUN) $(if $(NOTE),--note '$(NOTE)')
 

@@ -1,7 +1,7 @@
 """Write docs/performance.md from the JSON of a run: `python -m tests.bench.page DIRECTORY [--note TEXT …]`.
 
-The directory has cluster.json, engine.json, trace.json or growth.json, as `--json` of each benchmark writes them. A
-part that is missing stays as it is on the page.
+The directory has cluster.json, engine.json and so on, as `--json` of each benchmark writes them. A part or a measure
+that is missing stays as it is on the page.
 """
 
 import argparse
@@ -19,8 +19,14 @@ def merged(before: dict[str, Any], parts: dict[str, dict[str, Any]], notes: Sequ
     kept: dict[str, Any] = before.get("parts", {})
     newest = max(parts.values(), key=lambda part: str(part["time"]), default=None)
     machine = _machine(newest) if newest else before.get("machine", {})
-    fresh = {name: [_row(figure) for figure in part["figures"]] for name, part in parts.items()}
+    fresh = {name: _replaced(kept.get(name, []), part["figures"]) for name, part in parts.items()}
     return {"machine": machine, "notes": list(notes) or before.get("notes", []), "parts": {**kept, **fresh}}
+
+
+def _replaced(rows: Sequence[dict[str, Any]], figures: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows with the new figures in place of those of the same measure; other new ones at the end."""
+    new = {figure["measure"]: _row(figure) for figure in figures}
+    return [new.pop(row["measure"], row) for row in rows] + list(new.values())
 
 
 def _machine(part: dict[str, Any]) -> dict[str, str]:

@@ -35,6 +35,8 @@ class Result:
     lost: int
     failed: int
     """Of the lost ones, those that failed at once: a node reset them, or the router had no route."""
+    open: int
+    """Of the lost ones, those whose connection was open: a pod had answered its first packet."""
     connections: int
     broken: int
     gap: int
@@ -62,7 +64,7 @@ def measure(rig: Rig, name: str, event: Event) -> list[dict[str, Any]]:
 def _result(name: str, site: Site, policy: str, said: dict[str, Any], left: int | None) -> Result:
     lost = said["lost"]
     gap = round(1000 * (lost[-1] - lost[0])) if lost else 0
-    figures = said["asked"], len(lost), said["failed"], said["connections"], said["broken"]
+    figures = said["asked"], len(lost), said["failed"], said["open"], said["connections"], said["broken"]
     return Result(name, site.maker, site.graceful, site.bfd, policy, *figures, gap, left)
 
 

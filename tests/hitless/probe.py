@@ -2,8 +2,8 @@
 
 Each host is asked `RATE` times a second on new connections, whatever becomes of them, and has `CONNECTIONS` long ones
 that exchange a request each second. Prints `ready` once the long connections are open, and at the end one line of
-JSON: for each host the requests, the times of those that were lost (UNIX time), how many of these
-failed before that, and the long connections that broke.
+JSON: for each host the requests, the times of those that were lost (UNIX time), how many of these failed before that,
+how many had an open connection, and the long connections that broke.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ class Probe:
 
     def __init__(self, host: str, ended: asyncio.Event) -> None:
         self._host, self._ended = host, ended
-        self.asked, self.failed, self.broken = 0, 0, 0
+        self.asked, self.failed, self.open, self.broken = 0, 0, 0, 0
         self.lost: list[float] = []
 
     async def ask_all(self) -> None:
@@ -42,15 +42,17 @@ class Probe:
         await asyncio.gather(*tasks)
 
     async def _ask(self) -> None:
-        since = time.time()
+        since, is_open = time.time(), False
         try:
             async with asyncio.timeout(SECONDS):
                 reader, writer = await asyncio.open_connection(self._host, 80)
+                is_open = True
                 with contextlib.closing(writer):
                     await _exchange(reader, writer)
         except (OSError, EOFError) as error:
             self.lost.append(since)
             self.failed += not isinstance(error, TimeoutError)
+            self.open += is_open
 
     async def opened(self) -> asyncio.Task[None]:
         """Open a long connection, at the second try or later if need be; the task uses it until it breaks."""
@@ -97,6 +99,7 @@ async def main(hosts: list[str]) -> None:
             "asked": probe.asked,
             "lost": sorted(probe.lost),
             "failed": probe.failed,
+            "open": probe.open,
             "connections": CONNECTIONS,
             "broken": probe.broken,
         }

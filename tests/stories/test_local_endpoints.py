@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, ip_network
 from exalb_bgp.rib import Prefix
 from tests.lab.api import Client, Json
 from tests.stories.story import Story
-from tests.stories.traffic import TIMEOUT, asking, deployment, rolled_out, wait_rules, wait_weights
+from tests.stories.traffic import TIMEOUT, asking, deployment, pods_on, rolled_out, wait_rules, wait_weights
 from tests.support import objects
 from tests.support.kernel import KernelRoutes
 from tests.support.note import Note
@@ -81,6 +81,24 @@ def test_new_pod_takes_traffic_once_kube_proxy_knows_it(story: Story, note: Note
     assert len(moves) >= 2 * ROUNDS
     assert answers.lost(moves) == [], moves
     assert repeated == 0, moves
+
+
+def test_change_of_the_policy_moves_nothing(story: Story) -> None:
+    """Cluster and Local again, with pods on both nodes: the route stays."""
+    for node in story.lab.nodes:
+        pods_on(story, node.name, 1)
+    story.lab.apply(story.service("web", externalTrafficPolicy="Local"))
+    [text] = story.wait_addresses("web", seconds=TIMEOUT)
+    prefix, hops = ip_network(text), {str(node.addresses[0]): 1 for node in story.lab.nodes}
+    wait_weights(story, prefix, hops)
+    with KernelRoutes(story.network) as kernel:
+        for number, policy in enumerate(("Cluster", "Local")):
+            story.lab.apply(story.service("web", externalTrafficPolicy=policy))
+            later = f"later-{number}"
+            story.lab.apply(objects.service(f"{story.name}/{later}", selector={"app": "web"}, ports=[{"port": 80}]))
+            [last] = story.wait_addresses(later, seconds=TIMEOUT)
+            wait_weights(story, ip_network(last), hops)
+    assert _moves(kernel, prefix) == []
 
 
 def _first_packets_repeated(story: Story) -> int:

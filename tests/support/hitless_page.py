@@ -16,8 +16,9 @@ MEANING = """\
 - A cell is **lost / broken / gap / left**: requests of those asked that had no answer within a second, and how many of
   these failed at once; long connections that ended; milliseconds from the first to the last lost request; milliseconds
   from the beginning of the event until the router's kernel no longer forwarded to the node, `-` if it always did.
-- A request fails at once where a node resets it, because it was open when the router moved it there, or where the
-  router has no route.
+- A request whose connection was open when the router moved it to another node has no answer, or fails at once where
+  that node resets it. The aims count these apart from requests whose first packet had no answer. Requests also fail at
+  once where the router has no route.
 - Each Service has 10 requests a second on new connections, and 8 long connections with a request a second.
 - The hold time is 3 s, with BFD 9 s. BFD ends after 3 packets of 300 ms. The restart time of GR is 30 s.
 - With policy Local, a pod is on each node; with Cluster on the other node alone, so that no pod is lost with the node.
@@ -59,8 +60,8 @@ def _lines(run: Mapping[str, Any]) -> Iterator[str]:
 
 def _aims(events: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     planned = [each for event in events if event["planned"] for each in event["results"]]
-    asked, lost, failed = (sum(each[part] for each in planned) for part in ("asked", "lost", "failed"))
-    measured = f"{lost - failed} of {asked:,}, and {failed} more that failed at once"
+    asked, lost, opened = (sum(each[part] for each in planned) for part in ("asked", "lost", "open"))
+    measured = f"{lost - opened} of {asked:,}, and {opened} more whose connection was open"
     yield "no request lost in a planned event", measured
     off = [each for event in events if event["event"] == "power-off" for each in event["results"]]
     for bfd, aim in ((True, "power-off with BFD: node left within 1,200 ms"), (False, "with hold time 3 s: 4,000 ms")):

@@ -11,6 +11,7 @@ TITLES = {
     "cluster": "In a cluster, with MetalLB's figures",
     "engine": "The BGP engine, with GoBGP's figures",
     "trace": "One event, stage by stage",
+    "crowd": "A Service next to refused ones",
     "growth": "Growth with Services and nodes",
     "fleet": "Many speakers and one API server",
 }
@@ -24,6 +25,9 @@ native mode, `|`, its FRR mode. `/` stands between the median and the 99th perce
     "trace": """\
 There are 1,000 other Services. In µs: median `/` 99th percentile. The stages inside the speaker, from JSON to driver,
 are its time of a processor; the others are time that passed. `make trace` prints this part alone.""",
+    "crowd": """\
+5,000 Services of another namespace name a pool that does not exist. API server, etcd and controller are real, and
+share the machine.""",
     "growth": """\
 Decisions alone, without a network: 2 nodes where Services vary, 1,000 Services where nodes vary. The exponent is the
 slope between the logarithms of size and cost over the three largest sizes: at 1, twice as many cost twice as much.""",

@@ -7,9 +7,9 @@ from tests.support.hitless_page import COLUMNS, POLICIES, ROUTERS, render
 
 def results(**figures: Any) -> list[dict[str, Any]]:
     """Return the same result for each router, policy and kind of session."""
-    zero = {"asked": 100, "lost": 0, "failed": 0, "connections": 8, "broken": 1, "gap": 0, "left": None, **figures}
+    zero = {"asked": 100, "lost": 0, "failed": 0, "open": 0, "connections": 8, "broken": 1, "gap": 0, "left": None}
     return [
-        {"router": router, "graceful": graceful, "bfd": bfd, "policy": policy, **zero}
+        {"router": router, "graceful": graceful, "bfd": bfd, "policy": policy, **zero, **figures}
         for router in ROUTERS
         for policy in POLICIES
         for graceful, bfd in COLUMNS
@@ -35,8 +35,8 @@ def test_cell_says_what_was_lost_and_when_the_node_was_left() -> None:
 
 
 def test_aims_are_held_against_the_figures() -> None:
-    assert "| 32 of 1,600, and 16 more that failed at once |" in page(lost=3, failed=1)
-    assert "| 0 of 0, and 0 more that failed at once |" in page(planned=False, lost=3, failed=1)
+    assert "| 32 of 1,600, and 16 more whose connection was open |" in page(lost=3, open=1)
+    assert "| 0 of 0, and 0 more whose connection was open |" in page(planned=False, lost=3, open=1)
     assert page("power-off", left=1041).count("| 1,041 to 1,041 ms |") == 2
     assert page("power-off").count("| not measured |") == page(left=1041).count("| not measured |") == 2
 

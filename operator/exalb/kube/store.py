@@ -75,10 +75,14 @@ class Store:
             if kind is not ENDPOINT_SLICE
         }
         views.setdefault(SECRET.cluster_field, None)
-        programmed = None if self._programmed is None else self._programmed.revision()
         return Cluster(
-            **views, slices=self._slices.revision(), host=self._host, programmed=programmed, scope=self._scope
+            **views, slices=self._slices.revision(), host=self._host, programmed=self.programmed, scope=self._scope
         )
+
+    @property
+    def programmed(self) -> Mapping[ServiceFamily, int] | None:
+        """As in a snapshot."""
+        return None if self._programmed is None else self._programmed.revision()
 
     def observe(self, host: LocalNode) -> None:
         """Take what the node of this program looks like now."""

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 
 import structlog
 
@@ -64,19 +65,22 @@ class ProgrammedEndpoints:
             answers = await self._ask_all(self._pending, START_SECONDS)
             self._confirm(item for item in list(self._pending) if answers.get(item) is not PortAnswer.DENIES)
 
-    def follow(self, cluster: Cluster) -> None:
-        """Take the next snapshot."""
+    def follow(self, cluster: Cluster) -> Cluster:
+        """Take the next snapshot, before it is planned; return it with what is known about its endpoints."""
         self._cluster, now = cluster, time.monotonic()
         changes = self._local.update(cluster)
-        self._store.set_programmed(dict.fromkeys(changes))
-        for item, port in changes.items():
+        for item, port in changes.ports.items():
             self._pending.pop(item, None)
-            if port is not None:
+            if port is not None and item not in changes.known:
                 self._pending[item] = now
+        self._store.set_programmed(
+            {item: port if item in changes.known else None for item, port in changes.ports.items()}
+        )
         if cluster.host.data_plane in (DataPlane.NOT_MONITORED, DataPlane.PROBE_IGNORED):
             self._confirm(list(self._pending))
         elif self._pending:
             self._news.set()
+        return replace(cluster, programmed=self._store.programmed) if changes.ports else cluster
 
     async def run(self) -> None:
         """Ask until cancelled; without new endpoints there is nothing to do."""

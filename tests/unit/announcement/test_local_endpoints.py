@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from exalb.announcement.eligibility import EndpointState
-from exalb.announcement.local_endpoints import LocalEndpoints
+from exalb.announcement.local_endpoints import Changes, LocalEndpoints
 from exalb.announcement.planner import NodePlan, RoutePlanner
 from exalb.api.reasons import Reason
 from exalb.kube.manifests import snapshot_of
@@ -109,21 +109,33 @@ def test_planner_follows_what_kube_proxy_says() -> None:
 )
 def test_services_to_ask_about(objects: list[Object], asked: dict[ServiceFamily, int]) -> None:
     local = LocalEndpoints("n1")
-    assert local.update(cluster_of(*objects)) == asked
+    assert local.update(cluster_of(*objects)) == Changes(asked, frozenset())
     assert local.ports == asked
 
 
 def test_changes_alone_are_returned() -> None:
     local, cluster = LocalEndpoints("n1"), cluster_of(web(), READY)
-    assert local.update(cluster) == {WEB4: PORT}
-    assert local.update(cluster) == {}
+    assert local.update(cluster).ports == {WEB4: PORT}
+    assert local.update(cluster).ports == {}
     moved = replace(cluster, services=cluster_of(web(healthCheckNodePort=PORT + 1)).services)
-    assert local.update(moved) == {WEB4: PORT + 1}
-    assert local.update(replace(moved, slices={})) == {WEB4: None}
+    assert local.update(moved).ports == {WEB4: PORT + 1}
+    assert local.update(replace(moved, slices={})).ports == {WEB4: None}
     assert local.ports == {}
 
 
 def test_node_that_appears_has_all_its_endpoints() -> None:
     local, cluster = LocalEndpoints("n1"), cluster_of(web(), READY)
-    assert local.update(replace(cluster, nodes={})) == {}
-    assert local.update(cluster) == {WEB4: PORT}
+    assert local.update(replace(cluster, nodes={})).ports == {}
+    assert local.update(cluster).ports == {WEB4: PORT}
+
+
+def test_endpoint_of_policy_cluster_is_known_when_the_policy_changes() -> None:
+    local = LocalEndpoints("n1")
+    local.update(cluster_of(web(externalTrafficPolicy="Cluster", healthCheckNodePort=0), READY))
+    assert local.update(cluster_of(web(), READY)) == Changes({WEB4: PORT}, frozenset({WEB4}))
+
+
+def test_endpoint_that_appears_with_the_policy_is_not_known() -> None:
+    local = LocalEndpoints("n1")
+    local.update(cluster_of(web(externalTrafficPolicy="Cluster", healthCheckNodePort=0)))
+    assert local.update(cluster_of(web(), READY)) == Changes({WEB4: PORT}, frozenset())

@@ -54,10 +54,10 @@ class Speaker:
         self._version += 1
         self.store.put(BY_NAME[raw["kind"]], at_version(self._version, raw))
 
-    def serve(self, *names: str, ready: bool = True) -> None:
+    def serve(self, *names: str, ready: bool = True, policy: str = "Local") -> None:
         """Let these Services have an endpoint on the node, or no longer."""
         for name in names:
-            spec = {"externalTrafficPolicy": "Local", "healthCheckNodePort": PORTS[name]}
+            spec = {"externalTrafficPolicy": policy, "healthCheckNodePort": PORTS[name] * (policy == "Local")}
             self.put(assigned_service(name, "198.51.100.7", **spec))
             self.put(endpoints(name) | ({} if ready else {"endpoints": []}))
 
@@ -124,6 +124,18 @@ async def test_endpoint_that_comes_back_is_asked_about_again() -> None:
     async with asking(speaker):
         await speaker.wait("a")
     assert proxy.asked == {PORTS["a"]: 2}
+
+
+async def test_change_from_policy_cluster_interrupts_nothing() -> None:
+    """kube-proxy delivers to the endpoint already, so the next plan has it."""
+    proxy = KubeProxy(a=[DENIES])
+    speaker = Speaker(proxy)
+    speaker.serve("a", policy="Cluster")
+    await speaker.endpoints.begin(speaker.store.snapshot())
+    speaker.serve("a")
+    planned = speaker.endpoints.follow(speaker.store.snapshot())
+    assert planned.programmed == {(Key("default", "a"), Family.IPV4): PORTS["a"]}
+    assert proxy.asked == {}
 
 
 async def test_one_that_is_denied_does_not_delay_another() -> None:

@@ -1,0 +1,123 @@
+"""Measure a stranger's Service next to refused ones: `python -m tests.bench.crowd [--count N] [--json FILE]`.
+
+The refused Services are in a namespace of their own, and name a pool that does not exist.
+"""
+
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from threading import Thread
+
+from rich.console import Console
+
+from tests.bench import report
+from tests.bench.figures import MILLISECONDS, Figure, Measure, load_average
+from tests.bench.services import spread
+from tests.lab import layout, wait
+from tests.lab.api import Client
+from tests.lab.cluster import Lab
+from tests.lab.narration import Narration
+from tests.lab.nodeconfig import API_PORT
+from tests.support import objects
+from tests.support.kubernetes.fixtures import install_crds
+from tests.support.kubernetes.gate import Gate
+from tests.support.kubernetes.programs import Programs
+from tests.support.kubernetes.world import World
+
+NAME, DEADLINE, TRIES = "crowd", 900, 40
+MEASURES = {
+    "alone": Measure("a Service → its address, no other there, ms"),
+    "at-rest": Measure("… next to the refused ones of another namespace, at rest, ms", aim="twice alone"),
+    "changing": Measure("… while a refused one changes all the time, ms", aim="twice alone"),
+}
+"""By key, in the order of the table."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; return the exit status."""
+    parser = report.parser("tests.bench.crowd", __doc__)
+    parser.add_argument("--count", type=int, default=5_000, help="how many refused Services")
+    options = parser.parse_args(arguments)
+    console, figures = Console(stderr=True), list[Figure]()
+    lab = Lab(NAME, Narration(console))
+    try:
+        lab.up(nodes=0)
+        install_crds(lab)
+        before = load_average()
+        for figure in _measure(lab, options.count):
+            figures.append(replace(figure, load=(before, load_average())))
+            console.print(f"{MEASURES[figure.key].text}: {report.shown(figure)}")
+    finally:
+        lab.down()
+    return report.publish(figures, options.json, MEASURES, f"next to {options.count:,} refused Services")
+
+
+def _measure(lab: Lab, count: int) -> Iterator[Figure]:
+    address = str(layout.on_fabric(layout.CONTROL_PLANE)[0].ip)
+    with (
+        Gate(lab.control_plane.namespace, address, API_PORT) as gate,
+        World(lab) as crowd,
+        World(lab) as world,
+        tempfile.TemporaryDirectory() as directory,
+        Programs(lab, Path(directory)).ended() as programs,
+    ):
+        world.pool("main", "10.0.0.0/8")
+        programs.controller("controller", gate.url, world.namespace).wait_leads(seconds=120)
+        yield Figure("alone", MILLISECONDS, _waits(world))
+        spread(lab, partial(_refuse, crowd), range(count))
+        wait.until("every refusal is written", lambda: _is_refused(crowd, count), seconds=DEADLINE, every=2)
+        yield Figure("at-rest", MILLISECONDS, _waits(world))
+        ended: list[bool] = []
+        thread = Thread(target=_change, args=(lab, crowd, ended))
+        thread.start()
+        try:
+            yield Figure("changing", MILLISECONDS, _waits(world))
+        finally:
+            ended.append(True)
+            thread.join()
+
+
+def _refuse(crowd: World, client: Client, number: int) -> None:
+    spec = {"allocateLoadBalancerNodePorts": False, "ports": [{"port": 80}]}
+    raw = objects.service(f"s{number:05}", annotations=objects.wants(pool="missing"), **spec)
+    client.request("POST", crowd.services, raw)
+
+
+def _is_refused(crowd: World, count: int) -> bool:
+    """Return whether the Services made last have their condition, as all before them."""
+    names = [f"s{number:05}" for number in (count - 1, *random.sample(range(count), 20))]
+    return all(crowd.api.get(f"{crowd.services}/{name}")["status"].get("conditions") for name in names)
+
+
+def _change(lab: Lab, crowd: World, ended: list[bool]) -> None:
+    """Change one refused Service after the other, so that the controller always has one to look at."""
+    client, number = Client.of(lab.layout), 0
+    while not ended:
+        number += 1
+        change = {"metadata": {"annotations": objects.wants(pool=f"missing-{number}")}}
+        client.request("PATCH", f"{crowd.services}/s00000", change, kind="application/merge-patch+json")
+        time.sleep(0.02)
+    client.close()
+
+
+def _waits(world: World) -> list[float]:
+    """Return the milliseconds until each of some Services has its address, one after the other."""
+    found = []
+    for number in range(TRIES):
+        name, begun = f"stranger-{number:03}", time.time()
+        world.service(name)
+        while not world.addresses(name):
+            time.sleep(0.001)
+        found.append(1000 * (time.time() - begun))
+        world.delete(f"{world.services}/{name}")
+        time.sleep(random.uniform(0.05, 0.15))
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
