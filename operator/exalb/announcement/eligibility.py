@@ -67,7 +67,7 @@ class NodeContext(NamedTuple):
         return Refusal(Reason.ADDRESS_IN_USE, message) if peer else None
 
     def is_programmed(self, service: Service, family: Family) -> bool:
-        """Return whether the node may deliver to the Service's ready endpoints, as far as is known."""
+        """Return whether the node delivers to the Service's ready endpoints, as far as is known."""
         port = service.health_check_port
         if self.programmed is None or not service.local_traffic or port is None:
             return True

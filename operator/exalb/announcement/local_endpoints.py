@@ -1,4 +1,4 @@
-"""Lists the Services with endpoints on one node that the node's kube-proxy must know first. Pure.
+"""Lists the Services with endpoints on one node that the node's kube-proxy must have programmed first. Pure.
 
 With externalTrafficPolicy Local, kube-proxy drops what arrives before it has rules for an endpoint of the node, and it
 writes rules at most once a second. On the Service's healthCheckNodePort it answers 200 once it has them: that is how
@@ -6,7 +6,7 @@ Kubernetes has load balancers ask (Kubernetes docs, "Preserving the client sourc
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exalb.announcement.eligibility import EndpointState, endpoint_state
 from exalb.model.cluster import Cluster, Service, ServiceFamily
@@ -20,8 +20,10 @@ class Changes:
 
     ports: Mapping[ServiceFamily, int | None]
     """The port to ask, where it is new or another; None where there is nothing more to ask about."""
-    known: frozenset[ServiceFamily]
-    """Those of `ports` that kube-proxy delivers to already: the Service had policy Cluster before."""
+    had_cluster: frozenset[ServiceFamily]
+    """Those of `ports` whose Service had policy Cluster before, with the endpoint: kube-proxy has programmed it."""
+    had_port: frozenset[ServiceFamily]
+    """Those of `ports` whose Service had another port before, with the endpoint."""
 
 
 class LocalEndpoints:
@@ -35,38 +37,46 @@ class LocalEndpoints:
 
     def update(self, cluster: Cluster) -> Changes:
         """Take the next snapshot; return what changed."""
-        last, self._last = self._last, cluster
+        last = self._last
         keys = changed_keys(last.services, cluster.services) + changed_keys(last.slices, cluster.slices)
-        if last.nodes.get(self._node) is None:
-            keys = list(cluster.services)
-        changes: dict[ServiceFamily, int | None] = {}
+        if self._node in cluster.nodes and self._node not in last.nodes:
+            keys += cluster.services
+        ports: dict[ServiceFamily, int | None] = {}
         for key in dict.fromkeys(keys):
             service = cluster.services.get(key)
             found = dict(self._asked(cluster, service)) if service else {}
             for family in Family:
-                item = key, family
-                port = found.get(family)
-                if port != self.ports.get(item):
-                    changes[item] = port
-        for item, port in changes.items():
-            if port is None:
-                del self.ports[item]
-            else:
+                if found.get(family) != self.ports.get((key, family)):
+                    ports[key, family] = found.get(family)
+        same = [item for item, port in ports.items() if port and self._is_same_service(last, cluster, item)]
+        had_cluster = frozenset(item for item in same if self._served_by_cluster(last, item))
+        changes = Changes(ports, had_cluster, frozenset(item for item in same if item in self.ports))
+        for item, port in ports.items():
+            self.ports.pop(item, None)
+            if port is not None:
                 self.ports[item] = port
-        return Changes(changes, frozenset(item for item in changes if self._served_by_cluster(last, item)))
+        self._last = cluster
+        return changes
 
     def _asked(self, cluster: Cluster, service: Service) -> Iterator[tuple[Family, int]]:
         port = service.health_check_port
         if port is None or not service.local_traffic or not cluster.is_ours(service):
             return
         for family in Family:
-            if self._is_ready(cluster, service, family):
+            if self._is_ready_here(cluster, service, family):
                 yield family, port
 
-    def _served_by_cluster(self, cluster: Cluster, item: ServiceFamily) -> bool:
-        service = cluster.services.get(item[0])
-        return service is not None and not service.local_traffic and self._is_ready(cluster, service, item[1])
+    @staticmethod
+    def _is_same_service(last: Cluster, cluster: Cluster, item: ServiceFamily) -> bool:
+        before = last.services.get(item[0])
+        return before is not None and before.uid == cluster.services[item[0]].uid and last.is_ours(before)
 
-    def _is_ready(self, cluster: Cluster, service: Service, family: Family) -> bool:
-        node, slices = cluster.nodes.get(self._node), cluster.slices.get(service.key, ())
-        return node is not None and endpoint_state(service, slices, node, family)[0] is EndpointState.READY
+    def _served_by_cluster(self, last: Cluster, item: ServiceFamily) -> bool:
+        before = last.services[item[0]]
+        return not before.local_traffic and self._is_ready_here(last, before, item[1])
+
+    def _is_ready_here(self, cluster: Cluster, service: Service, family: Family) -> bool:
+        node, local = cluster.nodes.get(self._node), replace(service, local_traffic=True)
+        if node is None:
+            return False
+        return endpoint_state(local, cluster.slices.get(service.key, ()), node, family)[0] is EndpointState.READY

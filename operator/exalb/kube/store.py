@@ -23,7 +23,7 @@ from exalb.kube.client import Json
 from exalb.kube.watch_ages import WatchAges
 from exalb.model.cluster import Cluster, EndpointSlice, Key, ServiceFamily
 from exalb.model.kinds import ENDPOINT_SLICE, SECRET, SERVICE, Kind
-from exalb.model.local_node import DataPlane, LocalNode
+from exalb.model.local_node import LocalNode
 from exalb.model.parse_core import MalformedError
 from exalb.model.scope import DEFAULT, Scope
 from exalb_bgp.revision import Revised
@@ -91,16 +91,11 @@ class Store:
             self.changed.set()
 
     def set_programmed(self, changes: Mapping[ServiceFamily, int | None]) -> None:
-        """Take which endpoints the node of this program delivers to, by the port that said so; None forgets.
-
-        It matters to a plan only where kube-proxy is asked.
-        """
+        """Take which endpoints kube-proxy of this program's node has programmed; None forgets. It sets no event."""
         if self._programmed is None:
             self._programmed = Revised()
         for key, port in changes.items():
             self._programmed.set(key, port)
-        if any(changes.values()) and self._host.data_plane is DataPlane.UP:
-            self.changed.set()
 
     def put(self, kind: Kind, raw: Json) -> None:
         """Take an object that was listed, or added or modified in a watch."""

@@ -289,7 +289,7 @@ class Cluster:
     host: LocalNode = field(default_factory=LocalNode)
     """The state of the node that this speaker runs on; empty in the controller."""
     programmed: Mapping[ServiceFamily, int] | None = None
-    """Endpoints of that node of which its kube-proxy said on this port that it delivers to them; None: nobody asks."""
+    """The port on which kube-proxy of that node said that it delivers to the endpoints there; None: nobody asks."""
     scope: Scope = DEFAULT
 
     def is_ours(self, service: Service) -> bool:

@@ -1,6 +1,7 @@
 """Asks kube-proxy on a Service's healthCheckNodePort whether it delivers to endpoints of this node."""
 
 import asyncio
+import contextlib
 from enum import Enum
 
 from exalb.node.health_endpoint import HealthEndpoint
@@ -23,12 +24,10 @@ class PortAnswer(Enum):
 async def ask_port(address: Address, port: int) -> PortAnswer:
     """Ask once, at an address of the node."""
     host = f"[{address}]" if address.version == 6 else str(address)
-    endpoint = HealthEndpoint(f"http://{host}:{port}/")
     try:
-        async with asyncio.timeout(SECONDS):
-            status, _ = await endpoint.ask()
-    except (OSError, TimeoutError):
+        with contextlib.closing(HealthEndpoint(f"http://{host}:{port}/")) as endpoint:
+            async with asyncio.timeout(SECONDS):
+                status, _ = await endpoint.ask()
+    except (OSError, TimeoutError, ValueError):  # ValueError: no such port
         return PortAnswer.SILENT
-    finally:
-        endpoint.close()
     return PortAnswer.DELIVERS if status == 200 else PortAnswer.DENIES

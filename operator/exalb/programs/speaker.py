@@ -114,8 +114,8 @@ class Speaker:
             await reconcile(self._store, self._round, self.telemetry.observe_round)
 
     async def _round(self, cluster: Cluster) -> None:
-        cluster = self._endpoints.follow(cluster)
-        begun, rules = self._store.changed.since, self._validator.validate(cluster)
+        begun, cluster = self._store.changed.since, self._endpoints.follow(cluster)
+        rules = self._validator.validate(cluster)
         plan = await self._bfd.plan(self._drainer.plan(cluster, rules, self._planner.plan(cluster, rules)))
         self._driver.apply(plan.speaker)
         self._lan.plan(cluster, rules)

@@ -109,7 +109,7 @@ def test_planner_follows_what_kube_proxy_says() -> None:
 )
 def test_services_to_ask_about(objects: list[Object], asked: dict[ServiceFamily, int]) -> None:
     local = LocalEndpoints("n1")
-    assert local.update(cluster_of(*objects)) == Changes(asked, frozenset())
+    assert local.update(cluster_of(*objects)) == Changes(asked, frozenset(), frozenset())
     assert local.ports == asked
 
 
@@ -129,13 +129,45 @@ def test_node_that_appears_has_all_its_endpoints() -> None:
     assert local.update(cluster).ports == {WEB4: PORT}
 
 
-def test_endpoint_of_policy_cluster_is_known_when_the_policy_changes() -> None:
-    local = LocalEndpoints("n1")
-    local.update(cluster_of(web(externalTrafficPolicy="Cluster", healthCheckNodePort=0), READY))
-    assert local.update(cluster_of(web(), READY)) == Changes({WEB4: PORT}, frozenset({WEB4}))
+OLD = web(externalTrafficPolicy="Cluster", healthCheckNodePort=0)
+ANOTHER = web() | {"metadata": {**web()["metadata"], "uid": "another"}}
+IT, NONE = frozenset({WEB4}), frozenset[ServiceFamily]()
 
 
-def test_endpoint_that_appears_with_the_policy_is_not_known() -> None:
+@pytest.mark.parametrize(
+    ("before", "after", "had_cluster", "had_port"),
+    [
+        pytest.param([OLD, READY], web(), IT, NONE, id="policy-cluster-with-the-endpoint"),
+        pytest.param([OLD], web(), NONE, NONE, id="policy-cluster-without-it"),
+        pytest.param(
+            [OLD, endpoints("web", endpoint(on="n2"))], web(), NONE, NONE, id="policy-cluster-on-another-node"
+        ),
+        pytest.param([OLD | {"spec": {**OLD["spec"], "type": "ClusterIP"}}, READY], web(), NONE, NONE, id="not-ours"),
+        pytest.param([web(healthCheckNodePort=PORT + 1), READY], web(), NONE, IT, id="another-port"),
+        pytest.param([web(healthCheckNodePort=PORT + 1)], web(), NONE, NONE, id="another-port-without-the-endpoint"),
+        pytest.param([OLD, READY], ANOTHER, NONE, NONE, id="another-service-of-that-name"),
+    ],
+)
+def test_endpoint_that_was_there_before(
+    before: list[Object], after: Object, had_cluster: frozenset[ServiceFamily], had_port: frozenset[ServiceFamily]
+) -> None:
     local = LocalEndpoints("n1")
-    local.update(cluster_of(web(externalTrafficPolicy="Cluster", healthCheckNodePort=0)))
-    assert local.update(cluster_of(web(), READY)) == Changes({WEB4: PORT}, frozenset())
+    local.update(cluster_of(*before))
+    assert local.update(cluster_of(after, READY)) == Changes({WEB4: PORT}, had_cluster, had_port)
+
+
+def test_service_that_is_deleted_while_the_node_is_away_is_forgotten() -> None:
+    local, cluster = LocalEndpoints("n1"), cluster_of(web(), READY)
+    local.update(cluster)
+    away = replace(cluster, nodes={})
+    local.update(away)
+    local.update(replace(away, services={}, slices={}))
+    assert local.ports == {}
+
+
+def test_service_that_is_deleted_when_the_node_comes_back_is_forgotten() -> None:
+    local, cluster = LocalEndpoints("n1"), cluster_of(web(), READY)
+    local.update(cluster)
+    local.update(replace(cluster, nodes={}))
+    local.update(replace(cluster, services={}, slices={}))
+    assert local.ports == {}
