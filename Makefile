@@ -213,7 +213,8 @@ release-version: ## Fail unless VERSION is the version of the package, the chart
 release-files: $(VENV)/.ready release-version ## Write wheel, chart, manifests, notes and checksums of a release (needs helm)
 	@rm -rf $(RELEASE) && mkdir -p $(RELEASE)/wheel
 	@SOURCE_DATE_EPOCH=0 $(BIN)/hatchling build --target wheel --directory $(RELEASE)/wheel
-	@$(HELM) package charts/exalb --destination $(RELEASE)
+	@cp -r charts/exalb $(RELEASE)/exalb && sed -i 's|registry\.example/exalb:.*|$(IMAGE)|' $(RELEASE)/exalb/Chart.yaml
+	@$(HELM) package $(RELEASE)/exalb --destination $(RELEASE) && rm -r $(RELEASE)/exalb
 	@$(MAKE) --no-print-directory manifests MANIFESTS=$(RELEASE)/manifests && mv $(RELEASE)/manifests/exalb.yaml $(RELEASE)/
 	@rm -r $(RELEASE)/manifests
 	@awk '/^## /{n++} n==1' CHANGELOG.md > $(RELEASE)/notes.md

@@ -46,3 +46,14 @@ def test_kustomize_base_takes_another_image(cluster: Lab, made: Path) -> None:
     written = cluster.kubectl("kustomize", str(overlay))
     assert output.count("(server dry run)") == len([entry for entry in yaml.safe_load_all(written) if entry])
     assert written.count("image: mirror.example/exalb:7\n") == 3
+
+
+def test_released_chart_names_the_image_of_its_release(cluster: Lab, tmp_path: Path) -> None:
+    helm = cluster.programs / "helm"
+    command = ["make", "release-files", f"HELM={helm}", f"IMAGE={IMAGE}", f"RELEASE={tmp_path / 'release'}"]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    [chart] = (tmp_path / "release").glob("exalb-*.tgz")
+    shown = yaml.safe_load(cluster.helm("show", "chart", str(chart)))
+    [image] = yaml.safe_load(shown["annotations"]["artifacthub.io/images"])
+    assert image["image"] == IMAGE
+    assert not (tmp_path / "release" / "exalb").exists()

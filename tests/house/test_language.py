@@ -60,6 +60,7 @@ PLAIN: tuple[str, ...] = (
     "tests/house/layers.py",
     "tests/house/log_events.py",
     "tests/house/reference.py",
+    "tests/house/test_chart_metadata.py",
     "tests/house/test_chart_values.py",
     "tests/house/test_crds.py",
     "tests/house/test_docs.py",
