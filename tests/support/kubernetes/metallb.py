@@ -11,6 +11,7 @@ import yaml
 from tests.lab import fabric
 from tests.lab.api import Json
 from tests.lab.cluster import Lab
+from tests.support.kubernetes.definitions import stand_in
 from tests.support.tree import ROOT
 
 COMPLETE = "the migration is complete"
@@ -32,30 +33,12 @@ def definitions() -> list[Json]:
     if OWN_FILES:
         found = [yaml.safe_load((OWN_FILES / f"metallb.io_{plural}.yaml").read_text()) for plural, _ in _KINDS.values()]
         return [{**raw, "metadata": {"name": raw["metadata"]["name"]}} for raw in found]
-    return [_definition(kind, plural, versions) for kind, (plural, versions) in _KINDS.items()]
+    return [stand_in("metallb.io", kind, plural, versions) for kind, (plural, versions) in _KINDS.items()]
 
 
 def samples() -> list[Path]:
     """Return MetalLB's own samples, where they are there."""
     return sorted((OWN_FILES / "samples").glob("*.yaml")) if OWN_FILES else []
-
-
-def _definition(kind: str, plural: str, versions: list[str]) -> Json:
-    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
-    names = {"kind": kind, "plural": plural, "singular": kind.lower()}
-    served = [
-        {
-            "name": name,
-            "served": True,
-            "storage": name == versions[-1],
-            "schema": schema,
-            "subresources": {"status": {}},
-        }
-        for name in versions
-    ]
-    spec = {"group": "metallb.io", "names": names, "scope": "Namespaced", "versions": served}
-    head = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}
-    return {**head, "metadata": {"name": f"{plural}.metallb.io"}, "spec": spec}
 
 
 def workload(kind: str, name: str, namespace: str, container: Json, **more: Any) -> Json:
