@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from exalb.programs.settings import BGPSettings, ControllerSettings, Settings, S
 from tests.cluster.chart import CHART, IMAGE, NAMESPACE
 from tests.lab.cluster import CommandError, Lab
 from tests.support.golden import assert_golden
+from tests.support.kubernetes.definitions import of_prometheus_operator
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "chart"
 EVERYTHING = GOLDEN / "everything.values.yaml"
@@ -22,6 +24,16 @@ SETTINGS: dict[str, type[Settings]] = {
     "speaker": SpeakerSettings,
     "bgp": BGPSettings,
 }
+
+
+@pytest.fixture(scope="module")
+def monitored(cluster: Lab) -> Iterator[Lab]:
+    """Return the lab, whose API server knows kinds of the Prometheus Operator."""
+    made = of_prometheus_operator()
+    cluster.apply(made)
+    cluster.kubectl("wait", "--for=condition=Established", *(f"crd/{entry['metadata']['name']}" for entry in made))
+    yield cluster
+    cluster.delete(made)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +50,28 @@ def test_full_rendering_sets_every_value() -> None:
     values = yaml.safe_load((CHART / "values.yaml").read_text())
     changed = yaml.safe_load(EVERYTHING.read_text())
     assert not same("", values, changed)
+
+
+@pytest.mark.parametrize("values", ["--set=log.level=info", f"--values={EVERYTHING}"], ids=["default", "everything"])
+def test_every_object_has_the_common_labels_and_annotations(cluster: Lab, values: str) -> None:
+    marks = ("--set=commonLabels.team=network", "--set=commonAnnotations.owner=network", "--set=extraObjects=null")
+    monitors = ("--set=monitoring.podMonitor.enabled=true", "--set=monitoring.rules.enabled=true")
+    objects = [entry for entry in yaml.safe_load_all(render(cluster, values, *marks, *monitors)) if entry]
+    bare = [
+        f"{entry['kind']} {entry['metadata']['name']}"
+        for entry in objects
+        if entry["metadata"]["labels"].get("team") != "network"
+        or entry["metadata"].get("annotations", {}).get("owner") != "network"
+    ]
+    assert len(objects) > 12
+    assert not bare
+
+
+def test_priority_classes_can_be_emptied(cluster: Lab) -> None:
+    emptied = "--set=controller.priorityClassName=,speaker.priorityClassName="
+    assert ["priorityClassName" in pod for pod in pods(render(cluster, emptied))] == [False, False]
+    classes = [pod["priorityClassName"] for pod in pods(render(cluster))]
+    assert sorted(classes) == ["system-cluster-critical", "system-node-critical"]
 
 
 def test_definitions_are_rendered_as_they_are_written(cluster: Lab) -> None:
@@ -57,10 +91,12 @@ def test_lint_finds_nothing(cluster: Lab) -> None:
     assert "1 chart(s) linted, 0 chart(s) failed" in cluster.helm("lint", "--strict", str(CHART))
 
 
+@pytest.mark.xdist_group("world")  # the kinds of the Prometheus Operator are the whole cluster's
 @pytest.mark.parametrize("values", ["--set=log.level=info", f"--values={EVERYTHING}"], ids=["default", "everything"])
-def test_api_server_accepts_every_object(cluster: Lab, values: str) -> None:
+def test_api_server_accepts_every_object(monitored: Lab, values: str) -> None:
+    cluster = monitored
     cluster.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}])
-    rendered = without_monitors(render(cluster, values, "--skip-tests"))
+    rendered = render(cluster, values, "--skip-tests")
     command = ["apply", "--dry-run=server", "--server-side", "--force-conflicts", "--filename=-"]
     output = cluster.kubectl(*command, given=rendered)
     assert output.count("(server dry run)") == len([entry for entry in yaml.safe_load_all(rendered) if entry])
@@ -155,24 +191,20 @@ def render(lab: Lab, *arguments: str) -> str:
     return lab.helm("template", "exalb", str(CHART), f"--namespace={NAMESPACE}", IMAGE, *arguments)
 
 
-def without_monitors(text: str) -> str:
-    """Return the objects of kinds that this cluster has: those of the Prometheus Operator are not installed here."""
-    objects = [entry for entry in yaml.safe_load_all(text) if entry]
-    return yaml.safe_dump_all(
-        entry for entry in objects if not entry["apiVersion"].startswith("monitoring.coreos.com/")
-    )
-
-
 def kinds(text: str, kind: str) -> list[dict[str, Any]]:
     """Return the objects of one kind."""
     return [entry for entry in yaml.safe_load_all(text) if entry and entry["kind"] == kind]
 
 
+def pods(text: str) -> list[dict[str, Any]]:
+    """Return the specs of the pods of controller and speaker."""
+    workloads = [*kinds(text, "Deployment"), *kinds(text, "DaemonSet")]
+    return [workload["spec"]["template"]["spec"] for workload in workloads]
+
+
 def containers(lab: Lab) -> list[dict[str, Any]]:
     """Return every container of the chart."""
-    text = render(lab)
-    workloads = [*kinds(text, "Deployment"), *kinds(text, "DaemonSet")]
-    return [container for workload in workloads for container in workload["spec"]["template"]["spec"]["containers"]]
+    return [container for pod in pods(render(lab)) for container in pod["containers"]]
 
 
 def same(path: str, values: Any, changed: Any) -> list[str]:

@@ -27,6 +27,14 @@ app.kubernetes.io/part-of: exalb
 {{- end }}
 {{- end -}}
 
+{{/* The annotations of an object, below its labels; call with (list $ OWN), where OWN are those that only this object has. */}}
+{{- define "exalb.annotations" -}}
+{{- with merge (dict) (index . 1) ((index . 0).Values.commonAnnotations | default dict) }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+{{- end }}
+{{- end -}}
+
 {{/* Labels by which pods are selected; call with (list $ COMPONENT). */}}
 {{- define "exalb.selector" -}}
 {{- $root := index . 0 -}}
