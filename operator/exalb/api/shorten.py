@@ -14,9 +14,9 @@ def shorten_sentences(sentences: Sequence[str], limit: int, *, total: int | None
     return "; ".join(sentences[:limit]) + _more("; and ", count - limit, noun)
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, plural: str = "") -> str:
     """Return `1 node` or `2 nodes`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or f'{noun}s'}"
 
 
 def shorten_count(number: int) -> str:

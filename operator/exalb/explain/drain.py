@@ -8,8 +8,10 @@ from exalb.announcement.drain import ANNOTATION, DrainPolicy
 from exalb.announcement.l2 import L2Planner
 from exalb.announcement.last_announcer import OtherAnnouncers
 from exalb.api.address_ranges import address_order, prefix_order
+from exalb.api.reasons import Reason, Refusal
 from exalb.api.shorten import counted, shorten_names
 from exalb.api.speaker import DrainCause, DrainReport, DrainState, is_stale
+from exalb.explain.answer import Step, names, note
 from exalb.explain.l2 import holders
 from exalb.explain.observed import Observed
 from exalb.model.cluster import SpeakerReport
@@ -142,6 +144,31 @@ def preview_json(preview: DrainPreview) -> dict[str, Any]:
         ],
         "notCounted": [{"node": name, "why": why} for name, why in preview.not_counted.items()],
     }
+
+
+def drain_steps(observed: Observed) -> Iterator[Step]:
+    """Yield a note for the drained nodes in each state, by cause, and one for each node that holds prefixes."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for name in sorted(observed.cluster.speakers):
+        report = observed.cluster.speakers[name].observed.drain
+        if report and report.held:
+            yield drain_step(name, report)
+        elif report:
+            groups.setdefault((report.state.value, report.cause.value), []).append(name)
+    for (state, cause), nodes in sorted(groups.items()):
+        verb = "node is" if len(nodes) == 1 else "nodes are"
+        message = f"{len(nodes)} {verb} drained, {state} ({cause}): {names(nodes)}"
+        yield note("Drain", Refusal(Reason.NODE_DRAINING, message), f"node/{nodes[0]}", nodes=tuple(nodes))
+
+
+def drain_step(node: str, report: DrainReport) -> Step:
+    """Return the note about the drain of one node."""
+    message = f"node {node} is drained: {report.state.value} since {report.since} ({report.cause.value})"
+    if report.held:
+        message += f"; it holds {counted(report.held, 'prefix', 'prefixes')}: {report.message}"
+    step = note("Drain", Refusal(Reason.NODE_DRAINING, message), f"node/{node}", nodes=(node,))
+    undo = _UNDO.get(report.cause, f"kubectl exalb drain {node} --undo").format(node=node)
+    return replace(step, next=f"nothing, or end the drain: {undo}")
 
 
 def has_drained(report: DrainReport | None, *, forced: bool) -> bool:

@@ -55,6 +55,7 @@ NEXT_STEPS: Mapping[Reason, str] = {
     Reason.NOT_ANNOUNCED: "wait a second; if it stays so, see the log of the container l2 on that node",
     Reason.NODE_EXCLUDED: "kubectl label {about} node.kubernetes.io/exclude-from-external-load-balancers-",
     Reason.NODE_NETWORK_UNAVAILABLE: "see the node's network plugin",
+    Reason.NODE_DRAINING: "nothing, or end the drain: kubectl exalb explain {about}",
     Reason.DATA_PLANE_DOWN: "see kube-proxy on that node",
     Reason.ENDPOINTS_NOT_PROGRAMMED: "wait a second; if it stays so, see the log of kube-proxy on that node",
     Reason.NO_DEFAULT_GATEWAY: "give the node a default route, or the BGPPeer another source of its address",

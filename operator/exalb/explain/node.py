@@ -6,6 +6,7 @@ from exalb.announcement.adj_rib_out import Row, SessionPlan
 from exalb.announcement.eligibility import node_refusal
 from exalb.api.reasons import Reason, Refusal
 from exalb.explain.answer import Answer, Step, answer, broken, good, names, note
+from exalb.explain.drain import drain_step
 from exalb.explain.l2 import kernel_refusal, silence_of
 from exalb.explain.observed import Observed, host_of, speaker_refusal
 from exalb.explain.peer import session_step
@@ -32,8 +33,9 @@ def _steps(observed: Observed, name: str) -> Iterator[Step]:
         yield broken("Speaker", speaker, f"node/{name}")
         return
     yield good("Speaker", "the speaker reports, and its ExaBGP answers")
+    drain, report = observed.cluster.speakers[name].observed.drain, observed.cluster.speakers[name].observed.l2
+    yield from [drain_step(name, drain)] if drain else []
     sessions = observed.plan(name).sessions
-    report = observed.cluster.speakers[name].observed.l2
     if report and observed.rules.l2_advertisements:
         where = names(interface.name for interface in report.interfaces)
         if report.connected:

@@ -10,6 +10,7 @@ from exalb.api.schema import GROUP
 from exalb.api.shorten import counted
 from exalb.explain import l2
 from exalb.explain.answer import Step, Verdict, broken, names, note
+from exalb.explain.drain import drain_steps
 from exalb.explain.observed import Observed, speaker_refusal
 from exalb.explain.sessions import SessionState, grouped, planned_sessions, session_state, without_services
 from exalb.model.cluster import Key
@@ -164,7 +165,8 @@ def _remarks(observed: Observed) -> Iterator[Step]:
 
 
 def _notes(observed: Observed) -> Iterator[Step]:
-    """Yield what may be meant so: annotations without effect, and, in one line, nodes that withhold some route."""
+    """Yield what may be meant so: drains, annotations without effect, and, in one line, nodes that withhold a route."""
+    yield from drain_steps(observed)
     yield from _remarks(observed)
     withholding = {
         name: report.observed.withheld for name, report in observed.cluster.speakers.items() if report.observed.withheld

@@ -10,9 +10,10 @@ from exalb.api.reasons import Finding
 from exalb.api.speaker import BGPSpeakerStatus
 from exalb.model.cluster import Cluster, Key, SpeakerReport
 from exalb.model.diff import changed_keys
-from exalb.model.patches import Changes
+from exalb.model.patches import Changes, EventDraft
 from exalb.report.announcements import AnnouncementReporter
 from exalb.report.drain_events import drain_events
+from exalb.report.failure_events import failure_events
 from exalb.report.heartbeats import stale_changes
 from exalb.report.resources import resource_changes
 from exalb.report.services import ServiceReporter
@@ -63,8 +64,8 @@ class ControllerReporter:
             self._resources = resource_changes(cluster, rules, warnings, allocation, now)
         written = {Key(write.namespace or "", write.name) for write in services.writes}
         announced = self._announcements.changes(cluster, allocation.outcomes, written, now, seconds)
-        drains = Changes(events=tuple(drain_events(last.speakers, cluster.speakers))) if last else Changes()
-        parts = (services, announced, self._resources, stale_changes(cluster.speakers, silent, now), drains)
+        news = Changes(events=_speaker_events(last.speakers, cluster.speakers)) if last else Changes()
+        parts = (services, announced, self._resources, stale_changes(cluster.speakers, silent, now), news)
         return Changes(
             tuple(write for part in parts for write in part.writes),
             tuple(event for part in parts for event in part.events),
@@ -87,3 +88,7 @@ def same_reports(before: Mapping[str, SpeakerReport], after: Mapping[str, Speake
 
 def _content(speaker: SpeakerReport | None) -> BGPSpeakerStatus | None:
     return speaker.observed.model_copy(update={"heartbeat": None}) if speaker else None
+
+
+def _speaker_events(before: Mapping[str, SpeakerReport], after: Mapping[str, SpeakerReport]) -> tuple[EventDraft, ...]:
+    return (*drain_events(before, after), *failure_events(before, after))

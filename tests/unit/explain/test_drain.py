@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from exalb.api.reasons import Reason
 from exalb.api.speaker import DrainCause, DrainReport, DrainState
+from exalb.explain.answer import Verdict
 from exalb.explain.drain import (
     DrainPreview,
     has_drained,
@@ -14,6 +16,8 @@ from exalb.explain.drain import (
     preview_json,
     preview_sentences,
 )
+from exalb.explain.node import explain_node
+from exalb.explain.status import status
 from tests.support import objects
 from tests.support.observing import SINCE, down, observed, speaker
 
@@ -24,6 +28,33 @@ WEB = objects.assigned_service("web", "198.51.100.7")
 LOCAL = objects.assigned_service("web", "198.51.100.7", externalTrafficPolicy="Local")
 CORDON = {"state": "Withdrawn", "cause": "Cordon", "since": SINCE}
 STALE = objects.condition("Ready", "Unknown", "SpeakerNotReporting", "")
+
+
+HOLDS = {**CORDON, "state": "Depreferred", "held": 2, "message": "2 Services have no other node"}
+
+
+def test_drained_nodes_of_one_state_share_a_note() -> None:
+    drained = [speaker(name, drain=CORDON) for name in ("n1", "n2")]
+    found = status(observed(*REST, WEB, *NODES, *drained)).notes
+    assert [(step.reason, step.nodes) for step in found if step.hop == "Drain"] == [
+        (Reason.NODE_DRAINING, ("n1", "n2"))
+    ]
+
+
+def test_node_that_holds_prefixes_has_a_note_of_its_own() -> None:
+    found = status(observed(*REST, WEB, *NODES, speaker("n1", drain=HOLDS), speaker("n2", drain=CORDON))).notes
+    assert [step.nodes for step in found if step.hop == "Drain"] == [("n1",), ("n2",)]
+
+
+@pytest.mark.parametrize(
+    ("cause", "undo"),
+    [("Cordon", "kubectl uncordon n1"), ("Annotation", "kubectl exalb drain n1 --undo")],
+)
+def test_node_says_that_it_is_drained_and_how_that_ends(cause: str, undo: str) -> None:
+    answer = explain_node(observed(*REST, WEB, *NODES, speaker("n1", drain={**HOLDS, "cause": cause})), "n1")
+    [step] = [step for step in answer.steps if step.hop == "Drain"]
+    assert (step.reason, step.verdict) == (Reason.NODE_DRAINING, Verdict.NOTE)
+    assert step.next.endswith(undo)
 
 
 def _preview(service: objects.Object, *second: objects.Object) -> DrainPreview:
