@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LAB := $(BIN)/python -m tests.lab
-WORKERS ?= 2
+WORKERS ?= 3
 ifdef KUBERNETES
 export EXALB_LAB_KUBERNETES := $(KUBERNETES)
 endif

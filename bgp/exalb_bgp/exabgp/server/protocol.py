@@ -55,7 +55,10 @@ class PatchedProtocol(Protocol):  # type: ignore[misc]  # ExaBGP has no types
                 self.peer.connecting = None
 
     def send(self, raw: bytes) -> Iterator[bool]:
-        """Write an UPDATE, and report it once all of it was written; yield at each step whether it was."""
+        """Write a message, and report an UPDATE once all of it was written; yield at each step whether it was."""
+        if raw[Message.HEADER_LEN - 1] != Message.CODE.UPDATE:  # ROUTE-REFRESH comes this way, too
+            yield from super().send(raw)
+            return
         for done in self.connection.writer(raw):
             self.waits = not done
             if done:
