@@ -28,12 +28,16 @@ from tests.support.kubernetes.fixtures import install_crds
 from tests.support.kubernetes.gate import Gate
 from tests.support.kubernetes.programs import Programs
 from tests.support.kubernetes.world import World
+from tests.support.processes import Process
 
 NAME, DEADLINE, TRIES = "crowd", 900, 40
 MEASURES = {
-    "alone": Measure("a Service → its address, no other there, ms"),
-    "at-rest": Measure("… next to the refused ones of another namespace, at rest, ms", aim="twice alone"),
-    "changing": Measure("… while a refused one changes all the time, ms", aim="twice alone"),
+    "alone-answer": Measure("a Service, no other there → the API's own answer, ms"),
+    "alone": Measure("… → its address, ms"),
+    "at-rest-answer": Measure("next to the refused ones of another namespace, at rest → the API's own answer, ms"),
+    "at-rest": Measure("… → its address, ms", aim="twice alone"),
+    "changing-answer": Measure("while a refused one changes all the time → the API's own answer, ms"),
+    "changing": Measure("… → its address, ms", aim="twice alone"),
 }
 """By key, in the order of the table."""
 
@@ -67,16 +71,18 @@ def _measure(lab: Lab, count: int) -> Iterator[Figure]:
         Programs(lab, Path(directory)).ended() as programs,
     ):
         world.pool("main", "10.0.0.0/8")
-        programs.controller("controller", gate.url, world.namespace).wait_leads(seconds=120)
-        yield Figure("alone", MILLISECONDS, _waits(world))
+        controller = programs.controller("controller", gate.url, world.namespace)
+        controller.wait_leads(seconds=120)
+        yield from _figures("alone", world)
         spread(lab, partial(_refuse, crowd), range(count))
         wait.until("every refusal is written", lambda: _is_refused(crowd, count), seconds=DEADLINE, every=2)
-        yield Figure("at-rest", MILLISECONDS, _waits(world))
+        wait.until("the controller rests", partial(_rests, controller.process.pid), seconds=DEADLINE)
+        yield from _figures("at-rest", world)
         ended: list[bool] = []
         thread = Thread(target=_change, args=(lab, crowd, ended))
         thread.start()
         try:
-            yield Figure("changing", MILLISECONDS, _waits(world))
+            yield from _figures("changing", world)
         finally:
             ended.append(True)
             thread.join()
@@ -105,18 +111,28 @@ def _change(lab: Lab, crowd: World, ended: list[bool]) -> None:
     client.close()
 
 
-def _waits(world: World) -> list[float]:
-    """Return the milliseconds until each of some Services has its address, one after the other."""
-    found = []
+def _rests(pid: int) -> bool:
+    """Return whether a process took less than a tenth of a processor for two seconds; events follow the statuses."""
+    program = Process(pid, "controller", "")
+    before = program.cpu_seconds()
+    time.sleep(2)
+    return program.cpu_seconds() - before < 0.2
+
+
+def _figures(key: str, world: World) -> Iterator[Figure]:
+    """Yield the milliseconds until the API answers about some Services, and until each has its address."""
+    answers, found = list[float](), list[float]()
     for number in range(TRIES):
         name, begun = f"stranger-{number:03}", time.time()
         world.service(name)
+        answers.append(1000 * (time.time() - begun))
         while not world.addresses(name):
             time.sleep(0.001)
         found.append(1000 * (time.time() - begun))
         world.delete(f"{world.services}/{name}")
         time.sleep(random.uniform(0.05, 0.15))
-    return found
+    yield Figure(f"{key}-answer", MILLISECONDS, answers)
+    yield Figure(key, MILLISECONDS, found)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,8 @@ def test_drained_nodes_of_one_state_share_a_note() -> None:
 
 
 def test_node_that_holds_prefixes_has_a_note_of_its_own() -> None:
-    found = status(observed(*REST, WEB, *NODES, speaker("n1", drain=HOLDS), speaker("n2", drain=CORDON))).notes
+    holds = speaker("n1", drain={**CORDON, "held": 2})
+    found = status(observed(*REST, WEB, *NODES, holds, speaker("n2", drain=CORDON))).notes
     assert [step.nodes for step in found if step.hop == "Drain"] == [("n1",), ("n2",)]
 
 
