@@ -17,6 +17,7 @@ HEALTHY = {
     'leader_election_master_status{name="exalb-controller",job="exalb-controller",instance="a:1"}': "1x60",
     'leader_election_master_status{name="exalb-controller",job="exalb-controller",instance="b:1"}': "0x60",
     'exalb_services{state="assigned",reason="Assigned"}': "5x60",
+    "exalb_services_not_announced": "0x60",
     'exalb_pool_capacity{pool="main",family="IPv4"}': "10x60",
     'exalb_pool_assigned{pool="main",family="IPv4"}': "5x60",
     "exalb_speakers_silent": "0x60",
@@ -26,6 +27,7 @@ HEALTHY = {
     'exalb_bgp_session_established{job="exalb-speaker",instance="n:1",node="n1",peer="left"}': "1x60",
     'exalb_bgp_session_established{job="exalb-speaker",instance="n:1",node="n1",peer="right"}': "1x60",
     'exalb_bgp_session_transitions_total{job="exalb-speaker",instance="n:1",node="n1",peer="left",to="closed"}': "1x60",
+    'exalb_bfd_session_up{job="exalb-speaker",instance="n:1",node="n1",peer="left"}': "1x60",
     'exalb_bgp_prefixes_wanted{job="exalb-speaker",instance="n:1",node="n1",peer="left"}': "5x60",
     'exalb_bgp_prefixes_sent{job="exalb-speaker",instance="n:1",node="n1",peer="left"}': "5x60",
     'exalb_bgp_propagation_seconds_bucket{job="exalb-speaker",instance="n:1",node="n1",le="0.1"}': "0+60x60",
@@ -33,6 +35,7 @@ HEALTHY = {
     'exalb_bgp_propagation_seconds_bucket{job="exalb-speaker",instance="n:1",node="n1",le="+Inf"}': "0+60x60",
     'exalb_data_plane_state{job="exalb-speaker",instance="n:1",node="n1",state="Healthy"}': "1x60",
     'exalb_data_plane_state{job="exalb-speaker",instance="n:1",node="n1",state="DataPlaneDown"}': "0x60",
+    'exalb_l2_conflicts{job="exalb-speaker",instance="n:1",node="n1"}': "0x60",
     'exalb_watch_age_seconds{job="exalb-speaker",instance="n:1",node="n1",kind="Service"}': "50x60",
     'exalb_reconcile_errors_total{job="exalb-speaker",instance="n:1",node="n1"}': "0x60",
     'exalb_status_writes_total{job="exalb-controller",instance="a:1",kind="Service",outcome="refused"}': "0x60",
@@ -47,6 +50,11 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str], str]] = {
         {'exalb_services{state="pending",reason="PoolExhausted"}': "3x60"},
         {"reason": "PoolExhausted"},
         "3 Services have no address: PoolExhausted",
+    ),
+    "ExalbServicesNotAnnounced": (
+        {"exalb_services_not_announced": "2x60"},
+        {},
+        "No node announces the address of 2 Services",
     ),
     "ExalbResourceNotAccepted": (
         {'exalb_resources_not_accepted{kind="BGPPeer",reason="InvalidSpec"}': "1x60"},
@@ -72,6 +80,11 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str], str]] = {
         LEFT,
         "The session of node n1 with BGPPeer left is down",
     ),
+    "ExalbBfdDown": (
+        {"exalb_bfd_session_up": "0x60"},
+        LEFT,
+        "The BFD session of node n1 with BGPPeer left is down",
+    ),
     "ExalbSessionFlapping": (
         {"exalb_bgp_session_transitions_total": "0+1x60"},
         LEFT | {"to": "closed"},
@@ -91,6 +104,11 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str], str]] = {
         {'exalb_data_plane_state.*"DataPlaneDown"': "1x60"},
         AT_NODE,
         "kube-proxy of node n1 is not healthy",
+    ),
+    "ExalbAddressConflict": (
+        {"exalb_l2_conflicts": "1x60"},
+        AT_NODE,
+        "Another host answers for 1 of the addresses on the LAN of node n1",
     ),
     "ExalbWatchStale": (
         {"exalb_watch_age_seconds": "0+60x60"},
