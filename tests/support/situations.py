@@ -176,7 +176,13 @@ CASES = [
         R.SPEAKER_NOT_REPORTING,
         "Announcement",
     ),
-    Case("heartbeat-old", world(speaker=speaker("n1", age=400)), R.SPEAKER_NOT_REPORTING, "Announcement", says="400 s"),
+    Case(
+        "heartbeat-old",
+        world(speaker=speaker("n1", age=400)),
+        R.SPEAKER_NOT_REPORTING,
+        "Announcement",
+        says="since 2026-01-31T07:53:20Z",
+    ),
     Case(
         "exabgp-dead",
         world(speaker=speaker("n1", conditions=ready("EngineNotConnected", "no answer"))),

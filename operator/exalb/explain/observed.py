@@ -155,7 +155,8 @@ def speaker_refusal(observed: Observed, node: str) -> Refusal | None:
     heartbeat = report.observed.heartbeat
     age = (observed.now - datetime.fromisoformat(heartbeat)).total_seconds() if heartbeat else 0.0
     if age > SILENT_SECONDS:
-        message = f"the speaker of node {node} has written no heartbeat for {age:.0f} s, so its report is stale"
+        # As the controller writes it: with the time itself, since an age would be another text each second.
+        message = f"the speaker of node {node} has written no heartbeat since {heartbeat}, so its report is stale"
         return Refusal(Reason.SPEAKER_NOT_REPORTING, message)
     if ready and ready.status == "False":
         return Refusal(Reason.ENGINE_NOT_CONNECTED, f"node {node}: {ready.message}")

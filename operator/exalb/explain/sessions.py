@@ -74,7 +74,7 @@ class Group(NamedTuple):
 
 
 def grouped(states: Iterable[SessionState], about: Callable[[SessionState], object] = lambda _: None) -> list[Group]:
-    """Group sessions whose reasons differ by the name of the node alone, in order of their first node."""
+    """Group sessions whose reasons differ by the node's name or last heartbeat alone, in order of their first node."""
     groups: dict[object, list[SessionState]] = {}
     for state in states:
         groups.setdefault((about(state), _pattern(state)), []).append(state)
@@ -84,6 +84,8 @@ def grouped(states: Iterable[SessionState], about: Callable[[SessionState], obje
 def _pattern(state: SessionState) -> tuple[str, str]:
     if state.refusal is None:
         return "", state.peer
+    if state.refusal.reason is Reason.SPEAKER_NOT_REPORTING:
+        return state.refusal.reason.value, ""  # the time of the last heartbeat differs between nodes
     return state.refusal.reason.value, state.refusal.message.replace(f"node {state.node}", "node")
 
 
