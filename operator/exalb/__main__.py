@@ -37,8 +37,8 @@ COMMANDS = {
 
 WITHOUT_RICH = "exalb.runtime.structlog_alone"
 """Imported before the module of a command."""
-EXIT_GOOD, EXIT_UNUSABLE = 0, 2
-"""Exit codes; 1 is for the result of a command, such as a plan in which something is refused."""
+EXIT_GOOD, EXIT_UNUSABLE, EXIT_INTERRUPTED = 0, 2, 130
+"""Exit codes; 1 is for the result of a command, such as a plan in which something is refused, and 130 for Ctrl-C."""
 
 
 class _Exalb(click.Group):
@@ -91,6 +91,8 @@ def run(name: str, arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
+    except click.Abort:
+        return EXIT_INTERRUPTED
     return code if isinstance(code, int) else EXIT_GOOD
 
 

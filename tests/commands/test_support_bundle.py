@@ -1,19 +1,16 @@
 """`exalb logs`, `diff` and `support-bundle` as processes, against an API server that answers from memory."""
 
-import asyncio
 import io
-import json
-import sys
 import tarfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import yaml
-from aiohttp import web
 
 from exalb.explain.log_lines import lines_about
 from exalb.model.cluster import Key
+from tests.support.memory_server import MemoryServer, exalb, serving
 from tests.support.objects import Object, assigned_service, endpoints, node, peer, pool, secret, service
 from tests.support.observing import speaker
 
@@ -58,52 +55,11 @@ def pod(name: str, container: str) -> Object:
 PODS = [pod("exalb-controller-0", "controller"), pod("exalb-speaker-0", "speaker")]
 
 
-async def answer(request: web.Request) -> web.Response:
-    """Answer a list, or a log; whoever asks for Secrets gets them."""
-    *_, before, last = request.path.split("/")
-    if last == "log":
-        return web.Response(text="\n".join(json.dumps(line) for line in LOGS[before]))
-    plurals = {raw["kind"].lower() + "s": raw["kind"] for raw in OBJECTS} | {"endpointslices": "EndpointSlice"}
-    found = PODS if last == "pods" else [raw for raw in OBJECTS if raw["kind"] == plurals.get(last)]
-    if last == "exalb-controller":
-        return web.json_response({}, status=404)
-    items = [
-        {**raw, "metadata": {**raw["metadata"], "uid": str(number), "resourceVersion": str(number + 1)}}
-        for number, raw in enumerate(found)
-    ]
-    return web.json_response({"metadata": {"resourceVersion": "99"}, "items": items})
-
-
 @pytest.fixture
 async def kubeconfig(tmp_path: Path) -> AsyncIterator[Path]:
     """Return the way to an API server."""
-    app = web.Application()
-    app.router.add_get("/{path:.*}", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    host, port = runner.addresses[0][:2]
-    content = {
-        "clusters": [{"name": "c", "cluster": {"server": f"http://{host}:{port}"}}],
-        "users": [{"name": "u", "user": {"token": HIDDEN}}],
-        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u", "namespace": "shop"}}],
-        "current-context": "x",
-    }
-    path = tmp_path / "kubeconfig"
-    path.write_text(yaml.safe_dump(content))
-    yield path
-    await runner.cleanup()
-
-
-async def exalb(kubeconfig: Path, *arguments: str) -> tuple[int | None, str]:
-    """Run the command; return its exit code and what it printed."""
-    command = [sys.executable, "-m", "exalb", *arguments, f"--kubeconfig={kubeconfig}"]
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-    output, _ = await process.communicate()
-    return process.returncode, output.decode()
+    async with serving(MemoryServer(OBJECTS, PODS, LOGS), tmp_path, HIDDEN) as path:
+        yield path
 
 
 async def test_logs_of_a_service_are_those_of_all_programs_in_order(kubeconfig: Path) -> None:
@@ -145,6 +101,8 @@ async def test_difference_is_made_from_files(kubeconfig: Path, tmp_path: Path) -
     manifest.write_text(yaml.safe_dump_all([pool("main", "192.0.2.0/24"), {"apiVersion": "v1", "kind": "Pod"}]))
     code, text = await exalb(kubeconfig, "diff", "-f", str(manifest))
     assert (code, "moved" in text, "192.0.2.0" in text) == (0, True, True), text
+    code, _ = await exalb(kubeconfig, "diff", "-f", str(manifest), "--fail-on=withdrawn")
+    assert code == 1, "an address that moves withdraws routes"
     code, text = await exalb(kubeconfig, "diff", "-f", str(tmp_path / "absent"))
     assert (code, len(text.splitlines())) == (2, 1)
 

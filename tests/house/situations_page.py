@@ -9,6 +9,7 @@ from tests.support.session_faults import FAULTS
 from tests.support.situation_titles import TITLES, Title
 from tests.support.situations import CASES, Case
 from tests.support.surfaces import surfaces
+from tests.support.unexplained import ROUTER_FILTERS, UNREADABLE
 
 HEAD = """\
 <!-- Written by `make docs`. Edit the situations in tests/support instead. -->
@@ -41,6 +42,24 @@ the router does not activate, `exalb_bgp_prefixes_sent` stays below `exalb_bgp_p
 | situation | `explain` says | next step, in short | MetalLB |
 |---|---|---|---|
 """
+UNREADABLE_HEAD = """\
+
+## The cluster cannot be read
+
+Every command ends with exit code 2 and one sentence. Tests stage these with an API server that answers from memory.
+
+| situation | the sentence has |
+|---|---|
+"""
+UNBROKEN = f"""\
+
+## No part of ExaLB is broken
+
+BGP does not say whether a router accepted a route. A test stages a route map of a real FRR that denies all routes:
+`explain` has no broken step, and its last one says: … {ROUTER_FILTERS} …
+
+A nameserver that does not answer delays no session: a test counts the queries of the BGP engine, and there are none.
+"""
 
 
 def situations() -> str:
@@ -51,7 +70,9 @@ def situations() -> str:
         f"| {fault.title} | `{fault.reason.value}`: … {fault.says} … | {fault.next} | {fault.metallb} |"
         for fault in FAULTS.values()
     ]
-    return "\n".join([HEAD + "\n".join(rows), LAN_HEAD + "\n".join(lan), FAULTS_HEAD + "\n".join(faults), ""])
+    unreadable = [f"| {case.title} | … {case.says} … |" for case in UNREADABLE.values()]
+    parts = [(HEAD, rows), (LAN_HEAD, lan), (FAULTS_HEAD, faults), (UNREADABLE_HEAD, unreadable)]
+    return "\n".join([*(head + "\n".join(lines) for head, lines in parts), UNBROKEN])
 
 
 def _row(case: Case, title: Title) -> Iterator[str]:

@@ -29,6 +29,7 @@ from tests.support.engine.rig import Engine
 from tests.support.objects import Object, assigned_service, endpoint, endpoints, node, peer, pool, secret
 from tests.support.observing import NOW, observed
 from tests.support.session_faults import FAULTS, Fault
+from tests.support.unexplained import ROUTER_FILTERS
 
 NODE, ROUTER = IPv4Address("203.0.113.11"), IPv4Address("203.0.113.1")
 NEIGHBOR = Neighbor(NODE, 64512, hold_time=3)
@@ -255,4 +256,4 @@ def test_router_that_filters_is_where_to_look_next(rack: Rack) -> None:
     until("the router has no route", lambda: not rack.router.prefixes(), seconds=SECONDS)
     found = rack.answer()
     assert found.first_broken is None
-    assert "look at the router" in found.steps[-1].message
+    assert ROUTER_FILTERS in found.steps[-1].message

@@ -31,6 +31,7 @@ def print_data(value: Any, form: str) -> None:  # noqa: ANN401 - JSON
         sys.stdout.write("\n")
     else:
         yaml.safe_dump(value, sys.stdout, sort_keys=False, allow_unicode=True, width=_NO_WRAP)
+    sys.stdout.flush()  # of `--watch`, a pipe would else keep the last changes
 
 
 def console() -> Console:
