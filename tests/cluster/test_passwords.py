@@ -1,6 +1,7 @@
 """A speaker reads the Secret of a password; the controller, which reads none, says on the BGPPeer what is wrong."""
 
 import asyncio
+import base64
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,6 +21,13 @@ from tests.support.objects import secret
 from tests.support.specs import peer
 
 NODE = "password-node"
+FIRST, SECOND = "pa55-of-the-first-day", "pa55-of-the-second-day"
+NOTE = "a-note-that-only-the-object-has"
+NEVER = {
+    *(form for password in (FIRST, SECOND) for form in (password, base64.b64encode(password.encode()).decode())),
+    *(NOTE, "managedFields", "creationTimestamp", "resourceVersion"),
+}
+"""Passwords, and parts of objects that no line about one event needs."""
 
 
 @contextlib.asynccontextmanager
@@ -67,3 +75,35 @@ async def test_secret_is_read_by_the_speaker_and_reported_by_the_controller(
     read = [each.resource for each in world.cluster.control_plane.audit.requests(before) if each.user == "reads-none"]
     assert {"bgppeers", "leases"} < set(read)
     assert "secrets" not in read
+
+
+def key_lines(directory: Path) -> set[str]:
+    """Return the lines of the private keys with which a program proves who it is."""
+    texts = [file.read_text() for file in directory.rglob("*.key")]
+    return {line for text in texts for line in text.splitlines() if not line.startswith("-----")}
+
+
+async def test_logs_have_no_secret_and_no_whole_object(
+    world: World, programs: Programs, gate: Gate, tmp_path: Path
+) -> None:
+    """At level debug, while the password comes, changes and becomes unusable."""
+    secrets = f"/api/v1/namespaces/{world.namespace}/secrets"
+    world.node(NODE, "10.0.0.1")
+    world.pool("main", "198.51.100.8/30")
+    world.service("web", annotations={"example.com/note": NOTE})
+    world.endpoints("web", "10.88.1.2", node=NODE)
+    world.custom("bgppeers", "BGPPeer", "tor", {**peer(), "passwordSecretRef": {"name": "key"}})
+    controller = programs.controller("logging-controller", gate.url, "default")
+    speaking = programs.speaker("logging-speaker", gate.url, world.namespace, NODE)
+    await becomes(world, "Accepted", "False", "SecretNotFound")
+    world.create(secrets, secret("key", FIRST, namespace=world.namespace))
+    await becomes(world, "Accepted", "True")
+    world.change(f"{secrets}/key", {"stringData": {"password": SECOND}})
+    world.change(f"{secrets}/key", {"data": {"password": None}, "stringData": {"username": "router"}})
+    await becomes(world, "Accepted", "False", "SecretUnusable")
+    await asyncio.to_thread(world.wait_address, "web")
+    for program, event in ((controller, "address_assigned"), (speaking, "starting")):
+        text, keys = program.log.read_text(), key_lines(tmp_path / program.user)
+        assert event in text
+        assert keys
+        assert not [form for form in NEVER | keys if form in text], text
