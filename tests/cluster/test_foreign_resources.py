@@ -30,7 +30,7 @@ READING, WRITING = ("get", "describe", "explain"), ("delete", "annotate", "label
 ELSEWHERE = {
     *("exalb", "apply", "create", "expose", "patch", "scale", "rollout", "wait"),  # in stories, and tests of documents
     *("logs", "exec", "top", "cordon", "uncordon", "drain", "replace"),  # of Kubernetes' own kinds
-    "purelb",  # another product's
+    *("purelb", "diff"),  # named to compare ours with
 }
 PLACEHOLDERS = {"NODE": "n1", "NAMESPACE": "default", "NAME": "web", "POD": "pod"}
 OURS: list[Json] = [

@@ -82,10 +82,10 @@ async def start(
     stdout: int = asyncio.subprocess.PIPE,
     variables: Mapping[str, str] | None = None,
 ) -> asyncio.subprocess.Process:
-    """Start `exalb`; its stderr is its stdout."""
+    """Start `exalb`; its stderr is its stdout. It takes Ctrl-C even where tests run in the background, ignoring it."""
     environment = {name: value for name, value in os.environ.items() if name not in PLAIN} | dict(variables or {})
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "exalb", *arguments, f"--kubeconfig={kubeconfig}"),
+        *("env", "--default-signal=INT", sys.executable, "-m", "exalb", *arguments, f"--kubeconfig={kubeconfig}"),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=stdout,
         stderr=asyncio.subprocess.STDOUT,
