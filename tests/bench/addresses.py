@@ -5,28 +5,19 @@ measures the decisions alone.
 """
 
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
-from rich.console import Console
-
-from tests.bench import report
-from tests.bench.figures import COUNT, MEGABYTES, MILLISECONDS, SECONDS, WRITES, Figure, Measure, load_average
+from tests.bench.control_plane import Benchmark, programs_of
+from tests.bench.figures import COUNT, MEGABYTES, MILLISECONDS, SECONDS, WRITES, Figure, Measure
 from tests.bench.services import spread
-from tests.lab import layout, wait
+from tests.lab import wait
 from tests.lab.api import Client, Json
 from tests.lab.audit import Request
 from tests.lab.cluster import Lab
-from tests.lab.narration import Narration
-from tests.lab.nodeconfig import API_PORT
 from tests.support import objects
-from tests.support.kubernetes.fixtures import install_crds
-from tests.support.kubernetes.gate import Gate
-from tests.support.kubernetes.programs import Program, Programs
+from tests.support.kubernetes.programs import Program
 from tests.support.kubernetes.world import OURS, World
 from tests.support.processes import resident
 
@@ -46,36 +37,25 @@ MEASURES = {
     "writes-again": Measure("writes to Services after a restart, the new one left out", aim="0"),
 }
 """By key, in the order of the table."""
+BENCHMARK = Benchmark(
+    lab=NAME,
+    module="tests.bench.addresses",
+    about=__doc__,
+    count=10_000,
+    counted="how many Services",
+    measures=MEASURES,
+    title="{} Services",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; return the exit status."""
-    parser = report.parser("tests.bench.addresses", __doc__)
-    parser.add_argument("--count", type=int, default=10_000, help="how many Services")
-    options = parser.parse_args(arguments)
-    console, figures = Console(stderr=True), list[Figure]()
-    lab = Lab(NAME, Narration(console))
-    try:
-        lab.up(nodes=0)
-        install_crds(lab)
-        before = load_average()
-        for figure in _measure(lab, options.count):
-            figures.append(replace(figure, load=(before, load_average())))
-            console.print(f"{MEASURES[figure.key].text}: {report.shown(figure)}")
-    finally:
-        lab.down()
-    return report.publish(figures, options.json, MEASURES, f"{options.count:,} Services")
+    return BENCHMARK.run(arguments, _measure)
 
 
 def _measure(lab: Lab, count: int) -> Iterator[Figure]:
-    address = str(layout.on_fabric(layout.CONTROL_PLANE)[0].ip)
-    with (
-        World(lab) as world,
-        Gate(lab.control_plane.namespace, address, API_PORT) as gate,
-        tempfile.TemporaryDirectory() as directory,
-        Programs(lab, Path(directory)).ended() as programs,
-    ):
-        empty = programs.controller("empty", gate.url, world.namespace)
+    with World(lab) as world, programs_of(lab) as (programs, server):
+        empty = programs.controller("empty", server, world.namespace)
         empty.wait_leads(seconds=120)
         yield _memory("memory-empty", empty)
         empty.end()
@@ -84,13 +64,13 @@ def _measure(lab: Lab, count: int) -> Iterator[Figure]:
         yield Figure("created", SECONDS, [time.time() - begun])
         world.custom("ipaddresspools", "IPAddressPool", "main", POOL)
         mark = world.end_of_audit
-        full = programs.controller("full", gate.url, world.namespace)
+        full = programs.controller("full", server, world.namespace)
         yield from _bulk(world, full, count, mark)
         waits = [_one_more(world, full)]
         yield _memory("memory", full)
         full.end()
         mark = world.end_of_audit
-        again = programs.controller("again", gate.url, world.namespace)
+        again = programs.controller("again", server, world.namespace)
         again.wait_leads(seconds=120)
         waits.append(_one_more(world, again))
         yield Figure("one-more", MILLISECONDS, waits)

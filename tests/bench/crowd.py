@@ -5,28 +5,18 @@ The refused Services are in a namespace of their own, and name a pool that does 
 
 import random
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from threading import Thread
 
-from rich.console import Console
-
-from tests.bench import report
-from tests.bench.figures import MILLISECONDS, Figure, Measure, load_average
+from tests.bench.control_plane import Benchmark, programs_of
+from tests.bench.figures import MILLISECONDS, Figure, Measure
 from tests.bench.services import spread
-from tests.lab import layout, wait
+from tests.lab import wait
 from tests.lab.api import Client
 from tests.lab.cluster import Lab
-from tests.lab.narration import Narration
-from tests.lab.nodeconfig import API_PORT
 from tests.support import objects
-from tests.support.kubernetes.fixtures import install_crds
-from tests.support.kubernetes.gate import Gate
-from tests.support.kubernetes.programs import Programs
 from tests.support.kubernetes.world import World
 from tests.support.processes import Process
 
@@ -40,38 +30,26 @@ MEASURES = {
     "changing": Measure("… → its address, ms", aim="twice alone"),
 }
 """By key, in the order of the table."""
+BENCHMARK = Benchmark(
+    lab=NAME,
+    module="tests.bench.crowd",
+    about=__doc__,
+    count=5_000,
+    counted="how many refused Services",
+    measures=MEASURES,
+    title="next to {} refused Services",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; return the exit status."""
-    parser = report.parser("tests.bench.crowd", __doc__)
-    parser.add_argument("--count", type=int, default=5_000, help="how many refused Services")
-    options = parser.parse_args(arguments)
-    console, figures = Console(stderr=True), list[Figure]()
-    lab = Lab(NAME, Narration(console))
-    try:
-        lab.up(nodes=0)
-        install_crds(lab)
-        before = load_average()
-        for figure in _measure(lab, options.count):
-            figures.append(replace(figure, load=(before, load_average())))
-            console.print(f"{MEASURES[figure.key].text}: {report.shown(figure)}")
-    finally:
-        lab.down()
-    return report.publish(figures, options.json, MEASURES, f"next to {options.count:,} refused Services")
+    return BENCHMARK.run(arguments, _measure)
 
 
 def _measure(lab: Lab, count: int) -> Iterator[Figure]:
-    address = str(layout.on_fabric(layout.CONTROL_PLANE)[0].ip)
-    with (
-        Gate(lab.control_plane.namespace, address, API_PORT) as gate,
-        World(lab) as crowd,
-        World(lab) as world,
-        tempfile.TemporaryDirectory() as directory,
-        Programs(lab, Path(directory)).ended() as programs,
-    ):
+    with World(lab) as crowd, World(lab) as world, programs_of(lab) as (programs, server):
         world.pool("main", "10.0.0.0/8")
-        controller = programs.controller("controller", gate.url, world.namespace)
+        controller = programs.controller("controller", server, world.namespace)
         controller.wait_leads(seconds=120)
         yield from _figures("alone", world)
         spread(lab, partial(_refuse, crowd), range(count))

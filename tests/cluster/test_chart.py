@@ -15,7 +15,7 @@ from exalb.programs.settings import BGPSettings, ControllerSettings, Settings, S
 from tests.cluster.chart import CHART, IMAGE, NAMESPACE
 from tests.lab.cluster import CommandError, Lab
 from tests.support.golden import assert_golden
-from tests.support.kubernetes.definitions import of_prometheus_operator
+from tests.support.kubernetes.definitions import of_prometheus_operator, served
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "chart"
 EVERYTHING = GOLDEN / "everything.values.yaml"
@@ -29,11 +29,8 @@ SETTINGS: dict[str, type[Settings]] = {
 @pytest.fixture(scope="module")
 def monitored(cluster: Lab) -> Iterator[Lab]:
     """Return the lab, whose API server knows kinds of the Prometheus Operator."""
-    made = of_prometheus_operator()
-    cluster.apply(made)
-    cluster.kubectl("wait", "--for=condition=Established", *(f"crd/{entry['metadata']['name']}" for entry in made))
-    yield cluster
-    cluster.delete(made)
+    with served(cluster, of_prometheus_operator()):
+        yield cluster
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from exalb.api.schema import GROUP, VERSION
 from tests.lab.api import Json
 from tests.lab.cluster import CommandError, Lab
 from tests.support.documents import Page, pages
+from tests.support.kubernetes.definitions import served
 from tests.support.specs import peer, pool
 from tests.support.tree import ROOT, files
 
@@ -55,15 +56,12 @@ def shared(release: Lab) -> Iterator[Lab]:
     """Return the lab with one object of each foreign kind, and with ours."""
     kinds = [(group, kind, plural) for group, names in FOREIGN.items() for kind, plural in names.items()]
     definitions = [definition(*names) for names in kinds]
-    release.apply(definitions)
-    named = [f"crd/{entry['metadata']['name']}" for entry in definitions]
-    release.kubectl("wait", "--for=condition=Established", *named)
-    release.apply(
-        [{"apiVersion": f"{group}/v1", "kind": kind, "metadata": {"name": "not-ours"}} for group, kind, _ in kinds]
-    )
-    release.apply(OURS)
-    yield release
-    release.delete(definitions)
+    with served(release, definitions):
+        release.apply(
+            [{"apiVersion": f"{group}/v1", "kind": kind, "metadata": {"name": "not-ours"}} for group, kind, _ in kinds]
+        )
+        release.apply(OURS)
+        yield release
     release.delete(OURS)
 
 

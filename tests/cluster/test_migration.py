@@ -9,6 +9,7 @@ from tests.lab.api import Json
 from tests.lab.audit import Request
 from tests.lab.cluster import Lab
 from tests.support import objects
+from tests.support.kubernetes.definitions import served
 from tests.support.kubernetes.gate import Gate
 from tests.support.kubernetes.metallb import Command, definitions, workload
 from tests.support.kubernetes.programs import Programs
@@ -25,11 +26,8 @@ PROGRAMS = (("DaemonSet", "speaker"), ("Deployment", "controller"))
 @pytest.fixture(scope="module")
 def known(cluster: Lab) -> Iterator[Lab]:
     """Return the lab, whose API server knows MetalLB's kinds."""
-    made = definitions()
-    cluster.apply(made)
-    cluster.kubectl("wait", "--for=condition=Established", *(f"crd/{entry['metadata']['name']}" for entry in made))
-    yield cluster
-    cluster.delete(made)
+    with served(cluster, definitions()):
+        yield cluster
 
 
 @pytest.fixture

@@ -76,7 +76,8 @@ class LocalEndpoints:
         return not before.local_traffic and self._is_ready_here(last, before, item[1])
 
     def _is_ready_here(self, cluster: Cluster, service: Service, family: Family) -> bool:
-        node, local = cluster.nodes.get(self._node), replace(service, local_traffic=True)
+        node = cluster.nodes.get(self._node)
         if node is None:
             return False
+        local = service if service.local_traffic else replace(service, local_traffic=True)
         return endpoint_state(local, cluster.slices.get(service.key, ()), node, family)[0] is EndpointState.READY

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from exalb.announcement.adj_rib_out import Row, SessionPlan
 from exalb.announcement.eligibility import node_refusal
+from exalb.api.l2 import L2Report
 from exalb.api.reasons import Reason, Refusal
 from exalb.explain.answer import Answer, Step, answer, broken, good, names, note
 from exalb.explain.drain import drain_step
@@ -33,17 +34,12 @@ def _steps(observed: Observed, name: str) -> Iterator[Step]:
         yield broken("Speaker", speaker, f"node/{name}")
         return
     yield good("Speaker", "the speaker reports, and its ExaBGP answers")
-    drain, report = observed.cluster.speakers[name].observed.drain, observed.cluster.speakers[name].observed.l2
-    yield from [drain_step(name, drain)] if drain else []
+    report = observed.cluster.speakers[name].observed
+    if report.drain:
+        yield drain_step(name, report.drain)
     sessions = observed.plan(name).sessions
-    if report and observed.rules.l2_advertisements:
-        where = names(interface.name for interface in report.interfaces)
-        if report.connected:
-            yield good("L2", f"announces {report.addresses} addresses on its LANs; it could on {where}")
-        else:
-            yield broken("L2", silence_of((name,)), f"node/{name}")
-        if spoiled := kernel_refusal(observed, name):
-            yield broken("L2", spoiled, f"node/{name}")
+    if report.l2 and observed.rules.l2_advertisements:
+        yield from _l2(observed, name, report.l2)
         if not sessions:
             return
     if not sessions:
@@ -53,6 +49,17 @@ def _steps(observed: Observed, name: str) -> Iterator[Step]:
     for group in sorted(grouped(states), key=lambda item: item.refusal is not None):
         yield session_step(group)
     yield from _withheld(list(sessions.values()))
+
+
+def _l2(observed: Observed, name: str, report: L2Report) -> Iterator[Step]:
+    """Yield how the node announces on its LANs, and the settings of its kernel that spoil it."""
+    where = names(interface.name for interface in report.interfaces)
+    if report.connected:
+        yield good("L2", f"announces {report.addresses} addresses on its LANs; it could on {where}")
+    else:
+        yield broken("L2", silence_of((name,)), f"node/{name}")
+    if spoiled := kernel_refusal(observed, name):
+        yield broken("L2", spoiled, f"node/{name}")
 
 
 def _withheld(sessions: list[SessionPlan]) -> Iterator[Step]:

@@ -8,7 +8,8 @@ from exalb.api.reasons import Reason
 from exalb.api.speaker import DrainReport
 from exalb.model.cluster import SpeakerReport
 from exalb.model.diff import changed_keys
-from exalb.model.patches import API_VERSION, EventDraft
+from exalb.model.patches import EventDraft
+from exalb.report.speaker_event import speaker_event
 
 REASONS: Mapping[DrainNews, Reason] = {
     DrainNews.BEGUN: Reason.DRAIN_BEGUN,
@@ -30,8 +31,7 @@ def drain_events(before: Mapping[str, SpeakerReport], after: Mapping[str, Speake
 
 def _event(speaker: SpeakerReport, news: DrainNews, report: DrainReport | None) -> EventDraft:
     kind: Literal["Normal", "Warning"] = "Warning" if news is DrainNews.HELD else "Normal"
-    where = "BGPSpeaker", API_VERSION, None, speaker.name, speaker.uid
-    return EventDraft(*where, kind, REASONS[news].value, _message(speaker.name, news, report), "Drain")
+    return speaker_event(speaker, kind, REASONS[news], _message(speaker.name, news, report), "Drain")
 
 
 def _message(node: str, news: DrainNews, report: DrainReport | None) -> str:

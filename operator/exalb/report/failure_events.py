@@ -1,7 +1,6 @@
 """Posts an event when a BFD session leaves Up or reaches it, and when a host answers for an address on a LAN. Pure."""
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
 
 from exalb.api.bfd import BfdReport
 from exalb.api.l2 import L2Conflict
@@ -9,9 +8,10 @@ from exalb.api.reasons import Reason
 from exalb.api.speaker import BGPSpeakerStatus
 from exalb.model.cluster import SpeakerReport
 from exalb.model.diff import changed_keys
-from exalb.model.patches import API_VERSION, EventDraft
+from exalb.model.patches import EventDraft
+from exalb.report.speaker_event import speaker_event
 
-UP = "Up"
+UP, ACTION = "Up", "Monitor"
 
 
 def failure_events(before: Mapping[str, SpeakerReport], after: Mapping[str, SpeakerReport]) -> Iterator[EventDraft]:
@@ -30,10 +30,10 @@ def _of_bfd(before: SpeakerReport, after: SpeakerReport) -> Iterator[EventDraft]
             continue
         about = f"the BFD session of node {after.name} with the router of BGPPeer {peer}"
         if report.state == UP:
-            yield _event(after, "Normal", Reason.BFD_UP, f"{about} is Up")
+            yield speaker_event(after, "Normal", Reason.BFD_UP, f"{about} is Up", ACTION)
         else:
             why = report.message or report.diagnostic or "no reason is known"
-            yield _event(after, "Warning", Reason.BFD_DOWN, f"{about} went {report.state}: {why}")
+            yield speaker_event(after, "Warning", Reason.BFD_DOWN, f"{about} went {report.state}: {why}", ACTION)
 
 
 def _of_lans(before: SpeakerReport, after: SpeakerReport) -> Iterator[EventDraft]:
@@ -42,7 +42,7 @@ def _of_lans(before: SpeakerReport, after: SpeakerReport) -> Iterator[EventDraft
         if conflict not in known:
             whose = f", of node {conflict.node}" if conflict.node else ""
             message = f"{conflict.mac}{whose} answers for {conflict.address} on a LAN of node {after.name}"
-            yield _event(after, "Warning", Reason.ADDRESS_CONFLICT, message)
+            yield speaker_event(after, "Warning", Reason.ADDRESS_CONFLICT, message, ACTION)
 
 
 def _bfd_by_peer(status: BGPSpeakerStatus) -> Mapping[str, BfdReport]:
@@ -51,8 +51,3 @@ def _bfd_by_peer(status: BGPSpeakerStatus) -> Mapping[str, BfdReport]:
 
 def _conflicts(status: BGPSpeakerStatus) -> tuple[L2Conflict, ...]:
     return status.l2.conflicts if status.l2 else ()
-
-
-def _event(speaker: SpeakerReport, kind: Literal["Normal", "Warning"], reason: Reason, message: str) -> EventDraft:
-    where = "BGPSpeaker", API_VERSION, None, speaker.name, speaker.uid
-    return EventDraft(*where, kind, reason.value, message, "Monitor")

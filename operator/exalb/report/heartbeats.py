@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from exalb.api.reasons import ConditionType, Reason
 from exalb.api.speaker import is_stale
 from exalb.model.cluster import SpeakerReport
-from exalb.model.patches import API_VERSION, Changes, EventDraft, ObjectKey, StatusWrite
+from exalb.model.patches import Changes, EventDraft, ObjectKey, StatusWrite
 from exalb.report.conditions import DesiredCondition, conditions, status_patch, status_write
+from exalb.report.speaker_event import KIND, speaker_event
 
 HEARTBEAT_SECONDS = 60.0
 """A speaker writes its report at least this often."""
@@ -65,8 +66,5 @@ def _message(speaker: SpeakerReport) -> str:
 
 
 def _event(speaker: SpeakerReport, mark: DesiredCondition) -> EventDraft:
-    after = ObjectKey("BGPSpeaker", None, speaker.name)
-    reason, message = mark.reason.value, mark.message
-    return EventDraft(
-        "BGPSpeaker", API_VERSION, None, speaker.name, speaker.uid, "Warning", reason, message, "Monitor", after
-    )
+    after = ObjectKey(KIND, None, speaker.name)
+    return speaker_event(speaker, "Warning", mark.reason, mark.message, "Monitor", after=after)

@@ -1,8 +1,11 @@
 """Stand-ins for the definitions of other products, for an API server that does not have these products."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from tests.lab.api import Json
+from tests.lab.cluster import Lab
 
 ANY: Json = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 """Objects with any field."""
@@ -31,6 +34,17 @@ def stand_in(group: str, kind: str, plural: str, versions: list[str], schema: Js
     spec = {"group": group, "names": names, "scope": "Namespaced", "versions": served}
     head = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}
     return {**head, "metadata": {"name": f"{plural}.{group}"}, "spec": spec}
+
+
+@contextmanager
+def served(lab: Lab, definitions: Sequence[Json]) -> Iterator[None]:
+    """Have the API server serve the kinds of these definitions while the context lasts."""
+    lab.apply(definitions)
+    lab.kubectl("wait", "--for=condition=Established", *(f"crd/{entry['metadata']['name']}" for entry in definitions))
+    try:
+        yield
+    finally:
+        lab.delete(definitions)
 
 
 def of_prometheus_operator() -> list[Json]:
