@@ -44,10 +44,12 @@ SCENARIOS = {
     "controller-rollout": Scenario(writes.controller_rollout, services=OTHERS),
     "speakers-killed": Scenario(writes.speakers_killed, services=OTHERS),
     "speakers-rollout": Scenario(writes.speakers_rollout, services=OTHERS),
+    "bulk-most": Scenario(bulk.most_at_once),
     "idle-most": Scenario(footprint.idle, services=MOST),
     "created-most": Scenario(announcements.created_after_deletion, services=MOST),
     "readiness-most": Scenario(announcements.readiness, services=MOST),
     "start-most": Scenario(starts.speakers_start, services=MOST),
+    "deleted-most": Scenario(bulk.most_deleted, services=MOST),
 }
 """In the order in which they need the least of each other's leavings."""
 
