@@ -25,6 +25,8 @@ class Scenario:
     services: Callable[[Sizes], int] = lambda sizes: 0  # noqa: ARG005 - as the others
     """How many Services are there already."""
     installed: bool = True
+    at_rest: bool = True
+    """Whether it begins when ExaLB has nothing left to write."""
 
 
 OTHERS: Callable[[Sizes], int] = attrgetter("others")
@@ -49,7 +51,7 @@ SCENARIOS = {
     "created-most": Scenario(announcements.created_after_deletion, services=MOST),
     "readiness-most": Scenario(announcements.readiness, services=MOST),
     "start-most": Scenario(starts.speakers_start, services=MOST),
-    "deleted-most": Scenario(bulk.most_deleted, services=MOST),
+    "deleted-most": Scenario(bulk.most_deleted, services=MOST, at_rest=False),
 }
 """In the order in which they need the least of each other's leavings."""
 
@@ -104,7 +106,8 @@ def _prepare(rig: Rig, scenario: Scenario) -> None:
         return
     rig.install()
     rig.services.fill(scenario.services(rig.sizes))
-    rig.settle()
+    if scenario.at_rest:
+        rig.settle()
 
 
 if __name__ == "__main__":
