@@ -4,7 +4,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 from exalb.kube.client import ApiClient
@@ -62,3 +62,10 @@ class Usage:
         now = {field.name: getattr(self, field.name) for field in fields(self)}
         counted = {name: value - getattr(before, name) for name, value in now.items()}
         return Usage(**{**counted, "watches": self.watches, "memory": self.memory})
+
+    def beyond(self, rest: "Usage | None") -> "Usage":
+        """Return what was counted in addition to what the same time has at rest; without `rest`, all of it."""
+        if rest is None:
+            return self
+        share, counted = self.seconds / rest.seconds, {"requests", "writes", "megabytes", "processor"}
+        return replace(self, **{name: max(0.0, getattr(self, name) - share * getattr(rest, name)) for name in counted})
