@@ -35,6 +35,7 @@ async def test_tables_arrive_and_new_driver_sends_nothing(node: Node) -> None:
             await router.holds(set(PREFIXES))
             await router.ended()
             assert router.ends == [Family.IPV4]
+            assert driver.status().sessions["tor"].counts.updates == router.updates - len(router.ends)
         before = router.updates
         async with node.driver() as driver:
             driver.apply(Speaker({"tor": to(router)}, {"tor": dict(table)}))
