@@ -143,6 +143,10 @@ soak: $(VENV)/.ready ## Random walks one after the other for MINUTES=60 (root)
 bfd-soak: $(VENV)/.ready ## BFD with real routers while busy loops have all processors, for MINUTES=60 (root); counts false alarms
 	@$(BIN)/python -m tests.chaos.bfd_soak --minutes $(MINUTES)
 
+.PHONY: outage
+outage: $(VENV)/.ready ## The API server away for MINUTES=60 while programs, routers and a node fail (root); counts requests
+	EXALB_OUTAGE=$(MINUTES) $(BIN)/python -m pytest tests/stories/test_api_outage.py
+
 .PHONY: hitless
 hitless: $(VENV)/.ready ## Measure what events such as drains, upgrades and a power-off cost, and write docs/hitless.md (root, a quarter of an hour)
 	@$(BIN)/python -m tests.hitless

@@ -1,5 +1,9 @@
-"""Ten minutes without an API server: meanwhile the leading controller dies, and programs, the router and a node."""
+"""Ten minutes without an API server: meanwhile the leading controller dies, and programs, the router and a node.
 
+`EXALB_OUTAGE=60` makes it an hour, as `make outage` does.
+"""
+
+import itertools
 import os
 import signal
 import time
@@ -18,11 +22,13 @@ from tests.stories.traffic import TIMEOUT, asking_from, pods_on, wait_rules
 from tests.support import objects, processes
 from tests.support.note import Note
 
-pytestmark = [pytest.mark.release, pytest.mark.timeout(2400)]
-AWAY = 600.0
+AWAY = 60.0 * int(os.environ.get("EXALB_OUTAGE", "10"))
 """Seconds without an API server: longer than the lease of a controller, and than a silent Node stays Ready."""
+pytestmark = [pytest.mark.release, pytest.mark.timeout(int(AWAY) + 1800)]
 CUT = 300.0
 """Seconds after which the node that announces on the LAN loses its link, until the API server is back."""
+EVERY = 60
+"""Seconds from one action to the next after that."""
 RATE = 10.0
 HOLD = 3
 """Seconds after which the router notices that a node is gone."""
@@ -146,14 +152,16 @@ def _live_without(outage: Outage, other: str) -> None:
         outage.act(action, *both)
     outage.until(CUT)
     outage.act(outage.cut, other)
-    for seconds, action in (
-        (360, partial(outage.kill, "exabgp", other)),
-        (420, outage.restart_router),
-        (480, partial(outage.kill, "speaker", other)),  # the last: a speaker that has no objects yet cannot announce
-        (540, outage.restart_router),
-    ):
+    churn: Iterator[Callable[[], None]] = itertools.cycle(
+        (partial(outage.kill, "exabgp", other), outage.restart_router)
+    )
+    for seconds in range(int(CUT) + EVERY, int(AWAY) - 2 * EVERY, EVERY):
         outage.until(seconds)
-        outage.act(action, other)
+        outage.act(next(churn), other)
+    outage.until(AWAY - 2 * EVERY)
+    outage.act(partial(outage.kill, "speaker", other), other)  # the last: without objects it cannot announce routes
+    outage.until(AWAY - EVERY)
+    outage.act(outage.restart_router, other)
     outage.until(AWAY)
 
 
