@@ -46,8 +46,8 @@ lab-debug: $(VENV)/.ready ## Restart a program of the lab under debugpy and open
 	@$(LAB) debug --part '$(PART)' $(if $(NODE),--node '$(NODE)')
 
 .PHONY: lab-web
-lab-web: $(VENV)/.ready ## The web page of `kubectl exalb web` about the lab, on this machine, until Ctrl-C
-	@$(LAB) web
+lab-web: $(VENV)/.ready ## The web page of `kubectl exalb web` about the lab, on this machine, until Ctrl-C (PAGE=controller: that of the controller)
+	@$(LAB) web $(if $(PAGE),--page '$(PAGE)')
 
 .PHONY: lab-shell
 lab-shell: $(VENV)/.ready ## A shell with kubectl, helm, vtysh and curl of the running lab

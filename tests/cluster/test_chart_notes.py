@@ -71,6 +71,14 @@ def test_notes_do_not_ask_for_a_pool_that_values_give(notes: Notes) -> None:
     assert "kubectl apply" not in text
 
 
+def test_notes_say_how_to_open_the_page_where_it_is_served(world: World, notes: Notes) -> None:
+    assert "port-forward" not in notes()
+    text = notes("controller.page.enabled=true", "controller.page.port=8082")
+    [line] = [line.split() for line in text.splitlines() if "kubectl port-forward" in line]
+    assert line[2:] == ["--namespace", world.namespace, "deployments/notes-controller", "8082"]
+    assert "http://127.0.0.1:8082/ " in text
+
+
 @pytest.mark.parametrize("level", ["baseline", "restricted"])
 def test_notes_have_the_label_of_a_namespace_that_enforces_pod_security(
     cluster: Lab, world: World, notes: Notes, level: str

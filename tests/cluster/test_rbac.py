@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from exalb.api.schema import GROUP
-from exalb.model.kinds import CONFIGURATION, CORE_KINDS, SECRET, Kind
+from exalb.model.kinds import CONFIGURATION, CORE_KINDS, ENDPOINT_SLICE, SECRET, Kind
 from exalb.programs import controller, speaker
 from tests.cluster.chart import NAMESPACE, in_force
 from tests.lab.cluster import Lab
@@ -70,6 +70,14 @@ def test_passwords_can_have_a_namespace_of_their_own(release: Lab) -> None:
         for namespace in (NAMESPACE, "default"):
             assert not secrets & rights(release, "speaker", namespace)
         assert rights(release, "speaker", PASSWORDS) - rights(release, "speaker", NAMESPACE) == secrets
+
+
+def test_page_of_the_controller_needs_endpoint_slices(release: Lab) -> None:
+    with in_force(release, ROLES):
+        without = {namespace: rights(release, "controller", namespace) for namespace in (NAMESPACE, "default")}
+    with in_force(release, ROLES, values=["controller.page.enabled=true"]):
+        for namespace, known in without.items():
+            assert rights(release, "controller", namespace) == known | follows([ENDPOINT_SLICE])
 
 
 def follows(kinds: Iterable[Kind]) -> set[Right]:

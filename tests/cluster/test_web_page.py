@@ -1,48 +1,19 @@
 """`kubectl exalb web` on a real API server, with the rights of a reader alone."""
 
-import http.client
-import json
 import os
 import re
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.cluster.reader import EXALB, reader, wait_aggregated
 from tests.lab import wait
 from tests.support.kubernetes.world import World
+from tests.support.looking import Page
 
 __all__ = ["reader"]
-
-
-@dataclass(frozen=True)
-class Page:
-    """A running page: its port, and the secret path."""
-
-    port: int
-    path: str
-
-    def ask(self, name: str = "", *, host: str = "127.0.0.1", verb: str = "GET") -> tuple[int, str]:
-        """Return status and text of one request."""
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)) as connection:
-            connection.request(verb, self.path + name, headers={"Host": f"{host}:{self.port}"})
-            response = connection.getresponse()
-            return response.status, response.read().decode()
-
-    def overviews(self) -> Iterator[dict[str, Any]]:
-        """Yield the overviews that the server sends."""
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
-            connection.request("GET", f"{self.path}events")
-            response = connection.getresponse()
-            assert response.headers["Content-Type"].startswith("text/event-stream")
-            while line := response.readline():
-                if line.startswith(b"data: "):
-                    yield json.loads(line.removeprefix(b"data: "))
 
 
 @pytest.fixture
@@ -73,9 +44,7 @@ def test_change_of_the_cluster_arrives_at_the_page(page: Page, world: World) -> 
     world.pool("main", "198.51.100.8/30")
     found = next(found for found in overviews if found["pools"])
     assert [(row["pool"], row["use"]) for row in found["pools"]] == [("main", "1 of 4")]
-    status, text = page.ask(f"explain?subject=service/{name}")
-    assert status == 200
-    answer = json.loads(text)
+    answer = page.answer(f"service/{name}")
     assert answer["steps"][answer["firstBroken"]]["reason"] == "NoLeader"
 
 

@@ -81,5 +81,10 @@ def test_controller_imports_neither_tables_nor_exabgp() -> None:
     assert not found & {"exabgp", "pygments", "rich"}
 
 
+def test_controller_imports_no_page_before_it_serves_one() -> None:
+    found = imported(f"{ALONE}\nimport exalb.__main__, exalb.programs.controller")
+    assert not {module for module in found if module.startswith(("exalb.web", "exalb.explain"))}
+
+
 def test_help_imports_nothing_but_click() -> None:
     assert packages("import exalb.__main__") == {"click"}

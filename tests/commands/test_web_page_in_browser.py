@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -41,7 +41,7 @@ class Cluster:
         """Return the present state."""
         return self.now
 
-    async def overviews(self) -> AsyncIterator[str]:
+    async def overviews(self) -> AsyncGenerator[str, None]:
         """Yield the overview of each state."""
         while True:
             shown = self.now

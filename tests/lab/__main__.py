@@ -50,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--mode", type=Mode, choices=list(Mode), help="how a new lab reaches Services (default: bgp)")
     parser.add_argument("--no-demo", action="store_true", help="bring the lab up without the demo")
     parser.add_argument("--part", choices=debug.PROGRAMS, default="controller", help="which program to debug")
+    parser.add_argument("--page", choices=["exalb", "controller"], default="exalb", help="whose web page to show")
     parser.add_argument("--node", help="whose speaker to debug (default: the first node's)")
     commands: dict[str, Callable[[Lab, argparse.Namespace], int]] = {
         "prepare": _prepare,
@@ -120,7 +121,7 @@ def _differs(lab: Lab, mode: Mode | None) -> str:
 
 
 def _install(lab: Lab) -> None:
-    exalb.install(lab, demo_l2.VALUES if lab.mode is Mode.L2 else {})
+    exalb.install(lab, {**exalb.PAGE, **(demo_l2.VALUES if lab.mode is Mode.L2 else {})})
 
 
 def _demonstrate(lab: Lab) -> None:
@@ -150,11 +151,14 @@ def _debug(lab: Lab, options: argparse.Namespace) -> int:
     return 0
 
 
-def _web(lab: Lab, _: argparse.Namespace) -> int:
+def _web(lab: Lab, options: argparse.Namespace) -> int:
     if _is_down(lab):
         return 1
-    with web.page(lab) as (url, target), socket.create_server(("127.0.0.1", target.port)) as listening:
-        lab.narration.say(f"the page of `kubectl exalb web` is at {url}; Ctrl-C ends it")
+    by_controller = options.page == "controller"
+    serving = web.page_of_controller(lab) if by_controller else web.page(lab)
+    with serving as (url, target), socket.create_server(("127.0.0.1", target.port)) as listening:
+        whose = "the controller" if by_controller else "`kubectl exalb web`"
+        lab.narration.say(f"the page of {whose} is at {url}; Ctrl-C ends it")
         asyncio.run(relay.lead(target, listening))
     return 0
 

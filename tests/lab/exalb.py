@@ -15,6 +15,8 @@ CHART = CHECKOUT / "charts" / "exalb"
 WORKLOADS = ("deployments/exalb-controller", "daemonsets/exalb-speaker")
 SPEAKER = "app.kubernetes.io/component=speaker"
 SECONDS = "120s"
+PAGE: Mapping[str, Any] = {"controller": {"page": {"enabled": True}}}
+"""Values of the chart with which the controllers serve the web page."""
 
 
 def install(lab: Lab, values: Mapping[str, Any] | None = None) -> None:

@@ -58,7 +58,7 @@ def lab(nodes: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """Return a whole lab with ExaLB on its two nodes."""
     with _one_at_a_time(tmp_path_factory):
         if not exalb.is_installed(nodes):
-            exalb.install(nodes)
+            exalb.install(nodes, exalb.PAGE)
     return nodes
 
 

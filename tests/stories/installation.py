@@ -30,7 +30,7 @@ def emptied(lab: Lab, deployment: str) -> Iterator[Lab]:
     finally:
         lab.kubectl("delete", "deployment,service", deployment, "--ignore-not-found")
         clear(lab)
-        exalb.install(lab)
+        exalb.install(lab, exalb.PAGE)
 
 
 def deploy(lab: Lab, deployment: str) -> None:

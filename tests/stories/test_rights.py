@@ -1,16 +1,22 @@
 """The chart grants what the programs use, and nothing else: its rights, and the audit log of the run's lab."""
 
+import json
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from exalb.api.definitions import RESOURCES
 from exalb.api.schema import GROUP, VERSION
-from tests.lab.cluster import Lab
+from tests.lab import web
+from tests.lab.cluster import CommandError, Lab
 from tests.lab.exalb import NAMESPACE
 from tests.stories.story import Story
 from tests.support import objects
 from tests.support.kubernetes.rights import Right, refused, rights, unused
+from tests.support.looking import Page
 
 MARKS_SILENT: set[Right] = {(GROUP, "bgpspeakers", "*", "get"), (GROUP, "bgpspeakers/status", "*", "patch")}
 """The controller marks the report of a speaker that is silent for three minutes."""
@@ -54,7 +60,44 @@ def do_everything(story: Story) -> None:
     for raw in (advertisement, lan, community, story.pool(), story.peers()[0]):
         path = f"/apis/{raw['apiVersion']}/{kinds[raw['kind']]}/{raw['metadata']['name']}"
         story.wait(f"{path} has a status", partial(has_status, story.lab, path))
+    look_at_page(story)
     story.lab.delete([advertisement, lan, community])
+
+
+def look_at_page(story: Story) -> None:
+    """Have somebody open the page of a controller, who finds the story's Service there as `explain` explains it."""
+    subject = f"service/{story.name}/web"
+    with web.page_of_controller(story.lab) as (_, target):
+        page = Page(target.port, namespace=target.namespace)
+        found = next(page.overviews())
+        assert f"{story.name}/web" in [row["name"] for row in found["services"]]
+        assert {(row["node"], row["isGood"]) for row in found["peers"]} >= {
+            (node.name, True) for node in story.lab.nodes
+        }
+
+        def agrees() -> bool:
+            words = [str(Path(sys.executable).with_name("kubectl-exalb")), "explain", subject, "--output=json"]
+            said = target.namespace.run(words, check=False, env=dict(story.lab.environment()), stdout=subprocess.PIPE)
+            assert json.loads(said.stdout) == page.answer(subject)
+            return True
+
+        story.wait("the page says what explain says", agrees)
+
+
+def test_page_is_for_those_who_may_forward_ports(story: Story) -> None:
+    """The API server refuses a person who has `view` alone: the page has no door of its own."""
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": f"{story.name}-viewer"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "viewer"}],
+    }
+    story.lab.apply([binding])
+    forward = ("--as=viewer", f"--namespace={NAMESPACE}", "port-forward", "deployments/exalb-controller", ":7481")
+    with pytest.raises(CommandError, match='cannot create resource "pods/portforward"'):
+        story.lab.kubectl(*forward)
+    story.lab.delete([binding])
 
 
 def test_programs_use_every_right_and_ask_for_no_other(story: Story) -> None:

@@ -1,9 +1,11 @@
 """ExaLB's processes in a lab, with their memory and processor time."""
 
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 from tests.lab.cluster import Lab
@@ -79,12 +81,24 @@ def resident(pid: int) -> tuple[float, float]:
 
 def listening_port(pid: int) -> int | None:
     """Return the lowest TCP port that a process listens on over IPv4; None while there is none."""
+    return min((port for address, port in listeners(pid) if "." in address), default=None)
+
+
+def listeners(pid: int) -> set[tuple[str, int]]:
+    """Return the addresses and TCP ports on which a process listens."""
     with suppress(FileNotFoundError, ProcessLookupError):
         files = {str(path.readlink()) for path in (PROC / str(pid) / "fd").iterdir()}
-        rows = [line.split() for line in (PROC / str(pid) / "net" / "tcp").read_text().splitlines()[1:]]
-        listening = [row for row in rows if row[3] == LISTEN and f"socket:[{row[9]}]" in files]
-        return min((int(row[1].partition(":")[2], 16) for row in listening), default=None)
-    return None
+        tables = [(PROC / str(pid) / "net" / name).read_text().splitlines()[1:] for name in ("tcp", "tcp6")]
+        rows = [line.split() for table in tables for line in table]
+        places = [row[1].split(":") for row in rows if row[3] == LISTEN and f"socket:[{row[9]}]" in files]
+        return {(_address(text), int(port, 16)) for text, port in places}
+    return set()
+
+
+def _address(text: str) -> str:
+    """Return an address of /proc/net/tcp or tcp6: words of 32 bits, each as this machine keeps it in memory."""
+    words = [int(text[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(text), 8)]
+    return str(ip_address(b"".join(words)))
 
 
 def running(command: str, among: Iterable[int]) -> list[int]:

@@ -7,6 +7,7 @@ from exalb.cli.live import EXIT_GOOD, EXIT_UNUSABLE, Target, ask
 from exalb.kube.client import ApiClient
 from exalb.kube.live import read_live
 from exalb.runtime import logs
+from exalb.web.overviews import Overviews
 from exalb.web.server import Server
 from exalb.web.watched_cluster import WatchedCluster
 
@@ -15,11 +16,11 @@ def serve(target: Target, port: int) -> int:
     """Serve the page until interrupted; return 2 where the cluster or the port cannot be used."""
 
     async def run(api: ApiClient, _: str) -> int:
-        await read_live(api, target.exalb_namespace)  # says at once what cannot be read
-        cluster = WatchedCluster(api, target.exalb_namespace)
-        async with Server(cluster).listen(port) as url:
+        live = await read_live(api, target.exalb_namespace)  # says at once what cannot be read
+        watched = WatchedCluster(api, target.exalb_namespace, scope=live.cluster.scope)
+        async with Server(Overviews(watched)).listen(port) as url:
             print(f"The page is at {url}\nCtrl-C ends it.", flush=True)  # noqa: T201 - a command speaks to a terminal
-            await cluster.run()
+            await asyncio.Event().wait()
         return EXIT_GOOD
 
     logs.configure("warning", "console")

@@ -48,8 +48,9 @@ class Store:
     """The latest objects of some kinds. Belongs to one event loop; no method awaits but the waiting ones."""
 
     def __init__(self, kinds: Iterable[Kind], *, scope: Scope = DEFAULT) -> None:
-        self._kinds = tuple(kinds)
-        self._tables = {kind.name: _Table() for kind in self._kinds}
+        self.kinds = tuple(kinds)
+        """The kinds whose objects it keeps."""
+        self._tables = {kind.name: _Table() for kind in self.kinds}
         self._slices = Revised[Key, tuple[EndpointSlice, ...]]()
         self._scope = scope
         self._host = LocalNode()
@@ -59,7 +60,7 @@ class Store:
         """Set once every kind was listed in whole: before that nothing may be decided."""
         self.changed = ChangeEvent()
         """The change event: an object changed since a round cleared it."""
-        self.ages = WatchAges(self._kinds)
+        self.ages = WatchAges(self.kinds)
         self.restored = asyncio.Event()
         """Set once a reflector finds that the server was restored from a backup; KopfFeed clears it."""
 
@@ -71,7 +72,7 @@ class Store:
         """Return everything as it is now; unchanged objects are shared with earlier snapshots."""
         views: dict[str, Any] = {
             kind.cluster_field: self._tables[kind.name].values.revision()
-            for kind in self._kinds
+            for kind in self.kinds
             if kind is not ENDPOINT_SLICE
         }
         views.setdefault(SECRET.cluster_field, None)

@@ -23,6 +23,7 @@ from exalb.model.cluster import Cluster
 from exalb.model.kinds import CONFIGURATION, SERVICE, Program, watched_by
 from exalb.model.patches import Changes
 from exalb.programs import controller_metrics
+from exalb.programs.controller_page import serve_page
 from exalb.programs.lifecycle import require_supported
 from exalb.programs.reconcile import reconcile
 from exalb.programs.settings import ControllerSettings
@@ -49,16 +50,16 @@ class Controller:
 
     def __init__(self, api: ApiClient, credentials: Credentials, settings: ControllerSettings) -> None:
         self._identity = f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}"
-        self._store = Store(KINDS, scope=settings.scope)
+        self.store = Store(KINDS, scope=settings.scope)
         reflected = [kind for kind in KINDS if kind not in CONFIGURATION]
-        self._reflectors = reflectors(api, self._store, reflected, namespace=settings.namespace)
-        self._feed = KopfFeed(api, credentials, self._store)
+        self._reflectors = reflectors(api, self.store, reflected, namespace=settings.namespace)
+        self._feed = KopfFeed(api, credentials, self.store)
         self._election = Election(api, settings.namespace, LEASE_NAME, self._identity)
         self.telemetry = Telemetry(self._unready, self._metrics)
         events = self.telemetry.counter(metrics.EVENTS)
         self._events = EventRecorder(api, NAME, self._identity, count=events.inc)
         self._writer = Writer(
-            api, self._store, self._events, may_write=self._election.may_write, count=self.telemetry.count_write
+            api, self.store, self._events, may_write=self._election.may_write, count=self.telemetry.count_write
         )
         self._validator, self._allocator, self._reporter = Validator(), Allocator(), ControllerReporter()
         self._heartbeats, self._silent = HeartbeatMonitor(), frozenset[str]()
@@ -76,7 +77,7 @@ class Controller:
 
     async def _run_election(self) -> None:
         """Take part in the election once the store is synced: a leader that is not synced could not act."""
-        await self._store.synced.wait()
+        await self.store.synced.wait()
         await self._election.run(self._lead)
 
     async def _lead(self) -> None:
@@ -86,7 +87,7 @@ class Controller:
         self._heartbeats, self._silent = HeartbeatMonitor(), frozenset[str]()
         monitor = asyncio.create_task(self._monitor())
         try:
-            await reconcile(self._store, self._round, self.telemetry.observe_round)
+            await reconcile(self.store, self._round, self.telemetry.observe_round)
         finally:
             monitor.cancel()
             self._decided = None
@@ -108,10 +109,10 @@ class Controller:
         """Start a round when a speaker goes silent, which no watch shows."""
         while True:
             await asyncio.sleep(MONITOR_SECONDS)
-            silent = self._heartbeats.silent(self._store.snapshot().speakers, seconds_since_boot())
+            silent = self._heartbeats.silent(self.store.snapshot().speakers, seconds_since_boot())
             if silent != self._silent:
                 self._silent = silent
-                self._store.changed.set()
+                self.store.changed.set()
 
     async def _round(self, cluster: Cluster) -> None:
         """Decide in a thread, so that the Lease is renewed meanwhile however long that takes; then write."""
@@ -125,7 +126,7 @@ class Controller:
             self._wake.cancel()
         seconds = seconds_since_boot()
         at = self._reporter.next_at(seconds)
-        changed = self._store.changed.set
+        changed = self.store.changed.set
         self._wake = None if at is None else asyncio.get_running_loop().call_later(at - seconds, changed)
 
     def _decide(self, cluster: Cluster) -> tuple[tuple[Cluster, Rules, Allocation], Changes]:
@@ -137,12 +138,12 @@ class Controller:
         return (cluster, rules, allocation), changes
 
     def _unready(self) -> list[str]:
-        return [f"not listed yet: {kind}" for kind in sorted(self._store.missing())]
+        return [f"not listed yet: {kind}" for kind in sorted(self.store.missing())]
 
     def _metrics(self) -> Iterable[Family]:
         leading = self._election.leading
         yield metrics.LEADER.by_label({LEASE_NAME: leading})
-        yield metrics.WATCH_AGE.by_label(self._store.ages.seconds())
+        yield metrics.WATCH_AGE.by_label(self.store.ages.seconds())
         if leading and self._decided:
             yield from controller_metrics.decisions(*self._decided)
             yield metrics.SPEAKERS_SILENT.value(float(len(self._silent)))
@@ -155,5 +156,5 @@ async def run(settings: ControllerSettings) -> None:
     async with ApiClient(credentials) as api:
         await require_supported(api)
         controller = Controller(api, credentials, settings)
-        async with controller.telemetry.serve(settings.listen):
+        async with controller.telemetry.serve(settings.listen), serve_page(api, controller.store, settings):
             await controller.run()

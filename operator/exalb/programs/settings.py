@@ -96,6 +96,10 @@ class ControllerSettings(ClusterSettings):
     """Assign addresses to Services. Run two: one leads, the other takes over."""
 
     namespace: Annotated[str, Field(min_length=1, description="ExaLB's own namespace, with the Lease")] = "exalb-system"
+    page_port: Annotated[
+        int,
+        Field(ge=0, le=65535, description="port of 127.0.0.1 for the web page, by kubectl port-forward; 0: no page"),
+    ] = 0
 
 
 class SpeakerSettings(ClusterSettings):

@@ -1,1 +1,1 @@
-"""The web page of `kubectl exalb web`: the state of ExaLB, live and read-only."""
+"""The web page: the state of ExaLB, live and read-only. `kubectl exalb web` serves it, and so may the controller."""

@@ -1,8 +1,9 @@
-"""Serves the page on this machine alone: files, the overview as server-sent events, and answers about one object."""
+"""Serves the page on 127.0.0.1 alone: files, the overview as server-sent events, and answers about one object."""
 
+import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from importlib.resources import files
 from typing import Protocol
 
@@ -24,6 +25,7 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
@@ -32,7 +34,7 @@ _HEADERS = {
 class Watched(Protocol):
     """A cluster that is kept up to date."""
 
-    def overviews(self) -> AsyncIterator[str]:
+    def overviews(self) -> AsyncGenerator[str, None]:
         """Yield the overview as JSON: now, and after changes; an empty text where it is the same."""
 
     async def observed(self) -> Observed:
@@ -40,11 +42,12 @@ class Watched(Protocol):
 
 
 class Server:
-    """The page about one cluster. Its path is a secret, so that no other user of this machine can read it."""
+    """The page about one cluster, below `path`: by default a secret, so that no other user of this machine reads it."""
 
-    def __init__(self, cluster: Watched) -> None:
+    def __init__(self, cluster: Watched, *, path: str | None = None) -> None:
         self._cluster = cluster
-        self.path = f"/{secrets.token_urlsafe(16)}/"
+        self._explaining = asyncio.Lock()
+        self.path = path or f"/{secrets.token_urlsafe(16)}/"
         pages = files("exalb.web") / "static"
         self._files = {name: ((pages / file).read_bytes(), kind) for name, (file, kind) in _STATIC.items()}
 
@@ -73,9 +76,10 @@ class Server:
         """Send an overview after each change (server-sent events, HTML §9.2)."""
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", **_HEADERS})
         await response.prepare(request)
-        with contextlib.suppress(ConnectionError):
-            async for text in self._cluster.overviews():
-                await response.write(f"data: {text}\n\n".encode() if text else b": the same\n\n")
+        async with contextlib.aclosing(self._cluster.overviews()) as overviews:
+            with contextlib.suppress(ConnectionError):
+                async for text in overviews:
+                    await response.write(f"data: {text}\n\n".encode() if text else b": the same\n\n")
         return response
 
     async def _explain(self, request: web.Request) -> web.Response:
@@ -86,7 +90,9 @@ class Server:
         except ValueError as error:
             return web.json_response({"error": str(error)}, status=400)
         observed = await self._cluster.observed()
-        return web.json_response(answer_json(explain(observed, subject, "default")))
+        async with self._explaining:  # what a cluster decides is kept, by one thread at a time
+            found = await asyncio.to_thread(explain, observed, subject, "default")
+        return web.json_response(answer_json(found))
 
 
 @web.middleware

@@ -155,4 +155,4 @@ events.addEventListener("message", (event) => {
     showServices();
   });
 });
-events.addEventListener("error", () => say("no connection: is kubectl exalb web still running?", "bad"));
+events.addEventListener("error", () => say("no connection: does kubectl, which leads here, still run?", "bad"));
