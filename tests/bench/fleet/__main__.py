@@ -73,7 +73,7 @@ TOTALS = {
     "change-kilobytes": "kB of the answers to all when one Service comes",
     "change-processor": "the API server's time when one Service comes",
 }
-"""What all speakers cost together: how it grows with their number."""
+"""The cost of all speakers together, and how it grows with their number."""
 ON_PAPER = 5_000
 PAPER = {
     "start-processor": Measure("on paper, 5,000 nodes: all start, the API server's time of a processor, s"),
