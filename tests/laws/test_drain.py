@@ -10,12 +10,18 @@ from exalb.analysis.plan import node_plan
 from exalb.announcement.drain import DrainPolicy, DrainStep, drain_request, next_step
 from exalb.announcement.drained_plan import DrainPlanner
 from exalb.announcement.planner import NodePlan, RoutePlanner
+from exalb.announcement.returning import NO_RETURN, Depreference, Means, ReturnPolicy
+from exalb.api.speaker import DrainState
 from exalb_bgp.rib import Prefix
 from tests.laws.worlds import World
 from tests.support import objects
 
 NODES = ("n1", "n2", "n3")
-POLICY = DrainPolicy(deprefer_seconds=1.0, return_seconds=3.0)
+STEPS = Depreference(Means.PREPEND, 2), Depreference(Means.MED, 5)
+POLICIES = [
+    DrainPolicy(deprefer_seconds=1.0, returning=returning)
+    for returning in (NO_RETURN, ReturnPolicy(3.0), ReturnPolicy(1.0, STEPS, 1.5), ReturnPolicy(0.0, STEPS, 2.0))
+]
 CLUSTER, LOCAL = "198.51.100.1", "198.51.100.2"
 SERVICES = (
     objects.assigned_service("wide", CLUSTER),
@@ -29,31 +35,34 @@ class Speaker:
     """The speaker of one node: its drain, and the one that it reported."""
 
     name: str
+    policy: DrainPolicy
     planner: RoutePlanner
     drains: DrainPlanner
     step: DrainStep | None = None
     reported: DrainStep | None = None
 
     @classmethod
-    def started(cls, name: str, reported: DrainStep | None = None) -> "Speaker":
+    def started(cls, name: str, policy: DrainPolicy, reported: DrainStep | None = None) -> "Speaker":
         """Return a new one, which continues with the last report."""
-        return cls(name, RoutePlanner(name), DrainPlanner(name, POLICY), reported, reported)
+        return cls(name, policy, RoutePlanner(name), DrainPlanner(name, policy), reported, reported)
 
 
 @dataclass
 class Drains:
     """A cluster with a speaker on each node."""
 
+    policy: DrainPolicy
     now: datetime = datetime(2026, 1, 5, tzinfo=UTC)
     world: World = field(
         default_factory=lambda: World([objects.pool("main", "198.51.100.0/24"), objects.peer(), *SERVICES])
     )
-    speakers: dict[str, Speaker] = field(default_factory=lambda: {name: Speaker.started(name) for name in NODES})
+    speakers: dict[str, Speaker] = field(default_factory=dict)
     causes: dict[str, str] = field(default_factory=dict)
     endpoints: frozenset[str] = frozenset(NODES)
 
     def __post_init__(self) -> None:
         for name in NODES:
+            self.speakers[name] = Speaker.started(name, self.policy)
             self.mark(name, "")
         self.serve_on(frozenset(NODES))
 
@@ -71,7 +80,7 @@ class Drains:
 
     def restart(self, name: str) -> None:
         """Replace the speaker of a node by a new one."""
-        self.speakers[name] = Speaker.started(name, self.speakers[name].reported)
+        self.speakers[name] = Speaker.started(name, self.policy, self.speakers[name].reported)
 
     def run(self, seconds: float, confirmed: frozenset[str], reporting: frozenset[str]) -> dict[str, NodePlan]:
         """Let time pass and run a round of each speaker; return their plans."""
@@ -84,14 +93,27 @@ class Drains:
         return plans
 
     def _round(self, speaker: Speaker, confirmed: bool) -> NodePlan:
-        cluster, rules = self.world.cluster, self.world.rules
-        request = drain_request(cluster.nodes[speaker.name], POLICY)
-        speaker.step = next_step(speaker.step, request, POLICY, self.now, confirmed=confirmed)
+        cluster, rules, before = self.world.cluster, self.world.rules, speaker.step
+        request = drain_request(cluster.nodes[speaker.name], self.policy)
+        speaker.step = step = next_step(before, request, self.policy, self.now, confirmed=confirmed)
         plan = speaker.planner.plan(cluster, rules)
-        drained = speaker.drains.plan(cluster, rules, plan, speaker.step, request)
-        fresh = DrainPlanner(speaker.name, POLICY).plan(cluster, rules, plan, speaker.step, request)
+        drained = speaker.drains.plan(cluster, rules, plan, step, request)
+        fresh = DrainPlanner(speaker.name, self.policy).plan(cluster, rules, plan, step, request)
         assert drained == fresh, "the memory of the planner changes its answer"
+        if step and step.state is DrainState.RETURNING:
+            _check_return(before, step, plan, drained)
         return drained
+
+
+def _check_return(before: DrainStep | None, step: DrainStep, plan: NodePlan, drained: NodePlan) -> None:
+    """Check that a node that returns announces everything, as its step says, and takes no step back."""
+    part, earlier = step.returning, before and before.returning
+    assert part
+    assert not earlier or not before or step.since != before.since or part.number >= earlier.number
+    for name, session in plan.sessions.items():
+        assert session.session
+        wanted = {p: part.how.applied(a, is_ibgp=session.session.is_ibgp) for p, a in session.rib.items()}
+        assert drained.sessions[name].rib == wanted
 
 
 def _announced(plans: dict[str, NodePlan]) -> set[Prefix]:
@@ -108,9 +130,14 @@ moves = st.one_of(
 )
 
 
-@given(st.lists(moves, max_size=25))
-def test_drains_take_no_service_down_and_end_by_their_causes(sequence: list[tuple[object, ...]]) -> None:
-    drains = Drains()
+@given(st.sampled_from(POLICIES), some, st.lists(moves, max_size=25), some)
+def test_drains_take_no_service_down_and_end_by_their_causes(
+    policy: DrainPolicy, drained: frozenset[str], sequence: list[tuple[object, ...]], undone: frozenset[str]
+) -> None:
+    """Some nodes are drained at the beginning, and some at the end are not: returns are as frequent as drains."""
+    drains = Drains(policy)
+    for name in drained:
+        drains.mark(name, "true")
     for move, *arguments in sequence:
         getattr(drains, str(move))(*arguments)
         plans = drains.run(0.0, frozenset(), frozenset())
@@ -118,11 +145,13 @@ def test_drains_take_no_service_down_and_end_by_their_causes(sequence: list[tupl
             served = {f"{address}/32" for address in (CLUSTER, LOCAL)}
             assert {str(prefix) for prefix in _announced(plans)} == served
     everyone = frozenset(NODES)
-    for _ in range(6):
-        plans = drains.run(4.0, everyone, everyone)
+    for name in undone:
+        drains.mark(name, "")
+    for seconds in (*[0.5] * 10, *[4.0] * 6):
+        plans = drains.run(seconds, everyone, everyone)
     cluster, rules = drains.world.cluster, drains.world.rules
     for name, plan in plans.items():
-        end = node_plan(cluster, rules, name, POLICY)
+        end = node_plan(cluster, rules, name, policy)
         assert plan.sessions == end.sessions
         assert (plan.drain and (plan.drain.step.state, plan.drain.lacking)) == (
             end.drain and (end.drain.step.state, end.drain.lacking)

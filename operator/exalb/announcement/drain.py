@@ -2,7 +2,7 @@
 
     not drained ──cause──▶ Depreferred ──seconds, confirmed──▶ Withdrawing ──confirmed──▶ Withdrawn
          ▲                      ▲                                                             │
-         └──seconds── Returning ┴──────────────────────no cause───────────────────────────────┘
+         └──steps──── Returning ┴──────────────────────no cause───────────────────────────────┘
 
 The cause is read from the Node. The present step is remembered in the node's BGPSpeaker; without it, a drain starts
 again with its first step, which only announces the routes for a moment more. Where a settled drain ends depends on the
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from exalb.announcement.returning import NO_RETURN, Depreference, ReturnPolicy, ReturnStep, return_step
 from exalb.api.speaker import DrainCause, DrainReport, DrainState
 from exalb.model.cluster import Node
 from exalb.model.node_lifecycle import Taint
@@ -53,8 +54,8 @@ class DrainPolicy:
     taints: tuple[TaintSelector, ...] = ()
     deprefer_seconds: float = 1.0
     """How long the routes have GRACEFUL_SHUTDOWN before they are withdrawn."""
-    return_seconds: float = 0.0
-    """How long they have it after a drain was undone."""
+    returning: ReturnPolicy = NO_RETURN
+    """How the routes come back after a drain was undone."""
 
 
 class DrainRequest(NamedTuple):
@@ -73,6 +74,8 @@ class DrainStep(NamedTuple):
     state: DrainState
     cause: DrainCause
     since: datetime
+    returning: ReturnStep | None = None
+    """In the state Returning: the step of the return, at the latest after the first round."""
 
     @property
     def withdraws(self) -> bool:
@@ -97,16 +100,23 @@ def drain_request(node: Node, policy: DrainPolicy) -> DrainRequest | None:
 
 
 def next_step(
-    step: DrainStep | None, request: DrainRequest | None, policy: DrainPolicy, now: datetime, *, confirmed: bool
+    step: DrainStep | None,
+    request: DrainRequest | None,
+    policy: DrainPolicy,
+    now: datetime,
+    *,
+    confirmed: bool,
+    forwards: bool = True,
 ) -> DrainStep | None:
     """Return the step in which a drain is `now`; `confirmed` is whether ExaBGP announced and withdrew as `step` wants.
 
-    A clock that was set back must not prolong a step, so a step never begins later than now.
+    A clock that was set back must not prolong a step, so a step never begins later than now. A return begins once the
+    node `forwards`: before that it announces nothing, so that the steps would pass unused.
     """
     if step and step.since > now:
         step = step._replace(since=now)
     if request is None:
-        return _returning(step, policy, now)
+        return _returning(step, policy, now, forwards=forwards)
     if step is None or step.state is DrainState.RETURNING:
         return DrainStep(DrainState.DEPREFERRED, request.cause, now)
     step = step._replace(cause=request.cause)
@@ -117,12 +127,15 @@ def next_step(
     return step
 
 
-def _returning(step: DrainStep | None, policy: DrainPolicy, now: datetime) -> DrainStep | None:
-    if step is None or policy.return_seconds <= 0:
+def _returning(step: DrainStep | None, policy: DrainPolicy, now: datetime, *, forwards: bool) -> DrainStep | None:
+    if step is None or not policy.returning.timed:
         return None
     if step.state is not DrainState.RETURNING:
-        return step._replace(state=DrainState.RETURNING, since=now)
-    return step if now < step.since + timedelta(seconds=policy.return_seconds) else None
+        if not forwards:
+            return step
+        step = step._replace(state=DrainState.RETURNING, since=now)
+    part = return_step(policy.returning, (now - step.since).total_seconds())
+    return step._replace(returning=part) if part else None
 
 
 def _withdraw_at(step: DrainStep, policy: DrainPolicy, confirmed: bool) -> datetime:
@@ -134,11 +147,18 @@ def due_at(step: DrainStep | None, policy: DrainPolicy, *, confirmed: bool) -> d
     """Return when time alone ends a step, or None."""
     if step and step.state is DrainState.DEPREFERRED:
         return _withdraw_at(step, policy, confirmed)
-    if step and step.state is DrainState.RETURNING:
-        return step.since + timedelta(seconds=policy.return_seconds)
+    if step and step.returning:
+        return step.since + timedelta(seconds=step.returning.ends)
     return None
 
 
 def step_of(report: DrainReport | None) -> DrainStep | None:
     """Return the step that the node's last speaker reported."""
-    return DrainStep(report.state, report.cause, datetime.fromisoformat(report.since)) if report else None
+    if report is None:
+        return None
+    since, part = datetime.fromisoformat(report.since), report.returning
+    if part is None:
+        return DrainStep(report.state, report.cause, since)
+    ends = (datetime.fromisoformat(part.until) - since).total_seconds()
+    how = Depreference.of_report(part.announced)
+    return DrainStep(report.state, report.cause, since, ReturnStep(part.step, part.steps, how, ends))

@@ -1,4 +1,4 @@
-"""The plan of a node in a step of its drain: routes with GRACEFUL_SHUTDOWN, or withdrawn. Pure.
+"""The plan of a node in a step of its drain: routes that others are preferred to, or withdrawn. Pure.
 
 A route that some Service has from this node alone is never withdrawn, unless the drain is forced.
 """
@@ -12,11 +12,12 @@ from exalb.announcement.attributes import Route
 from exalb.announcement.drain import DrainPolicy, DrainRequest, DrainStep, drain_request
 from exalb.announcement.last_announcer import OtherAnnouncers
 from exalb.announcement.planner import NodeDrain, NodePlan
+from exalb.announcement.returning import Depreference
 from exalb.api.reasons import Reason, Refusal
 from exalb.api.speaker import DrainState
 from exalb.model.cluster import Cluster, Key
 from exalb.validation.rules import Rules
-from exalb_bgp.rib import GRACEFUL_SHUTDOWN, Attributes, Prefix
+from exalb_bgp.rib import Attributes, Prefix
 from exalb_bgp.speaker import Speaker
 
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
@@ -27,6 +28,8 @@ class _Key:
     """The inputs of one drained session besides its plan."""
 
     withdraws: bool
+    how: Depreference
+    """How the routes are announced that are not withdrawn."""
     kept: frozenset[Prefix]
     refusal: Refusal
 
@@ -48,7 +51,8 @@ class DrainPlanner:
         lacking = self._others.lacking(cluster, rules, plan) if request else {}
         forced = request is not None and request.forced
         refusal = Refusal(Reason.NODE_DRAINING, request.why if request else "")
-        key = _Key(step.withdraws, frozenset() if forced else frozenset(lacking), refusal)
+        how = step.returning.how if step.returning else Depreference()
+        key = _Key(step.withdraws, how, frozenset() if forced else frozenset(lacking), refusal)
         sessions = {name: self._session(session, key) for name, session in plan.sessions.items()}
         ribs = {name: sessions[name].rib for name in plan.speaker.sessions}
         drain = NodeDrain(step, forced, lacking)
@@ -58,6 +62,8 @@ class DrainPlanner:
         before = self._drained.get(plan.peer)
         if before and before[0] is plan and before[1] == key:
             return before[2]
+        is_ibgp = plan.session is not None and plan.session.is_ibgp
+        known = before if before and before[1].how == key.how else None
         routes: dict[Prefix, Route] = {}
         withheld: dict[Row, Refusal] = dict(plan.withheld)
         for prefix, route in plan.routes.items():
@@ -65,8 +71,9 @@ class DrainPlanner:
                 withheld.update({(Key.parse(name), prefix): key.refusal for name in route.services})
             else:
                 # The driver compares attributes by identity first.
-                same = before and before[0].routes.get(prefix) is route
-                routes[prefix] = (before[2].routes.get(prefix) if before and same else None) or _depreferred(route)
+                same = known and known[0].routes.get(prefix) is route
+                earlier = known[2].routes.get(prefix) if known and same else None
+                routes[prefix] = earlier or _depreferred(route, key.how, is_ibgp=is_ibgp)
         rib: Mapping[Prefix, Attributes] = {prefix: route.attributes for prefix, route in routes.items()}
         drained = replace(plan, routes=routes, rib=rib, withheld=withheld)
         self._drained[plan.peer] = plan, key, drained
@@ -81,7 +88,5 @@ def settled_drain(cluster: Cluster, rules: Rules, plan: NodePlan, policy: DrainP
     return DrainPlanner(plan.node, policy).plan(cluster, rules, plan, step, request)
 
 
-def _depreferred(route: Route) -> Route:
-    """Return the route with GRACEFUL_SHUTDOWN."""
-    communities = tuple(sorted({*route.attributes.communities, GRACEFUL_SHUTDOWN}))
-    return replace(route, attributes=replace(route.attributes, communities=communities))
+def _depreferred(route: Route, how: Depreference, *, is_ibgp: bool) -> Route:
+    return replace(route, attributes=how.applied(route.attributes, is_ibgp=is_ibgp))

@@ -42,6 +42,7 @@ CommunityText = Annotated[
 ]
 
 MAX_COMMUNITIES = 63
+MAX_PREPEND = 16
 """How many communities of one kind a route may have. All kinds together fit into one UPDATE of 4,096 octets
 (RFC 4271 §4)."""
 
@@ -80,7 +81,7 @@ class BGPAdvertisementSpec(Model):
     """LOCAL_PREF, sent to iBGP peers only (RFC 4271 §5.1.5)."""
     med: Unsigned32 | None = None
     """MULTI_EXIT_DISC (RFC 4271 §5.1.4)."""
-    as_path_prepend: Annotated[int, Field(strict=True, ge=0, le=16)] | None = None
+    as_path_prepend: Annotated[int, Field(strict=True, ge=0, le=MAX_PREPEND)] | None = None
     """How many more times the local AS is put into AS_PATH; sent to eBGP peers only (RFC 4271 §5.1.2)."""
     communities: Annotated[
         tuple[CommunityText, ...],

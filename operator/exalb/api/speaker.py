@@ -27,7 +27,7 @@ class DrainState(Enum):
     WITHDRAWN = "Withdrawn"
     """ExaBGP confirmed that the routes are withdrawn."""
     RETURNING = "Returning"
-    """The drain was undone: the routes are announced, with GRACEFUL_SHUTDOWN for a while."""
+    """The drain was undone: the routes are announced, for a while so that routers prefer other nodes."""
 
 
 class DrainCause(Enum):
@@ -43,6 +43,19 @@ class DrainCause(Enum):
     """The Node is cordoned, and the speaker has `drainOnCordon`."""
 
 
+class ReturnReport(Model):
+    """The step of the return of a node whose drain was undone."""
+
+    step: int
+    """The number of the step, from 1."""
+    steps: int
+    """How many there are."""
+    announced: Annotated[str, Field(max_length=32)]
+    """How routers are to prefer other nodes: GRACEFUL_SHUTDOWN, or prepend or med with a value."""
+    until: Time
+    """When the next step begins, or after the last one the routes are as usual; by the node's clock."""
+
+
 class DrainReport(Model):
     """The drain of the node: its routes move to other nodes."""
 
@@ -54,6 +67,8 @@ class DrainReport(Model):
     """When the node entered this state, by its own clock."""
     held: int = 0
     """How many prefixes stay announced, with GRACEFUL_SHUTDOWN, since some Service has no other node."""
+    returning: ReturnReport | None = None
+    """The step of the return; set in the state Returning."""
     message: Annotated[str, Field(max_length=1024)] = ""
     """The Services that have no other node, and what to do."""
 

@@ -154,7 +154,8 @@ def drain_steps(observed: Observed) -> Iterator[Step]:
         if report and report.held:
             yield drain_step(name, report)
         elif report:
-            groups.setdefault((report.state.value, report.cause.value), []).append(name)
+            state = f"{report.state.value}{return_words(report)}"
+            groups.setdefault((state, report.cause.value), []).append(name)
     for (state, cause), nodes in sorted(groups.items()):
         verb = "node is" if len(nodes) == 1 else "nodes are"
         message = f"{len(nodes)} {verb} drained, {state} ({cause}): {names(nodes)}"
@@ -164,11 +165,24 @@ def drain_steps(observed: Observed) -> Iterator[Step]:
 def drain_step(node: str, report: DrainReport) -> Step:
     """Return the note about the drain of one node."""
     message = f"node {node} is drained: {report.state.value} since {report.since} ({report.cause.value})"
+    if report.state is DrainState.RETURNING:
+        message = f"node {node} returns since {report.since} ({report.cause.value}){return_words(report)}"
     if report.held:
         message += f"; it holds {counted(report.held, 'prefix', 'prefixes')}: {report.message}"
     step = note("Drain", Refusal(Reason.NODE_DRAINING, message), f"node/{node}", nodes=(node,))
+    if report.state is DrainState.RETURNING:
+        return replace(step, next="nothing: the drain is undone, and ends by itself")
     undo = _UNDO.get(report.cause, f"kubectl exalb drain {node} --undo").format(node=node)
     return replace(step, next=f"nothing, or end the drain: {undo}")
+
+
+def return_words(report: DrainReport) -> str:
+    """Say in which step of its return a node is; empty while it does not return."""
+    part = report.returning
+    if part is None:
+        return ""
+    following = f"step {part.step + 1}" if part.step < part.steps else "as usual"
+    return f": step {part.step} of {part.steps}, with {part.announced}; {following} at {part.until}"
 
 
 def has_drained(report: DrainReport | None, *, forced: bool) -> bool:
@@ -185,7 +199,7 @@ def outcome_sentence(node: str, report: DrainReport | None) -> str:
     """Say how far the drain of a node is."""
     if report is None:
         return f"node {node} is not drained"
-    text = f"node {node} is {report.state.value} (cause {report.cause.value})"
+    text = f"node {node} is {report.state.value} (cause {report.cause.value}){return_words(report)}"
     if report.message:
         return f"{text}: {report.message}"
     return text

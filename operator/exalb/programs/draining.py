@@ -15,6 +15,7 @@ from exalb.announcement.drained_plan import DrainPlanner
 from exalb.announcement.planner import NodeDrain, NodePlan
 from exalb.api.speaker import DrainCause, DrainReport, DrainState
 from exalb.model.cluster import Cluster
+from exalb.model.local_node import DataPlane
 from exalb.validation.rules import Rules
 from exalb_bgp.driver import Driver
 
@@ -71,7 +72,10 @@ class Drainer:
         node = cluster.nodes.get(self._node)
         request = drain_request(node, self._policy) if node else None
         before = self._step
-        step = self._step = next_step(before, request, self._policy, _now(), confirmed=self._confirmed)
+        forwards = cluster.host.data_plane not in (DataPlane.STARTING, DataPlane.DOWN)
+        step = self._step = next_step(
+            before, request, self._policy, _now(), confirmed=self._confirmed, forwards=forwards
+        )
         drained = self._planner.plan(cluster, rules, plan, step, request)
         before_this, self._progress = self._progress, _progress(drained.drain)
         self.news.update(drain_news(before_this, self._progress))
@@ -89,6 +93,8 @@ class Drainer:
         elif before is None or before.state is not drain.step.state:
             state, cause = drain.step.state.value, drain.step.cause.value
             log.info("drain_step", node=self._node, state=state, cause=cause, held=len(drain.held))
+        elif part := drain.step.returning:
+            log.info("return_step", node=self._node, step=part.number, steps=part.steps, announced=str(part.how))
 
     async def run(self) -> None:
         """Start a round whenever a step is over, until cancelled."""

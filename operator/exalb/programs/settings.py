@@ -8,6 +8,7 @@ import click
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from exalb.announcement.drain import DrainPolicy, TaintSelector
+from exalb.announcement.returning import Depreference, ReturnPolicy
 from exalb.model.scope import CLASS, Scope
 from exalb.runtime.logs import Format, Level
 
@@ -34,6 +35,12 @@ def _is_data_plane(text: str) -> str:
 def _are_taints(text: str) -> str:
     for taint in _listed(text):
         TaintSelector.parse(taint)
+    return text
+
+
+def _are_return_steps(text: str) -> str:
+    for step in _listed(text):
+        Depreference.parse(step)
     return text
 
 
@@ -134,6 +141,12 @@ class SpeakerSettings(ClusterSettings):
     drain_return_seconds: Annotated[
         float, Field(ge=0, le=3600, description="how long a node does so after its drain was undone")
     ] = 0.0
+    drain_return_steps: Annotated[
+        str,
+        AfterValidator(_are_return_steps),
+        Field(description="how it announces after that, step by step: prepend=N or med=N, by commas"),
+    ] = ""
+    drain_return_step_seconds: Annotated[float, Field(ge=1, le=3600, description="how long each of these lasts")] = 10.0
 
     @property
     def drain_policy(self) -> DrainPolicy:
@@ -142,7 +155,11 @@ class SpeakerSettings(ClusterSettings):
             on_cordon=self.drain_on_cordon,
             taints=tuple(TaintSelector.parse(text) for text in _listed(self.drain_taints)),
             deprefer_seconds=self.drain_deprefer_seconds,
-            return_seconds=self.drain_return_seconds,
+            returning=ReturnPolicy(
+                self.drain_return_seconds,
+                tuple(Depreference.parse(text) for text in _listed(self.drain_return_steps)),
+                self.drain_return_step_seconds,
+            ),
         )
 
 

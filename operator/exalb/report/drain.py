@@ -1,11 +1,11 @@
 """Decides what a speaker reports about the drain of its node. Pure."""
 
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 
-from exalb.announcement.drain import ANNOTATION, FORCE
+from exalb.announcement.drain import ANNOTATION, FORCE, DrainStep
 from exalb.announcement.planner import NodeDrain
 from exalb.api.shorten import counted, shorten_names
-from exalb.api.speaker import DrainReport
+from exalb.api.speaker import DrainReport, ReturnReport
 
 SHOWN_SERVICES = 5
 """How many Services the message names."""
@@ -16,10 +16,26 @@ def drain_report(node: str, drain: NodeDrain | None) -> DrainReport | None:
     if drain is None:
         return None
     step = drain.step
-    since = step.since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return DrainReport(
-        state=step.state, cause=step.cause, since=since, held=len(drain.held), message=drain_message(node, drain)[:1024]
+        state=step.state,
+        cause=step.cause,
+        since=_written(step.since),
+        held=len(drain.held),
+        returning=_return_report(step),
+        message=drain_message(node, drain)[:1024],
     )
+
+
+def _return_report(step: DrainStep) -> ReturnReport | None:
+    part = step.returning
+    if part is None:
+        return None
+    until = _written(step.since + timedelta(seconds=part.ends))
+    return ReturnReport(step=part.number, steps=part.steps, announced=str(part.how), until=until)
+
+
+def _written(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def drain_message(node: str, drain: NodeDrain) -> str:

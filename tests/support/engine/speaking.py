@@ -10,6 +10,7 @@ from itertools import count
 
 from exalb.announcement.drain import ANNOTATION, DrainPolicy
 from exalb.announcement.planner import NodePlan
+from exalb.announcement.returning import Depreference, Means, ReturnPolicy
 from exalb.api.speaker import DrainReport, DrainState
 from exalb.kube.store import Store
 from exalb.model.kinds import BY_NAME
@@ -30,7 +31,8 @@ from tests.support.engine.rig import Engine
 NODE = "n1"
 ALONE = "default/alone"
 """The key of the Service that no other node can announce."""
-POLICY = DrainPolicy(deprefer_seconds=0.5, return_seconds=0.5)
+STEPS = Depreference(Means.PREPEND, 2), Depreference(Means.PREPEND, 1)
+POLICY = DrainPolicy(deprefer_seconds=0.5, returning=ReturnPolicy(0.5, STEPS, 0.5))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from exalb.announcement.drain import DrainPolicy, DrainStep, TaintSelector, drain_request, next_step, step_of
-from exalb.api.speaker import DrainCause, DrainReport, DrainState
+from exalb.announcement.drain import DrainPolicy, DrainStep, TaintSelector, drain_request, due_at, next_step, step_of
+from exalb.announcement.returning import Depreference, Means, ReturnPolicy, ReturnStep
+from exalb.api.speaker import DrainCause, DrainReport, DrainState, ReturnReport
 from exalb.model.parse_core import parse_node
 from tests.support.objects import node
 
 BEGAN = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
-POLICY = DrainPolicy(deprefer_seconds=1.0, return_seconds=5.0)
+POLICY = DrainPolicy(deprefer_seconds=1.0, returning=ReturnPolicy(5.0))
 DEPREFERRED, WITHDRAWING, WITHDRAWN, RETURNING = DrainState
 SHUTTING_DOWN = {"status": "False", "reason": "KubeletNotReady", "message": "node is shutting down"}
 STARTING = {"status": "False", "reason": "KubeletNotReady", "message": "container runtime is down"}
@@ -99,6 +100,38 @@ def test_step(
         assert result.since == BEGAN + timedelta(seconds=seconds)
 
 
+STEPS = DrainPolicy(returning=ReturnPolicy(5.0, (Depreference(Means.PREPEND, 2),), 10.0))
+
+
+@pytest.mark.parametrize(("seconds", "number"), [(0, 1), (4.9, 1), (5, 2), (14.9, 2), (15, None)])
+def test_return_goes_on_by_time(seconds: float, number: int | None) -> None:
+    began = DrainStep(RETURNING, DrainCause.ANNOTATION, BEGAN)
+    step = next_step(began, None, STEPS, BEGAN + timedelta(seconds=seconds), confirmed=False)
+    assert (step and step.returning and step.returning.number) == number
+    if step and number:
+        assert due_at(step, STEPS, confirmed=False) == BEGAN + timedelta(seconds=(5, 15)[number - 1])
+
+
+def test_node_returns_once_it_forwards() -> None:
+    """Until then nothing is announced, and the steps would pass unused."""
+    withdrawn = DrainStep(WITHDRAWN, DrainCause.NODE_SHUTDOWN, BEGAN)
+    later = BEGAN + timedelta(hours=1)
+    assert next_step(withdrawn, None, STEPS, later, confirmed=True, forwards=False) == withdrawn
+    step = next_step(withdrawn, None, STEPS, later, confirmed=True)
+    assert step
+    assert (step.state, step.since, step.returning and step.returning.number) == (RETURNING, later, 1)
+
+
+def test_return_that_began_goes_on_while_the_node_does_not_forward() -> None:
+    began = DrainStep(RETURNING, DrainCause.ANNOTATION, BEGAN)
+    assert next_step(began, None, STEPS, BEGAN + timedelta(seconds=20), confirmed=True, forwards=False) is None
+
+
+def test_drain_without_steps_ends_though_the_node_does_not_forward() -> None:
+    withdrawn = DrainStep(WITHDRAWN, DrainCause.ANNOTATION, BEGAN)
+    assert next_step(withdrawn, None, DrainPolicy(), BEGAN, confirmed=True, forwards=False) is None
+
+
 def test_clock_that_was_set_back_prolongs_no_step() -> None:
     """The step began an hour later than now; a second from now it is over."""
     request = drain_request(parse_node(node("n1", **_annotated("true"))), POLICY)
@@ -118,3 +151,12 @@ def test_reported_step_is_read_back() -> None:
     report = DrainReport(state=WITHDRAWN, cause=DrainCause.TAINT, since="2026-01-05T08:00:00Z")
     assert step_of(report) == DrainStep(WITHDRAWN, DrainCause.TAINT, BEGAN)
     assert step_of(None) is None
+
+
+def test_reported_step_of_a_return_is_read_back() -> None:
+    until = "2026-01-05T08:00:15Z"
+    returning = ReturnReport(step=2, steps=3, announced="prepend=2", until=until)
+    report = DrainReport(state=RETURNING, cause=DrainCause.TAINT, since="2026-01-05T08:00:00Z", returning=returning)
+    step = step_of(report)
+    assert step
+    assert step.returning == ReturnStep(2, 3, Depreference(Means.PREPEND, 2), 15.0)

@@ -8,6 +8,7 @@ import pytest
 
 from exalb.announcement.drain import DrainPolicy, DrainRequest, DrainStep
 from exalb.announcement.drained_plan import DrainPlanner
+from exalb.announcement.returning import Depreference, Means, ReturnStep
 from exalb.api.speaker import DrainCause, DrainState
 from exalb.kube.manifests import snapshot_of
 from exalb.model.cluster import Cluster
@@ -120,6 +121,27 @@ def test_routes_have_graceful_shutdown_before_and_after(state: DrainState) -> No
         "65535:0"
     ]
     assert not plan.sessions["tor"].withheld
+
+
+@pytest.mark.parametrize(
+    ("spec", "wanted"),
+    [
+        pytest.param({}, [("", 2, None), ("", 0, 9), ("", 0, None)], id="ebgp"),
+        pytest.param({"peerASN": 64512}, [("65535:0", 0, None), ("", 0, 9), ("", 0, None)], id="ibgp"),
+    ],
+)
+def test_routes_of_a_node_that_returns(spec: dict[str, Any], wanted: list[tuple[str, int, int | None]]) -> None:
+    """One planner, step by step: an attribute of an earlier step is not remembered."""
+    cluster, _ = snapshot_of([POOL, WEB, endpoints(), N2, node("n1", "10.0.0.1"), peer(**spec)], "exalb-system")
+    planner, rules, plan = DrainPlanner("n1", DrainPolicy()), validate(cluster), plan_of("n1", cluster)
+    found = []
+    for how in (Depreference(Means.PREPEND, 2), Depreference(Means.MED, 9), None):
+        part = ReturnStep(1, 2, how, 5.0) if how else None
+        step = DrainStep(DrainState.RETURNING, DrainCause.ANNOTATION, datetime(2026, 1, 5, tzinfo=UTC), part)
+        returning = planner.plan(cluster, rules, plan, step if how else None, None)
+        [attributes] = returning.speaker.ribs["tor"].values()
+        found.append((" ".join(map(str, attributes.communities)), attributes.as_path_prepend, attributes.med))
+    assert found == wanted
 
 
 def test_sessions_stay_through_a_drain() -> None:

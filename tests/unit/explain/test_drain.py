@@ -58,6 +58,36 @@ def test_node_says_that_it_is_drained_and_how_that_ends(cause: str, undo: str) -
     assert step.next.endswith(undo)
 
 
+RETURNING = {
+    "state": "Returning",
+    "cause": "Annotation",
+    "since": SINCE,
+    "returning": {"step": 2, "steps": 4, "announced": "prepend=3", "until": "2026-01-05T08:00:30Z"},
+}
+
+
+def test_node_says_in_which_step_of_its_return_it_is() -> None:
+    found = observed(*REST, WEB, *NODES, speaker("n1", drain=RETURNING))
+    [step] = [step for step in explain_node(found, "n1").steps if step.hop == "Drain"]
+    assert "step 2 of 4, with prepend=3; step 3 at 2026-01-05T08:00:30Z" in step.message
+    assert "--undo" not in step.next
+    [noted] = [step for step in status(found).notes if step.hop == "Drain"]
+    assert "step 2 of 4" in noted.message
+
+
+def test_last_step_of_a_return_says_when_all_is_as_usual() -> None:
+    last = {**RETURNING, "returning": {**RETURNING["returning"], "step": 4}}  # type: ignore[dict-item]
+    found = observed(*REST, WEB, *NODES, speaker("n1", drain=last))
+    [step] = [step for step in explain_node(found, "n1").steps if step.hop == "Drain"]
+    assert "step 4 of 4, with prepend=3; as usual at 2026-01-05T08:00:30Z" in step.message
+
+
+def test_plan_of_a_node_that_returns_has_the_attributes_of_its_step() -> None:
+    found = observed(*REST, WEB, *NODES, speaker("n1", drain=RETURNING))
+    [route] = found.plan("n1").sessions["tor"].routes.values()
+    assert (route.attributes.as_path_prepend, route.attributes.communities) == (3, ())
+
+
 def _preview(service: objects.Object, *second: objects.Object) -> DrainPreview:
     """Preview the drain of n1; `second` is the BGPSpeaker of n2, if it has one."""
     return preview_drain(observed(*REST, service, *NODES, speaker("n1"), *second), "n1")

@@ -12,16 +12,19 @@ import pytest
 from exalb.announcement.drain import DrainPolicy
 from exalb.announcement.drain_news import DrainNews
 from exalb.announcement.planner import NodePlan, RoutePlanner
+from exalb.announcement.returning import NO_RETURN, Depreference, Means, ReturnPolicy
 from exalb.api.speaker import DrainCause, DrainReport, DrainState
 from exalb.kube.manifests import snapshot_of
+from exalb.model.local_node import DataPlane, LocalNode
 from exalb.programs.draining import Drainer
 from exalb.validation.rules import validate
 from exalb_bgp.memory import MemoryDriver
+from exalb_bgp.rib import GRACEFUL_SHUTDOWN, Attributes
 from exalb_bgp.speaker import Speaker
 from tests.support import objects
 
-QUICK = DrainPolicy(deprefer_seconds=0.01, return_seconds=0.01)
-SLOW = DrainPolicy(deprefer_seconds=3600, return_seconds=3600)
+QUICK = DrainPolicy(deprefer_seconds=0.01, returning=ReturnPolicy(0.01))
+SLOW = DrainPolicy(deprefer_seconds=3600, returning=ReturnPolicy(3600))
 REST = (
     *(objects.pool("main", "198.51.100.0/24"), objects.peer(), objects.assigned_service("web", "198.51.100.7")),
     *(objects.endpoints(), objects.node("n2", "10.0.0.2")),
@@ -58,6 +61,7 @@ class Rig:
     marks: dict[str, Any] = field(default_factory=dict)
     plan: NodePlan | None = None
     states: list[DrainState | None] = field(default_factory=list)
+    host: LocalNode = field(default_factory=LocalNode)
 
     def __post_init__(self) -> None:
         self.due, self.moved, self.ran = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -79,7 +83,7 @@ class Rig:
             await self.due.wait()
             self.due.clear()
             cluster, _ = snapshot_of([*REST, objects.node("n1", "10.0.0.1", **self.marks)], "exalb-system")
-            rules = validate(cluster)
+            cluster, rules = replace(cluster, host=self.host), validate(cluster)
             self.plan = self.drainer.plan(cluster, rules, self._planner.plan(cluster, rules))
             self.driver.apply(self.plan.speaker)
             self.ran.set()
@@ -104,6 +108,11 @@ class Rig:
                 self.ran.clear()
 
     @property
+    def announced(self) -> list[Attributes]:
+        """The attributes of the route in each goal that has one."""
+        return [each for goal in self.driver.goals for rib in goal.ribs.values() for each in rib.values()]
+
+    @property
     def communities(self) -> list[str]:
         """The communities of the routes on the wire."""
         return [
@@ -115,10 +124,10 @@ class Rig:
 
 @asynccontextmanager
 async def running(
-    policy: DrainPolicy, report: DrainReport | None = None, value: str | None = None
+    policy: DrainPolicy, report: DrainReport | None = None, value: str | None = None, host: LocalNode | None = None
 ) -> AsyncIterator[Rig]:
     """Run a drain; `report` is that of the node's last speaker."""
-    rig = Rig(policy)
+    rig = Rig(policy, host=host or LocalNode())
     rig.drainer.resume(report)
     rig.annotate(value)
     tasks = [asyncio.ensure_future(work) for work in (rig.driver.run(), rig.drainer.run(), rig.rounds())]
@@ -151,11 +160,36 @@ async def test_routes_are_depreferred_before_they_are_withdrawn() -> None:
 
 
 async def test_undo_half_way_brings_the_routes_back() -> None:
-    async with running(replace(SLOW, return_seconds=0), value="true") as rig:
+    async with running(replace(SLOW, returning=NO_RETURN), value="true") as rig:
         await rig.reach(DrainState.DEPREFERRED)
         rig.annotate(None)
         await rig.reach(DrainState.DEPREFERRED, None)
         assert rig.communities == [""]
+
+
+async def test_return_goes_through_its_steps() -> None:
+    """A round that is late may leave one out; none comes again."""
+    steps = (Depreference(Means.PREPEND, 2), Depreference(Means.PREPEND, 1), Depreference(Means.MED, 5))
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    report = DrainReport(state=DrainState.WITHDRAWN, cause=DrainCause.ANNOTATION, since=now)
+    async with running(DrainPolicy(returning=ReturnPolicy(0.2, steps, 0.2)), report) as rig:
+        await rig.reach(DrainState.RETURNING, None)
+        shown = [(each.communities, each.as_path_prepend, each.med) for each in rig.announced]
+        order = [((GRACEFUL_SHUTDOWN,), 0, None), ((), 2, None), ((), 1, None), ((), 0, 5), ((), 0, None)]
+        places = [order.index(each) for each in shown]
+        assert places == sorted(places)
+        assert (places[0], places[-1]) == (0, len(order) - 1)
+        assert len(set(places)) > 2
+
+
+async def test_node_waits_for_kube_proxy_before_it_returns() -> None:
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    report = DrainReport(state=DrainState.WITHDRAWN, cause=DrainCause.NODE_SHUTDOWN, since=now)
+    async with running(SLOW, report, host=LocalNode(data_plane=DataPlane.STARTING)) as rig:
+        await rig.reach(DrainState.WITHDRAWN)
+        rig.host = LocalNode(data_plane=DataPlane.UP)
+        rig.due.set()
+        await rig.reach(DrainState.WITHDRAWN, DrainState.RETURNING)
 
 
 async def test_drain_is_withdrawn_only_with_the_confirmation() -> None:
@@ -182,7 +216,7 @@ async def test_new_speaker_does_not_announce_again() -> None:
 async def test_new_speaker_ends_a_drain_that_was_undone_meanwhile() -> None:
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     report = DrainReport(state=DrainState.WITHDRAWN, cause=DrainCause.ANNOTATION, since=now)
-    async with running(replace(SLOW, return_seconds=0), report) as rig:
+    async with running(replace(SLOW, returning=NO_RETURN), report) as rig:
         await rig.reach(None)
         assert rig.communities == [""]
 

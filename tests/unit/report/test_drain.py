@@ -1,11 +1,15 @@
 """The drain of a node in its BGPSpeaker: the step, and the Services that no other node announces."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from exalb.analysis.plan import node_plan
-from exalb.announcement.drain import DrainPolicy
+from exalb.announcement.drain import DrainPolicy, DrainStep, step_of
+from exalb.announcement.planner import NodeDrain
+from exalb.announcement.returning import Depreference, Means, ReturnStep
+from exalb.api.speaker import DrainCause, DrainState
 from exalb.kube.manifests import snapshot_of
 from exalb.report.drain import drain_report
 from exalb.validation.rules import validate
@@ -42,6 +46,21 @@ def test_services_without_another_node_are_reported(value: str, services: int, h
     assert (report.state.value, report.cause.value, report.held) == ("Withdrawn", "Annotation", held)
     assert all(part in report.message for part in parts)
     assert bool(report.message) == bool(parts)
+
+
+def test_node_that_returns_reports_its_step() -> None:
+    """Rounded to seconds, and read back by the next speaker and by commands."""
+    part = ReturnStep(2, 4, Depreference(Means.PREPEND, 3), 30.0)
+    step = DrainStep(DrainState.RETURNING, DrainCause.CORDON, datetime(2026, 1, 5, 8, tzinfo=UTC), part)
+    report = drain_report("n1", NodeDrain(step, forced=False, lacking={}))
+    assert report
+    assert report.model_dump(mode="json", by_alias=True, exclude_none=True)["returning"] == {
+        "step": 2,
+        "steps": 4,
+        "announced": "prepend=3",
+        "until": "2026-01-05T08:00:30Z",
+    }
+    assert step_of(report) == step
 
 
 def test_node_that_is_not_drained_reports_none() -> None:
