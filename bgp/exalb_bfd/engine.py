@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import structlog
 
@@ -28,13 +29,17 @@ class Engine:
         self._goal: dict[str, Peer] = {}
         self._lines: dict[str, Line] = {}
         self._problems: dict[str, str] = {}
+        self._closed: dict[str, BfdSession] = {}
+        """The last status of sessions of the goal that were closed because they could not be used any longer."""
         self._receivers: dict[_Place, Receiver] = {}
         self._states: dict[str, State] = {}
         self._news = asyncio.Event()
 
     def apply(self, goal: Mapping[str, Peer]) -> None:
         """Make `goal` the sessions, in place of those before; a session that is removed is AdminDown."""
+        same = {name for name, peer in goal.items() if name in self._goal and _way(peer) == _way(self._goal[name])}
         self._goal = dict(goal)
+        self._closed = {name: closed for name, closed in self._closed.items() if name in same}
         for name, line in list(self._lines.items()):
             peer = self._goal.get(name)
             if peer is None or _way(peer) != _way(line.peer):
@@ -48,7 +53,9 @@ class Engine:
     def status(self) -> dict[str, BfdSession]:
         """Return the status of each session of the goal."""
         return {
-            name: self._lines[name].status if name in self._lines else BfdSession(problem=self._problems.get(name))
+            name: self._lines[name].status
+            if name in self._lines
+            else replace(self._closed.get(name, BfdSession()), problem=self._problems.get(name))
             for name in self._goal
         }
 
@@ -58,6 +65,7 @@ class Engine:
             await asyncio.sleep(_RETRY_SECONDS)
             for name, line in list(self._lines.items()):
                 if line.status.problem and line.session.state is State.DOWN:
+                    self._closed[name] = _end_of(line.status)
                     self._close(name)
             self._open_missing()
 
@@ -83,7 +91,8 @@ class Engine:
                 self._open(name, peer)
                 problem = None
             except OSError as error:
-                problem = f"no session can be opened with {peer.address}: {error.strerror or error}"
+                where = f" on {peer.interface}" if peer.interface else ""
+                problem = f"no session can be opened with {peer.address}{where}: {error.strerror or error}"
             if problem != self._problems.get(name):
                 self._problems.pop(name, None)
                 if problem:
@@ -102,7 +111,10 @@ class Engine:
         except OSError:
             sending.close()
             raise
-        self._lines[name] = Line(peer, local, sending, lambda: self._drain_all(local), lambda: self._report(name))
+        before = self._closed.pop(name, None)
+        self._lines[name] = Line(
+            peer, local, sending, lambda: self._drain_all(local), lambda: self._report(name), before=before
+        )
         self._admit(local)
 
     def _close(self, name: str) -> None:
@@ -153,6 +165,12 @@ class Engine:
             self._states[name] = status.state
             _LOG.info("bfd_state", peer=name, address=str(line.peer.address), state=status.state.name)
         self._changed()
+
+
+def _end_of(session: BfdSession) -> BfdSession:
+    """Return what remains true of a session that is closed."""
+    counts, was_up = session.counts, session.was_up
+    return BfdSession(since=session.since, diagnostic=session.diagnostic, was_up=was_up, counts=counts)
 
 
 def _way(peer: Peer) -> tuple[object, ...]:

@@ -24,10 +24,20 @@ _NEAR = 0.001
 
 
 class Line:
-    """A session on its way: `drain` reads what arrived already, `changed` is called after each change of state."""
+    """A session on its way: `drain` reads what arrived already, `changed` is called after each change of state.
+
+    `before` is the end of the session that this process had with the router before the way to it was gone.
+    """
 
     def __init__(
-        self, peer: Peer, local: Address, sender: socket.socket, drain: Callable[[], None], changed: Callable[[], None]
+        self,
+        peer: Peer,
+        local: Address,
+        sender: socket.socket,
+        drain: Callable[[], None],
+        changed: Callable[[], None],
+        *,
+        before: BfdSession | None = None,
     ) -> None:
         self.peer, self.local = peer, local
         self._sender, self._drain, self._changed = sender, drain, changed
@@ -43,6 +53,10 @@ class Line:
         self._watching: asyncio.TimerHandle | None = None
         self._allowance, self._counted_at = float(_BURST), self._loop.time()
         self._listening = self._loop.call_later(machine.LISTEN_SECONDS, self._begin)
+        if before:
+            self._since, self._was_up, self._counts = before.since, before.was_up, before.counts
+            self.session = replace(machine.begin(self.session), diagnostic=before.diagnostic)
+            self._transmit()
         if peer.disabled:
             self._become(machine.disable(self.session))
 

@@ -247,6 +247,8 @@ BAD_PEERS = [
     Bad("router-id-0", PEER, peer(routerID="0.0.0.0"), "spec.routerID", "is not a router ID: write an IPv4"),
     Bad("router-id-number", PEER, peer(routerID="1"), "spec.routerID", NO_IP),
     Bad("bfd-too-fast", PEER, peer(bfd={"receiveInterval": 99}), "spec.bfd.receiveInterval", "100"),
+    Bad("bfd-too-slow", PEER, peer(bfd={"transmitInterval": 60001}), "spec.bfd.transmitInterval", "60000"),
+    Bad("bfd-multiplier-1", PEER, peer(bfd={"detectMultiplier": 1}), "spec.bfd.detectMultiplier", "2"),
     Bad("bfd-multihop", PEER, peer(bfd={}, ebgpMultiHop=True), "spec.bfd", "directly connected"),
     Bad("hold-time-1", PEER, peer(holdTime=1), "spec.holdTime", "3 to 65535 seconds (RFC 4271)"),
     Bad("hold-time-2s", PEER, peer(holdTime="2s"), "spec.holdTime", "3 to 65535 seconds (RFC 4271)"),

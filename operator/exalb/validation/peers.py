@@ -59,10 +59,7 @@ def _field_error(spec: BGPPeerSpec, inputs: RuleInputs, earlier: list[ActivePeer
         if address and other.spec.peer_address and ip_address(other.spec.peer_address) == address:
             both = _common_node(spec, other.spec, inputs.nodes.values())
             if both:
-                message = (
-                    f"BGPPeer {other.name} has a session with {address} from node {both}: a node can have only one"
-                )
-                return FieldError("spec.peerAddress", Reason.PEER_ADDRESS_TAKEN, message)
+                return peer_address_taken(address, both, spec, other)
     return None
 
 
@@ -73,6 +70,14 @@ def peer_is_node(address: Address, node: Node, spec: BGPPeerSpec) -> FieldError:
     """
     message = f"node {node.name} has the address {address} itself, so it opens no session: correct one of them"
     return FieldError(address_field(spec), Reason.PEER_IS_NODE, message)
+
+
+def peer_address_taken(address: Address, node: str, spec: BGPPeerSpec, older: ActivePeer) -> FieldError:
+    """Return the error of a peer whose router has a session with the node already, by an older peer."""
+    message = f"BGPPeer {older.name} has a session with {address} from node {node}: a node can have only one"
+    if spec.bfd and spec.bfd != older.spec.bfd:
+        message += f", so spec.bfd of {older.name} counts there"
+    return FieldError(address_field(spec), Reason.PEER_ADDRESS_TAKEN, message)
 
 
 def address_field(spec: BGPPeerSpec) -> str:

@@ -20,7 +20,7 @@ from exalb.validation.node_annotations import (
     identifier,
     read_node_annotation,
 )
-from exalb.validation.peers import ActivePeer, address_field, is_for, peer_is_node
+from exalb.validation.peers import ActivePeer, is_for, peer_address_taken, peer_is_node
 from exalb_bgp.rib import Address
 from exalb_bgp.session import FAMILIES, Family
 
@@ -92,26 +92,23 @@ def session_parameters_for(
 ) -> dict[str, SessionParameters | FieldError]:
     """Return the parameters of each session of `node`, by the peer's name, or why it has none."""
     found: dict[str, SessionParameters | FieldError] = {}
-    taken: dict[Address, str] = {}
+    taken: dict[Address, ActivePeer] = {}
     for peer in sorted((peer for peer in peers if is_for(peer, node)), key=lambda peer: peer.age):
         terms = _terms(peer.spec, node, host)
         if isinstance(terms, SessionParameters):
             terms = _refused(terms, node, peer, taken.get(terms.peer_address)) or terms
         if isinstance(terms, SessionParameters):
-            taken[terms.peer_address] = peer.name
+            taken[terms.peer_address] = peer
         found[peer.name] = terms
     return found
 
 
-def _refused(terms: SessionParameters, node: Node, peer: ActivePeer, holder: str | None) -> FieldError | None:
+def _refused(terms: SessionParameters, node: Node, peer: ActivePeer, holder: ActivePeer | None) -> FieldError | None:
     """Return why a node cannot have this session, or None; `holder` is an older peer that has the address already."""
     address = terms.peer_address
     if address in node.addresses:
         return peer_is_node(address, node, peer.spec)
-    if holder is None:
-        return None
-    message = f"BGPPeer {holder} has a session with {address} from node {node.name}: a node can have only one"
-    return FieldError(address_field(peer.spec), Reason.PEER_ADDRESS_TAKEN, message)
+    return peer_address_taken(address, node.name, peer.spec, holder) if holder else None
 
 
 def _terms(spec: BGPPeerSpec, node: Node, host: LocalNode) -> SessionParameters | FieldError:

@@ -10,8 +10,10 @@ import pytest
 from exalb.announcement.bfd import bfd_peers, failures, has_strict, why_down, without_waiting
 from exalb.announcement.drain import DrainStep
 from exalb.announcement.planner import NodeDrain, NodePlan
+from exalb.api.reasons import Reason
 from exalb.api.speaker import DrainCause, DrainState
 from exalb.kube.manifests import snapshot_of
+from exalb.validation.rules import validate
 from exalb_bfd.packet import EXPIRED, NEIGHBOR_DOWN, State
 from exalb_bfd.peers import BfdSession, BfdStatus, Peer
 from tests.support import objects
@@ -35,6 +37,40 @@ def test_peer_gives_address_and_times() -> None:
         peerAddress="203.0.113.1", sourceAddress="10.0.0.1", bfd={"transmitInterval": 400, "detectMultiplier": 4}
     )
     assert bfd_peers(plan) == {"tor": Peer(ip_address("203.0.113.1"), 400, 300, 4, ip_address("10.0.0.1"))}
+
+
+SLOW, QUICK = {"detectMultiplier": 5}, {"transmitInterval": 100, "receiveInterval": 100}
+
+
+def _peers_on(node: str, *peers: objects.Object) -> dict[str, tuple[int, int]]:
+    """Return the interval and the multiplier of each BFD session of a node, by its peer."""
+    nodes = [objects.node("n1", "10.0.0.1", rack="1"), objects.node("n2", "10.0.0.2", rack="2")]
+    cluster, _ = snapshot_of([*nodes, *peers], "exalb-system")
+    found = bfd_peers(plan_of(node, cluster))
+    return {name: (peer.transmit_interval, peer.multiplier) for name, peer in found.items()}
+
+
+def test_two_nodes_may_have_different_times_with_one_router() -> None:
+    peers = [
+        objects.peer(name, bfd=bfd, nodeSelectors=[{"matchLabels": {"rack": rack}}])
+        for name, bfd, rack in (("a", SLOW, "1"), ("b", QUICK, "2"))
+    ]
+    assert (_peers_on("n1", *peers), _peers_on("n2", *peers)) == ({"a": (300, 5)}, {"b": (100, 3)})
+
+
+@pytest.mark.parametrize("source", ["peerAddress", "peerAddressFrom"])
+@pytest.mark.parametrize("own", [SLOW, QUICK, None], ids=["the-same-times", "other-times", "without-bfd"])
+def test_of_two_peers_with_one_router_the_times_of_the_older_count(source: str, own: Any) -> None:
+    """A node has one session with a router; the later peer says whose times count, where its own differ."""
+    by_node = {"peerAddress": None, "peerAddressFrom": {"nodeAnnotation": "example.com/router"}}
+    at = by_node if source == "peerAddressFrom" else {"peerAddress": "203.0.113.1"}
+    node = objects.node("n1", "10.0.0.1", annotations={"example.com/router": "203.0.113.1"})
+    later = objects.peer("b", day=2, bfd=own, **at)
+    cluster, _ = snapshot_of([node, objects.peer("a", day=1, bfd=SLOW), later], "exalb-system")
+    assert [peer.multiplier for peer in bfd_peers(plan_of("n1", cluster)).values()] == [5]
+    [finding] = validate(cluster).invalid
+    assert (finding.name, finding.reason) == ("b", Reason.PEER_ADDRESS_TAKEN)
+    assert ("spec.bfd of a counts" in finding.message) == (own is QUICK)
 
 
 @pytest.mark.parametrize("cause", DrainCause)
