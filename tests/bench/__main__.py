@@ -36,6 +36,7 @@ SCENARIOS = {
     "floor": Scenario(bulk.floor, installed=False),
     "first-answer": Scenario(first_answer.first_answer, installed=False),
     "idle": Scenario(footprint.idle),
+    "idle-hold-time": Scenario(footprint.idle_short_hold_time),
     "created": Scenario(announcements.created),
     "readiness": Scenario(announcements.readiness),
     "bulk": Scenario(bulk.at_once),

@@ -32,6 +32,14 @@ class Process:
                 spent += int((task / "schedstat").read_text().split()[0])
         return spent / 1e9
 
+    def wake_ups(self) -> int:
+        """Return how often its threads woke up so far, each after a wait of its own."""
+        found = 0
+        for task in (PROC / str(self.pid) / "task").iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                found += int((task / "status").read_text().partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+        return found
+
 
 def of(lab: Lab) -> list[Process]:
     """Find all of them."""
