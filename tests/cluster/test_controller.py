@@ -118,6 +118,34 @@ def test_next_leader_starts_at_once_when_the_leader_ends(world: World, programs:
     world.wait_address("web")
 
 
+def test_node_that_states_addresses_of_others_has_events_and_takes_nothing(
+    world: World, programs: Programs, gate: Gate
+) -> None:
+    programs.controller("fair", gate.url, world.namespace).wait_leads()
+    world.pool("main", "198.51.100.0/24")
+    world.custom("bgppeers", "BGPPeer", "tor", PEER_SPEC)
+    for name, own in (("claimant", "203.0.113.11"), ("bystander", "203.0.113.12")):
+        world.node(name, own)
+    world.custom("bgpspeakers", "BGPSpeaker", "claimant", {})
+    world.service("web")
+    address = world.wait_address("web")
+    tor = f"{OURS}/bgppeers/tor"
+    wait.until("both nodes count", lambda: world.api.get(tor).get("status", {}).get("sessions") == "0/2")
+    claims = [{"type": "InternalIP", "address": text} for text in ("203.0.113.11", PEER_SPEC["peerAddress"], address)]
+    world.change("/api/v1/nodes/claimant/status", {"status": {"addresses": claims}})
+
+    def posted() -> bool:
+        found = world.api.items("/apis/events.k8s.io/v1/namespaces/default/events")
+        notes = {event["reason"]: event["note"] for event in found if event["regarding"]["name"] == "claimant"}
+        return f"{address}, the address of Service {world.namespace}/web" in notes.get("AddressInUse", "") and (
+            f"node claimant has the address {PEER_SPEC['peerAddress']}" in notes.get("PeerIsNode", "")
+        )
+
+    wait.until("both events are there", posted)
+    assert world.addresses("web") == [address]
+    assert world.api.get(tor)["status"]["wanted"] == 2
+
+
 OVERLAP = ("ipaddresspools", "IPAddressPool", {"addresses": ["198.51.100.0/25"]})
 NO_TEMPLATE = ("bgppeers", "BGPPeer", {**PEER_SPEC, "template": "nowhere"})
 

@@ -15,6 +15,7 @@ from exalb.report.announcements import AnnouncementReporter
 from exalb.report.drain_events import drain_events
 from exalb.report.failure_events import failure_events
 from exalb.report.heartbeats import stale_changes
+from exalb.report.node_claim_events import claim_events
 from exalb.report.resources import resource_changes
 from exalb.report.services import ServiceReporter
 from exalb.validation.rules import Rules
@@ -64,7 +65,7 @@ class ControllerReporter:
             self._resources = resource_changes(cluster, rules, warnings, allocation, now)
         written = {Key(write.namespace or "", write.name) for write in services.writes}
         announced = self._announcements.changes(cluster, allocation.outcomes, written, now, seconds)
-        news = Changes(events=_speaker_events(last.speakers, cluster.speakers)) if last else Changes()
+        news = Changes(events=_speaker_events(last, cluster, rules)) if last else Changes()
         parts = (services, announced, self._resources, stale_changes(cluster.speakers, silent, now), news)
         return Changes(
             tuple(write for part in parts for write in part.writes),
@@ -90,5 +91,6 @@ def _content(speaker: SpeakerReport | None) -> BGPSpeakerStatus | None:
     return speaker.observed.model_copy(update={"heartbeat": None}) if speaker else None
 
 
-def _speaker_events(before: Mapping[str, SpeakerReport], after: Mapping[str, SpeakerReport]) -> tuple[EventDraft, ...]:
-    return (*drain_events(before, after), *failure_events(before, after))
+def _speaker_events(before: Cluster, after: Cluster, rules: Rules) -> tuple[EventDraft, ...]:
+    reports = before.speakers, after.speakers
+    return (*drain_events(*reports), *failure_events(*reports), *claim_events(before, after, rules))
