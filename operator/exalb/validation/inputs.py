@@ -53,7 +53,7 @@ class RuleInputs(NamedTuple):
             else cluster.secrets,
             secrets_namespace=cluster.scope.secrets_namespace,
             service_ranges=cluster.service_ranges,
-            gateways=reported_gateways(cluster.peers, cluster.speakers),
+            gateways=reported_gateways(cluster.peers, cluster.nodes, cluster.speakers),
         )
 
     def with_same_reports(self, before: Self) -> Self:

@@ -75,20 +75,27 @@ def reserved_ranges(nodes: Mapping[str, Node]) -> list[tuple[AddressRange, Addre
     ]
 
 
-def reported_gateways(peers: Mapping[str, Peer], speakers: Mapping[str, SpeakerReport]) -> dict[Address, str]:
-    """Return the default gateways that speakers have sessions with, each with its node and BGPPeer."""
+def reported_gateways(
+    peers: Mapping[str, Peer], nodes: Mapping[str, Node], speakers: Mapping[str, SpeakerReport]
+) -> dict[Address, str]:
+    """Return the default gateways that speakers have sessions with, each with its node and BGPPeer.
+
+    A report counts where a node may have that session, and one address for each BGPPeer: a node cannot claim a pool.
+    """
     by_gateway = {
-        name
+        name: peer.spec
         for name, peer in peers.items()
         if peer.spec and peer.spec.peer_address_from and peer.spec.peer_address_from.default_gateway
     }
     found: dict[Address, str] = {}
-    for node, speaker in sorted(speakers.items()) if by_gateway else ():
-        for session in speaker.observed.sessions:
-            if session.peer in by_gateway and session.peer_address:
+    for name, speaker in sorted(speakers.items()) if by_gateway else ():
+        node = nodes.get(name)
+        reported = {session.peer: session.peer_address for session in reversed(speaker.observed.sessions)}
+        for peer, spec in by_gateway.items() if node else ():
+            address = reported.get(peer)
+            if node and address and any_matches(spec.node_selectors, node.labels):
                 with contextlib.suppress(ValueError):
-                    text = f"the default gateway of node {node} (BGPPeer {session.peer})"
-                    found.setdefault(ip_address(session.peer_address), text)
+                    found.setdefault(ip_address(address), f"the default gateway of node {name} (BGPPeer {peer})")
     return found
 
 

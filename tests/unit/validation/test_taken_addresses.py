@@ -23,9 +23,15 @@ def gateway_peer(**source: Any) -> Object:
     return raw
 
 
-def reports(router: Any, of: str = "gw", on: str = "n1") -> Object:
-    """Return the BGPSpeaker of a node with one session."""
-    sessions = [{"peer": of, "peerAddress": router, "state": "Active"}]
+def selective_peer() -> Object:
+    """Return such a BGPPeer for the nodes of one rack."""
+    raw = gateway_peer()
+    return {**raw, "spec": {**raw["spec"], "nodeSelectors": [{"matchLabels": {"rack": "1"}}]}}
+
+
+def reports(*routers: Any, of: str = "gw", on: str = "n1") -> Object:
+    """Return the BGPSpeaker of a node with a session for each of these routers, all of one BGPPeer."""
+    sessions = [{"peer": of, "peerAddress": router, "state": "Active"} for router in routers]
     return {
         "apiVersion": "exalb.io/v1beta1",
         "kind": "BGPSpeaker",
@@ -38,7 +44,7 @@ CLAIMS = {
     "a node": ([node("n1", HAS)], "the address of node n1"),
     "an ExternalIP of a node": ([node("n1", external=[HAS])], "the address of node n1"),
     "pods": ([with_pods("198.51.100.0/30")], "in 198.51.100.0-198.51.100.3, the addresses of the pods of node n1"),
-    "a gateway": ([gateway_peer(), reports(HAS)], "the default gateway of node n1 (BGPPeer gw)"),
+    "a gateway": ([gateway_peer(), node("n1"), reports(HAS)], "the default gateway of node n1 (BGPPeer gw)"),
 }
 
 
@@ -81,9 +87,26 @@ ROWS = [
         "pool main: 0 of 0 addresses are in use",
     ),
     Row("pods-elsewhere", [MAIN, with_pods("10.244.0.0/24", "?", None), service()], {"web": "198.51.100.0"}),
-    Row("a-gateway-is-skipped", [MAIN, gateway_peer(), reports("198.51.100.0"), service()], {"web": HAS}),
-    Row("a-report-of-no-address", [MAIN, gateway_peer(), reports(None), service()], {"web": "198.51.100.0"}),
-    Row("a-report-of-junk", [MAIN, gateway_peer(), reports("fe80::1%eth0"), service()], {"web": "198.51.100.0"}),
+    Row("a-gateway-is-skipped", [MAIN, gateway_peer(), node("n1"), reports("198.51.100.0"), service()], {"web": HAS}),
+    Row(
+        "a-report-of-no-address", [MAIN, gateway_peer(), node("n1"), reports(None), service()], {"web": "198.51.100.0"}
+    ),
+    Row(
+        "a-report-of-junk",
+        [MAIN, gateway_peer(), node("n1"), reports("fe80::1%eth0"), service()],
+        {"web": "198.51.100.0"},
+    ),
+    Row(
+        "a-report-of-many-gateways-claims-the-first",
+        [MAIN, gateway_peer(), node("n1"), reports(*(f"198.51.100.{n}" for n in range(8))), service()],
+        {"web": HAS},
+    ),
+    Row(
+        "a-report-of-no-node-of-the-peer",
+        [MAIN, selective_peer(), node("n1", rack="2"), reports("198.51.100.0"), service()],
+        {"web": "198.51.100.0"},
+    ),
+    Row("a-report-of-no-node", [MAIN, gateway_peer(), reports("198.51.100.0"), service()], {"web": "198.51.100.0"}),
     Row(
         "a-report-about-a-peer-with-an-address",
         [MAIN, peer(), reports("198.51.100.0", of="tor"), service()],
