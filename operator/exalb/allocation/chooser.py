@@ -111,7 +111,7 @@ class Chooser:
             absent = f"IPAddressPool {name} not found: create it or request another pool"
             inactive = f"IPAddressPool {name} is not active: see its Ready condition"
             return Refusal(Reason.POOL_NOT_FOUND, inactive if name in self._pools.inactive else absent)
-        if not pool.admits(service, asking.labels):
+        if not pool.pool.admits(service, asking.labels):
             message = f"pool {name} does not serve {service.key}: see its serviceAllocation"
             return Refusal(Reason.POOL_NOT_ALLOWED, message)
         inside = tuple(address for address in asking.kept if self._pools.find(address) is pool)
@@ -139,7 +139,7 @@ class Chooser:
 
     def _candidates(self, asking: _AllocationRequest) -> list[AllocatingPool]:
         """Return the pools to try: first those that reserve an address for just this Service, autoAssign or not."""
-        admitting = [pool for pool in self._pools.in_order if pool.admits(asking.service, asking.labels)]
+        admitting = [pool for pool in self._pools.in_order if pool.pool.admits(asking.service, asking.labels)]
         reserved = [
             pool
             for pool in admitting

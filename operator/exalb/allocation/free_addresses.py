@@ -38,7 +38,7 @@ class FreeAddresses:
         has_both = all(pool.has_family(other) for other in Family)
         unit = f"{family.label} addresses" if has_both else "addresses"
         message = f"pool {pool.name}: {len(used)} of {pool.capacity(family)} {unit} are in use"
-        reserved = sum(1 for address in pool.reserved if address.version == version and int(address) not in used)
+        reserved = sum(1 for address in pool.pool.reserved if address.version == version and int(address) not in used)
         if reserved:
             message += f", {reserved} reserved"
         taken = sum(1 for address in pool.pool.taken if address.version == version)

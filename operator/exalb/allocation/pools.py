@@ -1,15 +1,12 @@
 """The active pools: their order of preference, the Services that they serve, and their addresses. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from ipaddress import ip_address
+from dataclasses import dataclass
 
 from exalb.api.address_ranges import AddressRange
-from exalb.api.pool import Reservation
 from exalb.api.reasons import Reason, Refusal
-from exalb.api.schema import any_matches
 from exalb.model.cluster import Key, Service
-from exalb.validation.pools import ActivePool, PoolIndex
+from exalb.validation.pools import ActivePool, PoolIndex, is_for
 from exalb_bgp.rib import Address
 from exalb_bgp.session import Family
 
@@ -21,13 +18,6 @@ class AllocatingPool:
     """One pool and the questions that allocation asks of it."""
 
     pool: ActivePool
-    reserved: Mapping[Address, Reservation] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Index the reservations by address."""
-        reserved = {ip_address(entry.address): entry for entry in self.pool.spec.reservations}
-        inside = {address: entry for address, entry in reserved.items() if self.pool.has(address)}
-        object.__setattr__(self, "reserved", inside)
 
     @property
     def name(self) -> str:
@@ -41,18 +31,6 @@ class AllocatingPool:
         priority = (bound.priority if bound else None) or 1 << 31
         is_bound = bool(bound and (bound.namespaces or bound.namespace_selectors or bound.service_selectors))
         return priority, not is_bound, self.name
-
-    def admits(self, service: Service, namespace_labels: Mapping[str, str]) -> bool:
-        """Whether the pool serves this Service: namespace condition and Service condition."""
-        bound = self.pool.spec.service_allocation
-        if bound is None:
-            return True
-        if (bound.namespaces or bound.namespace_selectors) and not (
-            service.key.namespace in bound.namespaces
-            or any(selector.matches(namespace_labels) for selector in bound.namespace_selectors)
-        ):
-            return False
-        return any_matches(bound.service_selectors, service.labels)
 
     @property
     def selects_services(self) -> bool:
@@ -68,46 +46,26 @@ class AllocatingPool:
         """Give the ranges of `family`, lowest first."""
         return (part for part in self.pool.assignable if part.family is family)
 
-    def is_buggy(self, address: Address) -> bool:
-        """Whether the pool avoids this address because some equipment takes it for a network or broadcast address."""
-        return self.pool.spec.avoid_buggy_ips and address.version == 4 and int(address) & 255 in (0, 255)
-
     def can_give(self, address: Address) -> bool:
         """Whether this address of the pool counts as one of its capacity."""
-        return self.refusal_to_all(address, is_held=False) is None
-
-    def refusal_to_all(self, address: Address, *, is_held: bool) -> Refusal | None:
-        """Say why no Service may have this address of the pool; `is_held` is whether the Service has it already."""
-        if self.is_buggy(address):
-            return Refusal(Reason.ADDRESS_EXCLUDED, f"pool {self.name} avoids {address}: it ends in .0 or .255")
-        return self.pool.refusal(address, is_held=is_held)
-
-    def reservation_refusal(self, address: Address, entry: Reservation) -> Refusal:
-        """Say that the reservation `entry` keeps this address from other Services."""
-        owner = f"{entry.namespace}/{entry.service}" if entry.service else f"namespace {entry.namespace}"
-        return Refusal(Reason.ADDRESS_RESERVED, f"{address} of pool {self.name} is reserved for {owner}")
-
-    def reserved_for_other(self, address: Address, key: Key) -> Reservation | None:
-        """Return the reservation that keeps `address` from the Service `key`."""
-        entry = self.reserved.get(address)
-        return entry if entry and not _is_for(entry, key) else None
+        return self.pool.refusal_to_all(address, is_held=False) is None
 
     def reserved_for(self, key: Key, family: Family) -> list[Address]:
         """Return the addresses reserved for the Service `key`: its own, then those of its namespace, lowest first."""
         mine = [
             (entry.service is None, int(address), address)
-            for address, entry in self.reserved.items()
-            if address.version == VERSIONS[family] and _is_for(entry, key)
+            for address, entry in self.pool.reserved.items()
+            if address.version == VERSIONS[family] and is_for(entry, key)
         ]
         return [address for _, _, address in sorted(mine)]
 
     def own_reservations(self, key: Key) -> list[Address]:
         """Return the addresses reserved for just this Service."""
-        return [address for address, entry in self.reserved.items() if entry.service and _is_for(entry, key)]
+        return [address for address, entry in self.pool.reserved.items() if entry.service and is_for(entry, key)]
 
     def never_free(self) -> frozenset[int]:
         """Return, as numbers, the addresses that are never free: reserved, or of nodes and routers."""
-        return frozenset(int(address) for address in (*self.reserved, *self.pool.taken))
+        return frozenset(int(address) for address in (*self.pool.reserved, *self.pool.taken))
 
     def capacity(self, family: Family) -> int:
         """Count the addresses of `family` that the pool can assign at all; never enumerates them."""
@@ -115,12 +73,8 @@ class AllocatingPool:
         return total - sum(
             1
             for address in self.pool.taken
-            if not self.is_buggy(address) and any(address in part for part in self.ranges(family))
+            if not self.pool.is_buggy(address) and any(address in part for part in self.ranges(family))
         )
-
-
-def _is_for(entry: Reservation, key: Key) -> bool:
-    return entry.namespace == key.namespace and entry.service in (None, key.name)
 
 
 def _usable(part: AddressRange, *, avoid_buggy: bool) -> int:
@@ -142,7 +96,7 @@ class PoolTable:
         self.reserved_for = {
             Key(entry.namespace, entry.service)
             for pool in self.in_order
-            for entry in pool.reserved.values()
+            for entry in pool.pool.reserved.values()
             if entry.service
         }
         """Services for each of which an address is reserved."""
@@ -164,11 +118,4 @@ def may_have(
     if pool is None:
         message = f"{address} is in no active IPAddressPool: add it to a pool, or request another address"
         return Refusal(Reason.ADDRESS_NOT_IN_POOL, message)
-    if not pool.admits(service, namespace_labels):
-        message = f"pool {pool.name}, which has {address}, does not serve {service.key}: see its serviceAllocation"
-        return Refusal(Reason.POOL_NOT_ALLOWED, message)
-    refusal = pool.refusal_to_all(address, is_held=address in service.held)
-    if refusal:
-        return refusal
-    entry = pool.reserved_for_other(address, service.key)
-    return pool.reservation_refusal(address, entry) if entry else None
+    return pool.pool.refusal_to(service, address, namespace_labels, is_held=address in service.held)

@@ -104,7 +104,8 @@ def candidates(
             message = f"{address} is in no active pool: add it to an IPAddressPool to keep it"
             refusal = Refusal(Reason.ADDRESS_NOT_IN_POOL, message)
         else:
-            refusal = pool.refusal(address, is_held=True) or context.refusal_of(address) or refusal
+            refused = pool.refusal_to(service, address, None, is_held=True)
+            refusal = refused or context.refusal_of(address) or refusal
         refusal = context.refusal or refusal
         state = EndpointState.NONE if refusal else state
         found.append(Candidate(service, address, host_route(address), pool, state, refusal, weight))

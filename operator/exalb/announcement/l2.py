@@ -127,9 +127,13 @@ class L2Planner:
     def _address(self, address: Address, cluster: Cluster, rules: Rules) -> L2Address | None:
         """Plan one address; None where no L2Advertisement selects it."""
         pool = self._pools.find(address)
-        holders = self._holders.get(address, {})
-        if pool is None or pool.refusal(address, is_held=True):
+        if pool is None:
             return None
+        holders = {
+            key: service
+            for key, service in self._holders.get(address, {}).items()
+            if not pool.refusal_to(service, address, None, is_held=True)
+        }
         selecting = [
             (index, item.spec)
             for index, item in enumerate(rules.l2_advertisements)

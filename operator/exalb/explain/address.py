@@ -50,9 +50,9 @@ def _outside(observed: Observed, address: Address) -> Refusal:
 
 def _not_given(pool: AllocatingPool, address: Address) -> Refusal | None:
     """Return why no Service, or not any Service, gets this address of the pool."""
-    refusal = pool.refusal_to_all(address, is_held=False)
-    entry = pool.reserved.get(address)
-    return refusal or (pool.reservation_refusal(address, entry) if entry else None)
+    refusal = pool.pool.refusal_to_all(address, is_held=False)
+    entry = pool.pool.reserved.get(address)
+    return refusal or (pool.pool.reservation_refusal(address, entry) if entry else None)
 
 
 def _wanted(observed: Observed, address: Address) -> Iterator[Step]:

@@ -34,7 +34,7 @@ def pool_choices(observed: Observed, service: Service) -> Iterator[PoolChoice]:
 
 def _refusal(observed: Observed, service: Service, pool: AllocatingPool) -> Refusal | None:
     """Ask the allocator as if the Service, without an address, requested this pool."""
-    if not pool.admits(service, labels_of(observed.cluster.namespaces, service.key.namespace)):
+    if not pool.pool.admits(service, labels_of(observed.cluster.namespaces, service.key.namespace)):
         message = f"pool {pool.name} does not serve {service.key}: see its serviceAllocation"
         return Refusal(Reason.POOL_NOT_ALLOWED, message)
     if not pool.pool.spec.auto_assign and service.request.pool != pool.name:

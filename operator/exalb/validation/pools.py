@@ -2,12 +2,14 @@
 
 from bisect import bisect_right, insort
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from exalb.api.address_ranges import AddressRange, address_order
-from exalb.api.pool import IPAddressPoolSpec
+from exalb.api.pool import IPAddressPoolSpec, Reservation
 from exalb.api.reasons import Finding, Reason, Refusal
+from exalb.api.schema import any_matches
+from exalb.model.cluster import Key, Service
 from exalb.validation.inputs import RuleInputs
 from exalb.validation.reserved_addresses import AddressOwner, reserved_addresses, reserved_ranges
 from exalb_bgp.rib import Address, Prefix
@@ -28,6 +30,14 @@ class ActivePool:
     """`merged` without the addresses of pods."""
     of_pods: tuple[tuple[AddressRange, AddressOwner], ...] = ()
     """The ranges of pods that overlap the pool."""
+    reserved: Mapping[Address, Reservation] = field(init=False, compare=False)
+    """The reservations of addresses that the pool has."""
+
+    def __post_init__(self) -> None:
+        """Index the reservations by address."""
+        entries = {ip_address(entry.address): entry for entry in self.spec.reservations}
+        inside = {address: entry for address, entry in entries.items() if self.has(address)}
+        object.__setattr__(self, "reserved", inside)
 
     def has(self, address: Address) -> bool:
         """Return whether `address` is in the pool."""
@@ -40,9 +50,65 @@ class ActivePool:
             return None
         return Refusal(Reason.ADDRESS_IN_USE, f"{address} is {owner.text}")
 
+    def admits(self, service: Service, namespace_labels: Mapping[str, str] | None) -> bool:
+        """Whether the pool serves this Service: namespace condition and Service condition.
+
+        Labels that are None are not known; then `namespaceSelectors` could match.
+        """
+        bound = self.spec.service_allocation
+        if bound is None:
+            return True
+        if (bound.namespaces or bound.namespace_selectors) and service.key.namespace not in bound.namespaces:
+            unknown = namespace_labels is None and bool(bound.namespace_selectors)
+            matches = (selector.matches(namespace_labels or {}) for selector in bound.namespace_selectors)
+            if not unknown and not any(matches):
+                return False
+        return any_matches(bound.service_selectors, service.labels)
+
+    def is_buggy(self, address: Address) -> bool:
+        """Whether the pool avoids this address because some equipment takes it for a network or broadcast address."""
+        return self.spec.avoid_buggy_ips and address.version == 4 and int(address) & 255 in (0, 255)
+
+    def refusal_to_all(self, address: Address, *, is_held: bool) -> Refusal | None:
+        """Say why no Service may have this address of the pool; `is_held` is whether the Service has it already."""
+        if self.is_buggy(address):
+            return Refusal(Reason.ADDRESS_EXCLUDED, f"pool {self.name} avoids {address}: it ends in .0 or .255")
+        return self.refusal(address, is_held=is_held)
+
+    def refusal_to(
+        self, service: Service, address: Address, namespace_labels: Mapping[str, str] | None, *, is_held: bool
+    ) -> Refusal | None:
+        """Say why `service` may not have this address of the pool, whatever other Services there are; None if it may.
+
+        Speakers ask it, too, and do not know the labels of namespaces (None).
+        """
+        if not self.admits(service, namespace_labels):
+            message = f"pool {self.name}, which has {address}, does not serve {service.key}: see its serviceAllocation"
+            return Refusal(Reason.POOL_NOT_ALLOWED, message)
+        refusal = self.refusal_to_all(address, is_held=is_held)
+        if refusal:
+            return refusal
+        entry = self.reserved_for_other(address, service.key)
+        return self.reservation_refusal(address, entry) if entry else None
+
+    def reservation_refusal(self, address: Address, entry: Reservation) -> Refusal:
+        """Say that the reservation `entry` keeps this address from other Services."""
+        owner = f"{entry.namespace}/{entry.service}" if entry.service else f"namespace {entry.namespace}"
+        return Refusal(Reason.ADDRESS_RESERVED, f"{address} of pool {self.name} is reserved for {owner}")
+
+    def reserved_for_other(self, address: Address, key: Key) -> Reservation | None:
+        """Return the reservation that keeps `address` from the Service `key`."""
+        entry = self.reserved.get(address)
+        return entry if entry and not is_for(entry, key) else None
+
     def covers(self, prefix: Prefix) -> bool:
         """Return whether every address of `prefix` is in the pool."""
         return any(part.covers(prefix) for part in self.merged)
+
+
+def is_for(entry: Reservation, key: Key) -> bool:
+    """Whether a reservation is for the Service `key`."""
+    return entry.namespace == key.namespace and entry.service in (None, key.name)
 
 
 class PoolIndex:

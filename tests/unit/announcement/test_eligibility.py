@@ -284,3 +284,38 @@ def test_address_outside_of_active_pools_is_withheld() -> None:
     plan = plan_of("n1", snapshot_of(objects, "exalb-system")[0])
     [refusal] = plan.sessions["tor"].withheld.values()
     assert refusal.reason is Reason.ADDRESS_NOT_IN_POOL
+
+
+TEAM = {"namespaceSelectors": [{"matchLabels": {"team": "yes"}}]}
+THERE, LAST = "198.51.100.7", "198.51.100.255"
+
+
+@pytest.mark.parametrize(
+    ("address", "spec", "reasons"),
+    [
+        pytest.param(THERE, {"serviceAllocation": {"namespaces": ["team"]}}, ["PoolNotAllowed"], id="other-namespace"),
+        pytest.param(
+            THERE,
+            {"serviceAllocation": {"serviceSelectors": [{"matchLabels": {"tier": "gold"}}]}},
+            ["PoolNotAllowed"],
+            id="other-labels",
+        ),
+        pytest.param(
+            THERE, {"reservations": [{"address": THERE, "namespace": "team"}]}, ["AddressReserved"], id="reserved"
+        ),
+        pytest.param(LAST, {"avoidBuggyIPs": True}, ["AddressExcluded"], id="excluded"),
+        pytest.param(THERE, {"serviceAllocation": {"namespaces": ["default"]}}, [], id="its-namespace"),
+        pytest.param(
+            THERE, {"reservations": [{"address": THERE, "namespace": "default"}]}, [], id="reserved-for-its-namespace"
+        ),
+        pytest.param(THERE, {"serviceAllocation": {**TEAM, "namespaces": ["x"]}}, [], id="labels-of-namespaces"),
+        pytest.param(THERE, {"disabled": True, "autoAssign": False, "quotaPerNamespace": 1}, [], id="no-new-addresses"),
+    ],
+)
+def test_address_that_the_service_may_not_have_is_withheld(address: str, spec: Object, reasons: list[str]) -> None:
+    """Whoever may write `services/status` writes address and record; the labels of namespaces are not known here."""
+    forged = assigned_service("web", address, labels={"tier": "tin"})
+    objects = [pool("main", "198.51.100.0/24", **spec), peer(), node("n1", "10.77.0.11"), forged, endpoints("web")]
+    session = plan_of("n1", snapshot_of(objects, "exalb-system")[0]).sessions["tor"]
+    assert [refusal.reason.value for refusal in session.withheld.values()] == reasons
+    assert [str(prefix) for prefix in session.rib] == ([] if reasons else [f"{address}/32"])

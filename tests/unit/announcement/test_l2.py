@@ -214,3 +214,16 @@ def test_l2_that_runs_nowhere(keeps_reports: bool, words: str) -> None:
     assert refusal
     assert refusal.reason is Reason.L2_NOT_RUNNING
     assert words in refusal.message
+
+
+@pytest.mark.parametrize(
+    ("spec", "planned"),
+    [
+        pytest.param({"serviceAllocation": {"namespaces": ["team"]}}, False, id="pool-of-others"),
+        pytest.param({"reservations": [{"address": WEB, "namespace": "team"}]}, False, id="reserved-for-others"),
+        pytest.param({"reservations": [{"address": WEB, "namespace": "default"}]}, True, id="reserved-for-it"),
+    ],
+)
+def test_address_that_the_service_may_not_have_is_announced_by_no_node(spec: Object, planned: bool) -> None:
+    found = plan_of(cluster_of(pool("lan", "10.0.0.100-10.0.0.250", **spec))).addresses
+    assert (ip_address(WEB) in found) is planned
