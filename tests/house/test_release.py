@@ -38,3 +38,15 @@ def test_release_has_one_version() -> None:
     other = subprocess.run([*make, "VERSION=9.9.9"], cwd=ROOT, check=False, capture_output=True, text=True)
     assert other.returncode != 0
     assert "version is not 9.9.9" in other.stdout
+
+
+def test_release_signs_only_an_image_without_known_vulnerabilities_that_have_a_fix() -> None:
+    steps = JOBS["image"]["steps"]
+    [scan] = [index for index, step in enumerate(steps) if step.get("uses", "").startswith("anchore/scan-action@")]
+    [sign] = [index for index, step in enumerate(steps) if "cosign sign" in step.get("run", "")]
+    assert scan < sign
+    assert re.fullmatch(r"anchore/scan-action@[0-9a-f]{40}", steps[scan]["uses"])
+    asked = steps[scan]["with"]
+    assert asked["image"].endswith("@${{ steps.build.outputs.digest }}")
+    assert (asked["fail-build"], asked["only-fixed"], asked["severity-cutoff"]) == (True, True, "high")
+    assert "continue-on-error" not in steps[scan]
