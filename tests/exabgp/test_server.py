@@ -223,6 +223,24 @@ async def test_log_shows_no_password(tmp_path: Path, capfd: pytest.CaptureFixtur
     assert all(line["logger"].startswith("exabgp.") and line["timestamp"] for line in lines)
 
 
+COMMANDS = [
+    *(f"show neighbor{which} {what}" for which in ("", " 127.0.0.1") for what in ("configuration", "extensive")),
+    *("show neighbor summary", "show neighbor json", "show neighbor configuration json", "show adj-rib out extensive"),
+    *("help", "version", "show counters"),
+]
+
+
+async def test_answers_to_commands_have_no_password(node: Node) -> None:
+    session = replace(Session("tor", LOOPBACK, 64512, 64513, IPv4Address("10.0.0.1")), password=Password(b"hush-hush"))
+    async with node.driver() as driver:
+        driver.apply(Speaker({"tor": session}))
+        await driver.settled()
+    assert "aHVzaC1odXNo" in node.settings.configuration.read_text()
+    answers = {command: "\n".join(await node.ask(command)) for command in COMMANDS}
+    assert "description" in answers["show neighbor configuration"]
+    assert not [command for command, answer in answers.items() if "aHVzaC1odXNo" in answer or "hush" in answer]
+
+
 def test_password_that_begins_another_hides_both() -> None:
     before = set(JsonLogRecord.secrets)
     short, long = (base64.b64encode(word).decode() for word in (b"secret", b"secret-2026"))

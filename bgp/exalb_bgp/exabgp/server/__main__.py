@@ -10,6 +10,7 @@ import threading
 import time
 
 from exabgp import rib
+from exabgp.bgp import neighbor
 from exabgp.bgp.message.update.attribute import Attribute
 from exabgp.environment import getenv
 from exabgp.logger import log
@@ -24,6 +25,7 @@ from exalb_bgp.exabgp.server.peer import PatchedPeer
 from exalb_bgp.exabgp.server.protocol import PatchedKeepalive, PatchedProtocol
 from exalb_bgp.exabgp.server.reactor import PatchedReactor
 from exalb_bgp.exabgp.server.rib import PatchedRib, PatchedUpdate
+from exalb_bgp.exabgp.server.shown import PatchedTemplate
 
 
 # Replaces names in the modules of ExaBGP. All other changes are subclasses that PatchedReactor creates itself.
@@ -32,6 +34,7 @@ def _replace() -> None:
     peer.KA = PatchedKeepalive
     loop.Peer = PatchedPeer
     loop.Processes = PatchedProcesses
+    neighbor.NeighborTemplate = PatchedTemplate
     rib.OutgoingRIB = PatchedRib
     outgoing.Update = PatchedUpdate
     time.time = Clock(time.time(), time.monotonic)
