@@ -173,8 +173,9 @@ def _event(service: Service, outcome: Outcome, assigned: ConditionState, remark:
     why = next((f": {refusal.message}" for _, refusal in outcome.lost), "")
     message = f"{assigned.message}; released {' and '.join(released)}{why}" if released else assigned.message
     message = f"{message}; {remark.message}" if remark else message
-    kind: Literal["Normal", "Warning"] = "Warning" if outcome.refusal or remark else "Normal"
-    return service_event(service, kind, assigned.reason, message, "Assign")
+    if remark and not outcome.refusal:
+        return service_event(service, "Warning", remark.reason, message, "Assign")
+    return service_event(service, "Warning" if outcome.refusal else "Normal", assigned.reason, message, "Assign")
 
 
 def _clean(service: Service) -> tuple[StatusWrite, list[EventDraft]]:

@@ -75,6 +75,23 @@ def test_session_has_its_counters() -> None:
     assert found["exalb_bgp_session_info", "tor", "203.0.113.1", "64513", "64512"] == 1
 
 
+UNOPENED = {
+    "no-annotation": peer("gw", peerAddress=None, peerAddressFrom={"nodeAnnotation": "example.com/router"}),
+    "no-gateway": peer("gw", peerAddress=None, peerAddressFrom={"defaultGateway": "IPv4"}),
+    "own-address": peer("gw", peerAddress="10.77.0.11"),
+}
+
+
+@pytest.mark.parametrize("why", UNOPENED)
+def test_session_that_cannot_be_opened_has_its_series(why: str) -> None:
+    """The documented alert asks for sessions that are not Established: without a series it would be silent."""
+    found = speaker(UP, UNOPENED[why], *WEB)
+    assert found["exalb_bgp_session_established", "tor"] == 1
+    assert found["exalb_bgp_session_established", "gw"] == 0
+    assert found["exalb_bgp_prefixes_sent", "gw"] == found["exalb_bgp_prefixes_wanted", "gw"] == 0
+    assert found["exalb_bgp_session_transitions_total", "gw", "established"] == 0
+
+
 def test_withheld_routes_are_counted_by_reason() -> None:
     found = speaker(DOWN, *WEB, assigned_service("idle", "198.51.100.2"), endpoints("idle", endpoint(ready=False)))
     assert found["exalb_bgp_session_established", "tor"] == 0

@@ -149,7 +149,7 @@ def test_new_service_gets_one_event_for_both() -> None:
     status, events = written(MISSPELT, held="")
     assert [one["type"] for one in status["conditions"]] == [CONDITION, UNDERSTOOD, RECORD]
     assert status["loadBalancer"]["ingress"][0]["ip"] == "198.51.100.0"
-    assert events == [("Warning", "Assigned", f"198.51.100.0 from pool main; {SAYS}")]
+    assert events == [("Warning", "UnknownAnnotation", f"198.51.100.0 from pool main; {SAYS}")]
 
 
 def test_remark_is_not_repeated() -> None:
