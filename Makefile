@@ -153,6 +153,7 @@ hitless: $(VENV)/.ready ## Measure what events such as drains, upgrades and a po
 
 .PHONY: bench
 bench: $(VENV)/.ready ## Measure in a lab of its own; prints a table and JSON
+	@$(BIN)/python -m tests.bench.pure
 	@$(BIN)/python -m tests.bench.engine
 	@$(BIN)/python -m tests.bench
 

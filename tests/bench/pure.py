@@ -19,17 +19,20 @@ from exalb.kube.manifests import snapshot_of
 from exalb.model.address_record import record_condition
 from exalb.model.cluster import Cluster, ConditionState, Key, Service
 from exalb.model.parse_core import parse_endpoint_slice, parse_service
+from exalb.model.patches import Changes
+from exalb.model.ports import Port
 from exalb.report.controller import ControllerReporter
 from exalb.validation.rules import Validator, validate
 from tests.bench import report
 from tests.bench.figures import PROCESSOR, Figure, Measure
 from tests.support.decisions import allocation_of, changes_of, plan_of
-from tests.support.objects import Object, endpoint, endpoints, made, node, peer, pool, service, wants
+from tests.support.objects import Object, assigned_service, endpoint, endpoints, made, node, peer, pool, service, wants
 
 NODES = [node(f"n{number}", f"10.77.0.{number}", f"fd00:77::{number:x}") for number in range(1, 5)]
 PEERS = [peer("tor-a"), peer("tor-b", peerAddress="203.0.113.2")]
 POOLS = [pool("main", "10.0.0.0/8", "2001:db8::/64")]
 IPV4_ONLY = [pool("main", "10.0.0.0/8")]
+SHARED = "10.0.0.7"
 
 
 MEASURES = {
@@ -41,6 +44,9 @@ MEASURES = {
     "loss": Measure("re-allocation after one loss at 10,000", limit=15),
     "edit-halves": Measure("re-allocation after one edit, 10,000 halves of pairs", limit=15),
     "edit-waiting": Measure("re-allocation after one edit, 10,000 waiting", limit=100),
+    "edit-alone": Measure("controller's round after one edit, the address has 1 Service", limit=50),
+    "edit-sharers": Measure("controller's round after one edit, 4,000 Services share the address", limit=50),
+    "edit-conflict": Measure("… after an edit by which one of them has to leave", limit=50),
     "report": Measure("report after one loss at 10,000", limit=15),
     "plan-5000": Measure("first plan at 5,000 Services and slices", limit=1500),
     "plan-10000": Measure("first plan at 10,000", limit=3000),
@@ -163,6 +169,44 @@ def allocations() -> Iterator[Figure]:
     )
 
 
+def sharers(count: int) -> Cluster:
+    """Return Services of four namespaces on one address, each with a port of its own."""
+    wishes = wants(sharing_key="k", sharing_namespaces="*")
+    raws = [
+        assigned_service(f"team-{number % 4}/web-{number:05}", SHARED, annotations=wishes, ports=[{"port": 1 + number}])
+        for number in range(count)
+    ]
+    return cluster_of(raws)
+
+
+def with_port(cluster: Cluster, port: int) -> Cluster:
+    """Return the snapshot after the oldest sharer got another port."""
+    key, one = next(iter(cluster.services.items()))
+    return replace(cluster, services={**cluster.services, key: replace(one, ports=frozenset([Port("TCP", port)]))})
+
+
+def sharing() -> Iterator[Figure]:
+    """Measure one edit of a Service that shares its address: all that the controller decides and would write."""
+    for key, count, first in (("edit-alone", 1, 9000), ("edit-sharers", 4000, 9000), ("edit-conflict", 4000, 2)):
+        before, rounds = sharers(count), list[Callable[[], object]]()
+        for number in range(9):
+            deciding = _deciding()
+            deciding(before)
+            rounds.append(partial(deciding, with_port(before, first + number)))
+        yield measure(key, rounds)
+
+
+def _deciding() -> Callable[[Cluster], Changes]:
+    """Return all that the controller decides about one snapshot after the other."""
+    validator, allocator, reporter = Validator(), Allocator(), ControllerReporter()
+
+    def decide(cluster: Cluster) -> Changes:
+        rules = validator.validate(cluster)
+        return reporter.changes(cluster, rules, allocator.allocate(cluster, rules), made(9))
+
+    return decide
+
+
 def _allocating() -> Callable[[Cluster], Allocation]:
     """Return what the controller does with one snapshot after the other."""
     validator, allocator = Validator(), Allocator()
@@ -209,7 +253,7 @@ def readings() -> Iterator[Figure]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; return the exit status."""
     options = report.parser("tests.bench.pure", __doc__).parse_args(arguments)
-    figures = [*allocations(), *plans(), *readings()]
+    figures = [*allocations(), *sharing(), *plans(), *readings()]
     return report.publish(figures, options.json, MEASURES, "Decisions, in milliseconds of a processor: least / median")
 
 
