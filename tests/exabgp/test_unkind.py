@@ -1,7 +1,5 @@
 """Machines that are less kind than others: ExaBGP starts, and its sessions open, all the same."""
 
-import os
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -10,9 +8,12 @@ import pytest
 
 from exalb_bgp.rib import Attributes
 from exalb_bgp.speaker import Speaker
-from tests.lab import cgroups, wait
+from tests.lab import wait
 from tests.support.bgp.listener import Listener
 from tests.support.engine.process import Node, settled, to
+from tests.support.throttled import throttled, unified
+
+__all__ = ["throttled", "unified"]
 
 PREFIX = ip_network("198.51.100.1/32")
 INFORMED = """
@@ -27,8 +28,6 @@ PLACES = {
     "ascii": {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "TZ": "Pacific/Chatham"},
     "no such locale": {"LC_ALL": "tr_TR.ISO-8859-9", "LANGUAGE": "tr", "TZ": "America/St_Johns"},
 }
-SHARE = 0.05
-"""The processor time that the kernel grants to the throttled group: of one processor."""
 
 
 async def session_opens(node: Node) -> datetime:
@@ -56,23 +55,6 @@ async def test_session_opens_where_a_process_may_have_a_billion_files(tmp_path: 
         assert node.busy() < 10, "seconds of processor time"
 
 
-@pytest.fixture
-def throttled() -> Iterator[list[str]]:
-    """Return the beginning of a command whose program gets very little of a processor."""
-    if os.geteuid() != 0:
-        pytest.skip("control groups take root")
-    group = cgroups.group(f"u{os.getpid():x}", "slow")
-    try:
-        group.create()
-        files = [path for one in group.directories for path in (one / "cpu.cfs_quota_us", one / "cpu.max")]
-        [file] = {path.resolve() for path in files if path.exists()}
-        file.write_text(f"{SHARE * 100_000:.0f}" + (" 100000" if file.name == "cpu.max" else ""))
-    except (OSError, ValueError, cgroups.CgroupError) as error:
-        pytest.skip(f"NOT TESTED: this machine has no control group that limits processors: {error}")
-    yield group.argv([])
-    group.remove()
-
-
 @pytest.mark.release
 async def test_exabgp_starts_on_a_throttled_processor(tmp_path: Path, throttled: list[str]) -> None:
     """It needs a second of a processor until it answers: half a minute here, and nothing kills it meanwhile."""
@@ -84,3 +66,13 @@ async def test_exabgp_starts_on_a_throttled_processor(tmp_path: Path, throttled:
             assert node.exabgp() == started
     finally:
         node.supervisor.kill()
+
+
+@pytest.mark.release
+async def test_session_opens_in_a_bounded_group_of_version_2(tmp_path: Path, unified: list[str]) -> None:
+    """As in a container with limits, on a machine with control groups of version 2."""
+    with Node(tmp_path / "engine", inside=unified) as node:
+        await session_opens(node)
+        group = Path(f"/proc/{node.exabgp()}/cgroup").read_text().splitlines()
+        assert len(group) == 1
+        assert group[0].startswith("0::/")
