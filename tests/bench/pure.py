@@ -171,9 +171,11 @@ def allocations() -> Iterator[Figure]:
 
 def sharers(count: int) -> Cluster:
     """Return Services of four namespaces on one address, each with a port of its own."""
-    wishes = wants(sharing_key="k", sharing_namespaces="*")
+    annotations = wants(sharing_key="k", sharing_namespaces="*")
     raws = [
-        assigned_service(f"team-{number % 4}/web-{number:05}", SHARED, annotations=wishes, ports=[{"port": 1 + number}])
+        assigned_service(
+            f"team-{number % 4}/web-{number:05}", SHARED, annotations=annotations, ports=[{"port": 1 + number}]
+        )
         for number in range(count)
     ]
     return cluster_of(raws)

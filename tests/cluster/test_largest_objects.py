@@ -68,8 +68,8 @@ def prepare(world: World, router: Listener) -> list[Json]:
     world.pool("main", "198.51.100.0/24")
     world.node(NODE, "10.0.0.1")
     world.made.append(f"{OURS}/bgpspeakers/{NODE}")
-    wish = {"exalb.io/communities": communities(ANNOTATIONS - 30)}
-    web = largest(lambda octets: service(world, "huge", HUGE, annotations=wish, labels=labels(octets)))
+    request = {"exalb.io/communities": communities(ANNOTATIONS - 30)}
+    web = largest(lambda octets: service(world, "huge", HUGE, annotations=request, labels=labels(octets)))
     spec = {"allowServiceOverrides": True, "communities": [f"64512:{number}" for number in range(63)]}
     everything = f"{OURS}/bgpadvertisements"
     world.made.append(f"{everything}/everything")

@@ -10,7 +10,7 @@ from tests.lab import cgroups
 SHARE = 0.05
 """The processor time that the kernel grants to the throttled group: of one processor."""
 BOUNDS = {"cpu": ("cpu.max", "50000 100000"), "memory": ("memory.max", str(256 << 20)), "pids": ("pids.max", "64")}
-"""What a kubelet writes for the limits of a container, by controller."""
+"""As a kubelet writes the limits of a container, by controller."""
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from exalb.model.cluster import Cluster, Key, Service
 from exalb.model.diff import changed_keys
 from exalb.model.local_node import LocalNode
 from exalb.validation.advertisements import selects_pool
-from exalb.validation.pools import PoolIndex
+from exalb.validation.pools import ActivePool, PoolIndex
 from exalb.validation.rules import Rules
 from exalb_bgp.rib import Address
 from exalb_bgp.session import Family
@@ -129,11 +129,7 @@ class L2Planner:
         pool = self._pools.find(address)
         if pool is None:
             return None
-        holders = {
-            key: service
-            for key, service in self._holders.get(address, {}).items()
-            if not pool.refusal_to(service, address, None, is_held=True)
-        }
+        holders = self._entitled(address, pool)
         selecting = [
             (index, item.spec)
             for index, item in enumerate(rules.l2_advertisements)
@@ -165,6 +161,14 @@ class L2Planner:
         order = sorted(kept, key=lambda site: (-states[site.node], site.is_weak, rank(site.node, address)))
         names = tuple(site.node for site in order)
         return L2Address(keys, names, {name: named[name] or () for name in names})
+
+    def _entitled(self, address: Address, pool: ActivePool) -> dict[Key, Service]:
+        """Return the Services that have the address and may have it."""
+        return {
+            key: service
+            for key, service in self._holders.get(address, {}).items()
+            if not pool.refusal_to(service, address, None, is_held=True)
+        }
 
     def _states(
         self, address: Address, services: Iterable[Service], cluster: Cluster, sites: list[_Site]
