@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from exalb.explain.subject import explain
 from tests.support.lan_situations import LAN_CASES, LAN_TITLES
 from tests.support.observing import observed
-from tests.support.session_faults import FAULTS
+from tests.support.session_faults import FAULTS, PAGE, SAID, SEEN, Fault
 from tests.support.situation_titles import TITLES, Title
 from tests.support.situations import CASES, Case
 from tests.support.surfaces import surfaces
@@ -15,9 +15,12 @@ HEAD = """\
 <!-- Written by `make docs`. Edit the situations in tests/support instead. -->
 # Broken situations, and what ExaLB says
 
-Tests stage each of these, and assert that `kubectl exalb explain` names this reason and this next step, and that the
-conditions, events and metrics of the third column have the same [reason](reference/reasons.md). The last column is
-MetalLB 0.16.1 in the same situation: `measured` was seen on a real cluster, the rest was read in its source.
+Tests stage each of these, and assert that `kubectl exalb explain` and the [web page](reference/README.md), asked about
+the object, name this reason and this next step. The third column has the other places with the same
+[reason](reference/reasons.md): conditions, events, metrics, and the parts of the page that are shown before anybody
+asks. A Service that no node announces says so itself, as `NotAnnounced`: condition `exalb.io/Announced`, event, metric
+`exalb_services_not_announced`, page. The last column is MetalLB 0.16.1 in the same situation: `measured` was seen on a
+real cluster, the rest was read in its source.
 
 ## In the objects
 
@@ -35,12 +38,11 @@ FAULTS_HEAD = """\
 
 ## Between a node and its router
 
-Tests stage these with ExaBGP and a real FRR. The message of `explain` is the session's `lastError` in the BGPSpeaker,
-which also stands in the condition `Established` of the BGPPeer. `exalb_bgp_session_established` is 0; of a family that
-the router does not activate, `exalb_bgp_prefixes_sent` stays below `exalb_bgp_prefixes_wanted`.
+Tests stage these with ExaBGP and a real FRR. The message of `explain` is the session's `lastError` in the BGPSpeaker.
+The third column has the places with the same reason; in bold are those that have the message, too.
 
-| situation | `explain` says | next step, in short | MetalLB |
-|---|---|---|---|
+| situation | `explain` says | also in | next step, in short | MetalLB |
+|---|---|---|---|---|
 """
 UNREADABLE_HEAD = """\
 
@@ -67,7 +69,8 @@ def situations() -> str:
     rows = [row for case in CASES if case.id in TITLES for row in _row(case, TITLES[case.id])]
     lan = [row for case in LAN_CASES if case.id in LAN_TITLES for row in _row(case, LAN_TITLES[case.id])]
     faults = [
-        f"| {fault.title} | `{fault.reason.value}`: … {fault.says} … | {fault.next} | {fault.metallb} |"
+        f"| {fault.title} | `{fault.reason.value}`: … {fault.says} … | {_places(fault)} | {fault.next}"
+        f" | {fault.metallb} |"
         for fault in FAULTS.values()
     ]
     unreadable = [f"| {case.title} | … {case.says} … |" for case in UNREADABLE.values()]
@@ -84,6 +87,12 @@ def _row(case: Case, title: Title) -> Iterator[str]:
     yield f"| {title.text} | `{first.reason.value}` ({first.hop}) | {also} | {first.next} | {title.metallb} |"
 
 
+def _places(fault: Fault) -> str:
+    said = SAID[fault.reason] | {"page Sessions"}
+    places = sorted(SEEN[fault.reason] | SAID[fault.reason] | PAGE)
+    return ", ".join(f"**{_code(place)}**" if place in said else _code(place) for place in places)
+
+
 def _code(surface: str) -> str:
     kind, _, name = surface.partition(" ")
-    return f"{kind} `{name}`" if name else kind
+    return f"{kind} `{name}`" if kind in ("condition", "metric") else surface

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from exalb.explain.answer import Answer
+from exalb.explain.observed import Observed
 from exalb.explain.subject import explain
 from exalb.kube.manifests import snapshot_of
 from exalb.report.speaker import speaker_changes
@@ -28,7 +29,8 @@ from tests.support.decisions import plan_of
 from tests.support.engine.rig import Engine
 from tests.support.objects import Object, assigned_service, endpoint, endpoints, node, peer, pool, secret
 from tests.support.observing import NOW, observed
-from tests.support.session_faults import FAULTS, Fault
+from tests.support.session_faults import FAULTS, PAGE, SAID, SEEN, Fault
+from tests.support.surfaces import surfaces
 from tests.support.unexplained import ROUTER_FILTERS
 
 NODE, ROUTER = IPv4Address("203.0.113.11"), IPv4Address("203.0.113.1")
@@ -87,9 +89,13 @@ class Rack:
 
     def answer(self, subject: str = "service/shop/web") -> Answer:
         """Return the answer to a person who asks now."""
+        return explain(self.seen(), subject, "default")
+
+    def seen(self) -> Observed:
+        """Return the cluster as a person sees it now."""
         [write] = speaker_changes(self.cluster, self.plan, self.engine.status, NOW.isoformat()).writes
         report = {"apiVersion": "exalb.io/v1beta1", "kind": "BGPSpeaker", "metadata": {"name": "n1"}, **write.body}
-        return explain(observed(*self.objects, report), subject, "default")
+        return observed(*self.objects, report)
 
     def well(self) -> bool:
         """Whether nothing is broken."""
@@ -228,9 +234,10 @@ STAGES = (
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.__name__)
 def test_cause_is_named(rack: Rack, stage: Callable[[Rack], None]) -> None:
     stage(rack)
+    fault = FAULTS[stage.__name__]
     for subject in ("service/shop/web", "peer/tor", "node/n1"):
-        named = partial(names, rack, subject, FAULTS[stage.__name__])
-        until(f"{subject} names the cause", named, seconds=SECONDS)
+        until(f"{subject} names the cause", partial(names, rack, subject, fault), seconds=SECONDS)
+    until("conditions, events, metrics and the page agree", partial(agree, rack, fault), seconds=SECONDS)
 
 
 def test_every_fault_is_staged() -> None:
@@ -245,6 +252,14 @@ def names(rack: Rack, subject: str, fault: Fault) -> bool:
     assert first.reason is fault.reason, first
     assert fault.says in first.message, first
     assert fault.next in first.next, first
+    return True
+
+
+def agree(rack: Rack, fault: Fault) -> bool:
+    """Whether all other places have the reason, and those that have a message say the same."""
+    seen, status = rack.seen(), rack.engine.status
+    assert surfaces(seen, fault.reason.value, status) >= SEEN[fault.reason] | PAGE
+    assert surfaces(seen, fault.says, status) >= SAID[fault.reason] | {"page Sessions"}
     return True
 
 

@@ -17,6 +17,22 @@ class Fault(NamedTuple):
     reason: Reason = Reason.SESSIONS_DOWN
 
 
+SEEN: dict[Reason, frozenset[str]] = {
+    Reason.SESSIONS_DOWN: frozenset(
+        {"condition Established", "condition Ready", "event on BGPPeer", "metric exalb_bgp_session_established"}
+    ),
+    Reason.NOT_SENT: frozenset({"metric exalb_bgp_prefixes_sent"}),
+    Reason.ENGINE_NOT_CONNECTED: frozenset({"condition Ready", "metric exalb_engine_connected"}),
+}
+"""The places where a person or a program sees the reason, other than `explain` and the page."""
+SAID: dict[Reason, frozenset[str]] = {
+    Reason.SESSIONS_DOWN: frozenset({"condition Established", "event on BGPPeer"}),
+    Reason.NOT_SENT: frozenset({"condition AllAnnounced"}),
+    Reason.ENGINE_NOT_CONNECTED: frozenset({"condition Ready"}),
+}
+"""The places that have the message, too, so that the cause is read there as well."""
+PAGE = frozenset({"page Sessions", "page Status"})
+
 GREEN = "all green; the speaker's log"
 FAULTS = {
     "other_asn": Fault(

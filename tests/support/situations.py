@@ -172,7 +172,7 @@ CASES = [
     Case("speaker-missing", world(speaker=None), R.SPEAKER_MISSING, "Announcement"),
     Case(
         "speaker-silent",
-        world(speaker=speaker("n1", conditions=ready("SpeakerNotReporting", "stale", "Unknown"))),
+        world(speaker=speaker("n1", age=400, conditions=ready("SpeakerNotReporting", "stale", "Unknown"))),
         R.SPEAKER_NOT_REPORTING,
         "Announcement",
     ),
@@ -182,6 +182,7 @@ CASES = [
         R.SPEAKER_NOT_REPORTING,
         "Announcement",
         says="since 2026-01-31T07:53:20Z",
+        leader=Lease(),
     ),
     Case(
         "exabgp-dead",

@@ -1,6 +1,7 @@
 """Answers whether a BGPPeer has its sessions, and why not. Pure."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from exalb.announcement.advertisements import selects_peer
 from exalb.api.reasons import Reason, Refusal
@@ -43,6 +44,16 @@ def _no_node(observed: Observed, name: str, about: str) -> Step:
     if any(item.spec and item.spec.template == name for item in observed.cluster.peers.values()):
         return good("Nodes", "no node has a session with it: other BGPPeers use it as their template", object=about)
     return broken("Nodes", Refusal(Reason.NO_SESSION_WANTED, f"nodeSelectors of BGPPeer {name} match no node"), about)
+
+
+def idle_peers(observed: Observed) -> Iterator[Step]:
+    """Yield a step for each BGPPeer with which no node wants a session, and which is no template of others."""
+    nodes = observed.cluster.nodes.values()
+    for peer in observed.rules.peers:
+        if not any(is_for(peer, node) for node in nodes):
+            step = _no_node(observed, peer.name, f"bgppeers.exalb.io/{peer.name}")
+            if step.reason:
+                yield replace(step, hop="Peers")
 
 
 def _session_states(observed: Observed, name: str, nodes: list[str]) -> Iterator[SessionState]:

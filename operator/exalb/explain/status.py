@@ -12,6 +12,7 @@ from exalb.explain import l2
 from exalb.explain.answer import Step, Verdict, broken, names, note
 from exalb.explain.drain import drain_steps
 from exalb.explain.observed import Observed, speaker_refusal
+from exalb.explain.peer import idle_peers
 from exalb.explain.sessions import SessionState, grouped, planned_sessions, session_state, without_services
 from exalb.model.cluster import Key
 from exalb.report.conditions import find_condition
@@ -87,6 +88,7 @@ def _problems(observed: Observed, states: list[SessionState]) -> Iterator[Step]:
     by_bgp_alone = not observed.rules.l2_advertisements
     if not observed.cluster.peers and observed.allocation.outcomes and by_bgp_alone:
         yield broken("Peers", Refusal(Reason.NO_PEER, "there is no BGPPeer, so no node announces anything"))
+    yield from idle_peers(observed)
     for finding in (*observed.rules.invalid, *observed.malformed):
         yield _finding(finding)
     faulty = [state for state in states if state.refusal and not speaker_refusal(observed, state.node)]

@@ -169,7 +169,7 @@ class Speaker:
 
     def _metrics(self) -> Iterable[Family]:
         status = self._driver.status()
-        yield metrics.ENGINE_CONNECTED.value(status.connected)
+        yield speaker_metrics.engine(status)
         yield metrics.WATCH_AGE.by_label(self._store.ages.seconds())
         if self._planned:
             cluster, plan = self._planned

@@ -21,6 +21,11 @@ PROPAGATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 
 _SILENT = SessionStatus()
 
 
+def engine(status: SpeakerStatus) -> Family:
+    """Return whether the node's ExaBGP answers."""
+    return metrics.ENGINE_CONNECTED.value(status.connected)
+
+
 def data_plane(state: DataPlane) -> Family:
     """Return the state of the node's data plane: 1 for the state that it has, 0 for the others."""
     return metrics.DATA_PLANE.by_label({each.value: each is state for each in DataPlane})

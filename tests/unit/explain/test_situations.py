@@ -1,4 +1,4 @@
-"""Broken situations: `exalb explain` finds the first broken step, and agrees with conditions, events and metrics."""
+"""Broken situations: `exalb explain` finds the first broken step, and all other places agree with it."""
 
 import pytest
 
@@ -7,6 +7,7 @@ from exalb.explain.subject import explain
 from tests.support.lan_situations import LAN_CASES, LAN_TITLES, lan_world
 from tests.support.objects import assigned_service, node, peer, wants
 from tests.support.observing import observed, speaker
+from tests.support.session_faults import SEEN
 from tests.support.situation_titles import TITLES
 from tests.support.situations import CASES, EXCLUDED, Case, world
 from tests.support.surfaces import surfaces
@@ -31,48 +32,82 @@ def test_titles_are_those_of_situations() -> None:
     assert LAN_TITLES.keys() <= {case.id for case in LAN_CASES}
 
 
-OF_SERVICE = {"condition exalb.io/AddressAssigned", "event", "metric exalb_services"}
-OF_PEER = {"condition Accepted", "condition Ready", "event", "metric exalb_resources_not_accepted"}
-OF_NODE = {"condition AllAnnounced", "metric exalb_bgp_prefixes_withheld"}
-OF_SESSION = {"condition Established", "condition Ready"}
-OF_KERNEL = {"condition L2Effective"}
-OF_L2_ADVERTISEMENT = {"condition Effective"}
-OF_SPEAKER = {"condition Ready"}
+PAGE = "page Status"
+OF_SERVICE = {
+    *("condition exalb.io/AddressAssigned", "event on Service", "metric exalb_services", "page Services", PAGE)
+}
+OF_PEER = {"condition Accepted", "condition Ready", "event on BGPPeer", "metric exalb_resources_not_accepted", PAGE}
+OF_NODE = {"condition AllAnnounced", "metric exalb_bgp_prefixes_withheld", PAGE}
+OF_SPEAKER = {"condition Ready", "event on BGPSpeaker", "metric exalb_speakers_silent", "page Sessions", PAGE}
+OF_REASON: dict[Reason, set[str]] = {
+    **{reason: {"page Sessions", PAGE, *places} for reason, places in SEEN.items()},
+    Reason.NO_SESSION_WANTED: {"condition Established", "condition Ready", "event on BGPPeer", PAGE},
+    Reason.SPEAKER_MISSING: {"page Sessions", PAGE},
+    Reason.NO_LEADER: {PAGE},
+    Reason.STATUS_OUTDATED: {PAGE},
+    Reason.ARP_NOT_STRICT: {"condition L2Effective", PAGE},
+    Reason.REVERSE_PATH_FILTER: {"condition L2Effective", PAGE},
+    Reason.ADDRESS_CONFLICT: {"event on BGPSpeaker", "metric exalb_l2_conflicts", PAGE},
+    Reason.L2_NOT_RUNNING: {"condition Effective", PAGE},
+    Reason.NO_INTERFACE: {"condition Effective", PAGE},
+    Reason.NOT_ANNOUNCED: {"condition exalb.io/Announced", "event on Service", "page Services", PAGE},
+}
 EXPLAIN_ALONE = {
     *(Reason.SERVICE_NOT_FOUND, Reason.NODE_NOT_FOUND, Reason.UNKNOWN_PEER),
-    *(Reason.NOT_LOAD_BALANCER, Reason.CLASS_NOT_OURS, Reason.NO_PEER),
-    *(Reason.NO_LEADER, Reason.STATUS_OUTDATED, Reason.SPEAKER_MISSING, Reason.NOT_SENT),
+    *(Reason.NOT_LOAD_BALANCER, Reason.CLASS_NOT_OURS),
 }
-"""Reasons about an object that does not exist or is not ExaLB's, or a program that writes nothing."""
+"""Reasons about an object that does not exist or is not ExaLB's."""
+OF_ITS_OWN: dict[str, set[str]] = {
+    "no-peer": {PAGE},
+    "peer-selects-no-node": set(),  # the BGPPeer says NoSessionWanted
+    "peer-carries-other-family": set(),
+    "heartbeat-old": {"page Sessions", PAGE},  # no controller runs that could write
+    "l2-node-selectors": {PAGE},  # a Service of the same advertisement may be announced elsewhere
+    "l2-pool-selectors": set(),  # the pool says NotAdvertised
+    "l2-service-selectors": set(),
+    "l2-no-endpoint": {PAGE},
+}
+"""By the id of the situation. Where a set is empty, no object but the Service is wrong, and it says NotAnnounced."""
 
 
 def agreeing(case: Case) -> set[str]:
-    """Return the conditions, events and metrics that must have the reason, too."""
-    if case.reason in EXPLAIN_ALONE or case.hop in ("Service", "Pool") or case.id == "heartbeat-old":
+    """Return the conditions, events, metrics and parts of the page that must have the reason, too."""
+    if case.id in OF_ITS_OWN:
+        return OF_ITS_OWN[case.id]
+    if case.reason in EXPLAIN_ALONE or case.hop in ("Service", "Pool"):
         return set()
-    match case.reason, case.hop:
-        case Reason.ARP_NOT_STRICT | Reason.REVERSE_PATH_FILTER, _:
-            return OF_KERNEL
-        case Reason.NO_INTERFACE, _ if case.id != "l2-node-selectors":
-            return OF_L2_ADVERTISEMENT
-        case _, "L2":
-            return set()
-        case Reason.SESSIONS_DOWN | Reason.NO_SESSION_WANTED, _:
-            return OF_SESSION
-        case Reason.ENGINE_NOT_CONNECTED | Reason.SPEAKER_NOT_REPORTING, _:
-            return OF_SPEAKER
-        case _, "Address":
-            return OF_SERVICE
-        case _, "Peers":
-            return OF_PEER
-        case _:
-            return OF_NODE
+    if case.hop == "Address":
+        return OF_SERVICE
+    if case.reason is Reason.SPEAKER_NOT_REPORTING:
+        return OF_SPEAKER
+    return OF_REASON.get(case.reason) or (OF_PEER if case.hop == "Peers" else OF_NODE)
 
 
 @pytest.mark.parametrize("case", [*CASES, *LAN_CASES], ids=lambda case: case.id)
-def test_conditions_events_and_metrics_agree(case: Case) -> None:
+def test_conditions_events_metrics_and_page_agree(case: Case) -> None:
     seen = observed(*case.objects, leader=case.leader)
     assert surfaces(seen, case.reason.value) >= agreeing(case)
+
+
+NOT_ANNOUNCED = {
+    *("condition exalb.io/Announced", "event on Service", "metric exalb_services_not_announced"),
+    *("page Services", PAGE),
+}
+UNKNOWN = {Reason.SPEAKER_MISSING, Reason.SPEAKER_NOT_REPORTING, Reason.ENGINE_NOT_CONNECTED, Reason.NOT_SENT}
+"""Reasons for which nobody can say what a node announces: a Service then keeps the condition that it had."""
+UNANNOUNCED = [
+    case
+    for case in (*CASES, *LAN_CASES)
+    if case.hop in ("Peers", "Announcement", "L2")
+    and case.subject.startswith("service/")
+    and case.reason not in UNKNOWN
+]
+
+
+@pytest.mark.parametrize("case", UNANNOUNCED, ids=lambda case: case.id)
+def test_service_says_that_no_node_announces_it(case: Case) -> None:
+    """So nobody has to know where to look: the Service, its event, the metric and the page lead to `explain`."""
+    assert surfaces(observed(*case.objects, leader=case.leader), Reason.NOT_ANNOUNCED.value) >= NOT_ANNOUNCED
 
 
 def test_misspelt_annotation_is_noted() -> None:
@@ -81,7 +116,11 @@ def test_misspelt_annotation_is_noted() -> None:
     [step] = [step for step in explain(seen, "service/shop/web", "default").steps if step.hop == "Annotations"]
     assert step.reason is Reason.UNKNOWN_ANNOTATION
     assert "exalb.io/addresses" in step.message
-    assert surfaces(seen, Reason.UNKNOWN_ANNOTATION.value) >= {"condition exalb.io/AnnotationsValid", "event"}
+    assert surfaces(seen, Reason.UNKNOWN_ANNOTATION.value) >= {
+        "condition exalb.io/AnnotationsValid",
+        "event on Service",
+        PAGE,
+    }
 
 
 def test_router_that_only_the_node_knows_is_taken_from_its_report() -> None:

@@ -5,7 +5,7 @@ import pytest
 from exalb.api.reasons import Reason
 from exalb.explain.answer import Step
 from exalb.explain.status import status
-from tests.support.objects import Object, assigned_service, condition, endpoint, endpoints, wants
+from tests.support.objects import Object, assigned_service, condition, endpoint, endpoints, peer, wants
 from tests.support.observing import observed
 from tests.support.situations import world
 
@@ -42,6 +42,15 @@ def test_services_without_announcement_share_a_line() -> None:
     found = status(observed(*world(service=[web(), web("shop/api")], endpoints=None)))
     [line] = [step for step in found.notes if step.reason is Reason.NOT_ANNOUNCED]
     assert (line.object, line.next) == ("service/api -n shop", "kubectl exalb explain service/api -n shop")
+
+
+def test_peer_that_no_node_wants_is_a_problem() -> None:
+    """As its condition Ready says, which is False; a BGPPeer that others use as their template is Ready."""
+    astray = peer("astray", nodeSelectors=[{"matchLabels": {"rack": "x"}}])
+    found = status(observed(*world(more=astray)))
+    [line] = [step for step in found.problems if step.hop == "Peers"]
+    assert (line.reason, line.object) == (Reason.NO_SESSION_WANTED, "bgppeers.exalb.io/astray")
+    assert status(observed(*world(more=astray, peer=peer("tor", template="astray", nodeSelectors=[{}])))).is_good
 
 
 def test_misspelt_annotation_is_a_note() -> None:
