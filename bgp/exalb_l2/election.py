@@ -79,6 +79,8 @@ class Election:
 
     def __init__(self) -> None:
         self.peers = Peers()
+        self.nodes: Mapping[str, tuple[Interface, ...]] = {}
+        """The interfaces of all nodes with which this one speaks: candidates, and those that were some lately."""
         self._goal = Goal()
         self._interfaces: Mapping[str, Interface] = {}
         self._contests: dict[Address, _Contest] = {}
@@ -90,8 +92,9 @@ class Election:
     def configure(self, goal: Goal, interfaces: Mapping[str, Interface], now: float) -> None:
         """Take a new goal, or new interfaces; `decide` says what follows."""
         self._goal, self._interfaces = goal, interfaces
-        self._macs = {interface.mac: node for node, its in goal.nodes.items() if node != goal.node for interface in its}
         for address, wanted in goal.addresses.items():
+            if address not in self._contests:
+                self.peers.forget_release(address)  # nobody said to this node who took it then
             contest = self._contests.setdefault(address, _Contest(wanted))
             places = wanted.places(address, interfaces.values())
             contest.wanted = wanted
@@ -99,6 +102,9 @@ class Election:
         for address in self._contests.keys() - goal.addresses.keys():
             self._contests[address].wanted = Wanted((), declined=True)
         self.peers.want(frozenset(self._seats()), now)
+        lately = {node: its for node, its in self.nodes.items() if self.peers.has(node)}
+        self.nodes = lately | dict(goal.nodes)
+        self._macs = {interface.mac: node for node, its in self.nodes.items() if node != goal.node for interface in its}
 
     def _seats(self) -> Iterator[Seat]:
         """Yield the nodes that this one asks: the first candidates of its addresses."""
@@ -113,8 +119,8 @@ class Election:
         changed = self.peers.take(interface, part, now)
         if self.peers.is_back(interface, part.node, now):
             for contest in self._contests.values():
-                if contest.is_held and contest.home == interface and part.node in contest.wanted.candidates:
-                    # Neighbor caches may have the other node, also if it releases the address before it says more.
+                if contest.is_held and contest.home == interface:
+                    # Neighbor caches may have another node: this one, or one that took the address and is gone again.
                     self._defend(contest, now)
                     contest.announced = 0
         return changed or any(self._is_held(address) for address in part.table.held)

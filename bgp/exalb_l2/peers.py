@@ -76,8 +76,9 @@ class Peers:
         """Ask these nodes from now on; others are asked a little longer."""
         for seat in seats:
             peer = self._peers.setdefault(seat, Peer(now))
-            if peer.wanted_until < now and not peer.is_known:
-                peer.last_at = now
+            if peer.wanted_until < float("inf") and peer.is_silent(now):
+                # It is not dead: nobody asked it. What it said is old.
+                peer = self._peers[seat] = Peer(now, asked=peer.asked)
             peer.wanted_until = float("inf")
         for seat, peer in list(self._peers.items()):
             if seat not in seats and peer.wanted_until == float("inf"):
@@ -108,6 +109,10 @@ class Peers:
     def get(self, interface: str, node: str) -> Peer | None:
         """Return what is known of a node; None where it cannot be asked."""
         return self._peers.get((interface, node))
+
+    def has(self, node: str) -> bool:
+        """Return whether a node is asked on some LAN, or was lately."""
+        return any(seat[1] == node for seat in self._peers)
 
     def is_back(self, interface: str, node: str, now: float) -> bool:
         """Return whether a node was silent until now: it may have announced addresses on another part of the LAN."""

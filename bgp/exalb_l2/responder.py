@@ -144,7 +144,7 @@ class Responder:
             part = hello.read(data)
         except ValueError:
             return
-        known = self._goal.nodes.get(part.node, ())
+        known = self._election.nodes.get(part.node, ())
         if part.node == self._goal.node or not any(source == own.ip for at in known for own in at.addresses):
             return
         peer = self._election.peers.get(name, part.node)
@@ -222,5 +222,5 @@ class Responder:
 
     def _reachable(self, own: Interface, node: str) -> list[Interface]:
         """Return the interface of another node that is on the same LAN."""
-        its = self._goal.nodes.get(node, ())
+        its = self._election.nodes.get(node, ())
         return [other for other in its if any(own.reaches(address.ip) for address in other.addresses)][:1]

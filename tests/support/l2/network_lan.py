@@ -150,9 +150,10 @@ class NetworkLan:
 
     def goal(self, orders: Mapping[Address, Sequence[str]]) -> None:
         """Give all running nodes a goal, and let their kernels accept packets for these addresses."""
-        nodes = {name: (node.interface, *node.more) for name, node in self.nodes.items()}
         for name, node in self.nodes.items():
             mine = {address: Wanted(tuple(order)) for address, order in orders.items() if name in order}
+            known = {other: self.nodes[other] for wanted in mine.values() for other in wanted.candidates}
+            nodes = {other: (its.interface, *its.more) for other, its in known.items()}
             for address in orders:
                 node.namespace.run(["ip", "address", "replace", str(ip_interface(address)), "dev", "lo"])
             if node.process and node.process.poll() is None:

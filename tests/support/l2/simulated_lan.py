@@ -42,6 +42,8 @@ class SimulatedLan:
         self.found: dict[Address, str] = {}
         """The node to which a client sends: that whose announcement arrived last."""
         self.announcements: list[tuple[float, str, Address]] = []
+        self.declined = frozenset[str]()
+        """Nodes that may not announce, for a reason of their own."""
         self._goal: dict[Address, Wanted] = {}
         self._hello_at: dict[str, float] = {}
         self._sequence = 0
@@ -60,20 +62,23 @@ class SimulatedLan:
     def goal(self, orders: Mapping[Address, Sequence[str]], declined: frozenset[str] = frozenset()) -> None:
         """Give all nodes a goal; nodes of `declined` may not announce, for a reason of their own."""
         self._goal = {address: Wanted(tuple(names)) for address, names in orders.items()}
-        self._declined = declined
+        self.decline(declined)
+
+    def decline(self, declined: frozenset[str]) -> None:
+        """Let these nodes, and no others, decline all addresses."""
+        self.declined = declined
         for name in self.elections:
             self._configure(name)
 
     def _configure(self, name: str) -> None:
         mine = {
-            address: Wanted(wanted.candidates, declined=name in self._declined)
+            address: Wanted(wanted.candidates, declined=name in self.declined)
             for address, wanted in self._goal.items()
             if name in wanted.candidates
         }
-        nodes = {other: (its,) for other, its in self.interfaces.items()}
+        known = {other for wanted in mine.values() for other in wanted.candidates}
+        nodes = {other: (self.interfaces[other],) for other in known}
         self.elections[name].configure(Goal(name, mine, nodes), {"eth0": self.interfaces[name]}, self.now)
-
-    _declined: frozenset[str] = frozenset()
 
     def holders(self, address: Address) -> list[str]:
         """Return the nodes that live and announce an address."""
@@ -84,6 +89,12 @@ class SimulatedLan:
 
     def _reachable(self, name: str) -> list[str]:
         return [other for other in self._living() if other != name and not {name, other} & self.cut]
+
+    def _hearers(self, name: str) -> list[str]:
+        """List the nodes to which the packets of a node come: each knows the interfaces of the other."""
+        apart = self.paused | (set(self.elections) if name in self.walled else self.walled)
+        ways = {other: self.elections[other].nodes for other in self._reachable(name) if other not in apart}
+        return [other for other, known in ways.items() if name in known and other in self.elections[name].nodes]
 
     def run(self, seconds: float) -> None:
         """Let time pass."""
@@ -133,6 +144,6 @@ class SimulatedLan:
         self._sequence += 1
         table, instance = self.elections[name].table("eth0"), self._instances[name]
         for (_, other), is_reply in self.elections[name].peers.targets(self.now).items():
-            if other in self._reachable(name) and other not in self.paused and not {name, other} & self.walled:
+            if other in self._hearers(name):
                 for packet in hello.packets(name, instance, self._sequence, table, is_reply=is_reply):
                     self.elections[other].take("eth0", hello.read(packet), self.now)

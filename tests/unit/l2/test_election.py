@@ -150,7 +150,7 @@ def test_client_finds_the_holder_that_stood_still() -> None:
 
 @pytest.mark.parametrize("moment", [number / 20 for number in range(5)])
 def test_holder_announces_again_what_a_node_may_have_taken_that_is_back_from_a_silence(moment: float) -> None:
-    """Neither the addresses of others, nor those of a node that left and started again."""
+    """All of them: another node may have taken one there, and be gone. Nothing where a node left and started again."""
     lan = SimulatedLan(3)
     lan.goal({WEB: ("n1", "n2"), API: ("n1", "n3")})
     lan.run(10)
@@ -163,7 +163,22 @@ def test_holder_announces_again_what_a_node_may_have_taken_that_is_back_from_a_s
     assert lan.announcements == []
     lan.cut.clear()
     lan.run(1)
-    assert {(name, address) for _, name, address in lan.announcements} == {("n1", API)}
+    assert {(name, address) for _, name, address in lan.announcements} == {("n1", WEB), ("n1", API)}
+
+
+def test_client_finds_the_holder_again_when_the_node_that_took_the_address_meanwhile_is_dead() -> None:
+    """The holder was cut off, another node took the address and died; a third one shows that there was a partition."""
+    lan = SimulatedLan(3)
+    lan.goal({WEB: ("n1", "n2"), API: ("n1", "n3")})
+    lan.run(5)
+    lan.cut.add("n1")
+    lan.run(5)
+    assert lan.found[WEB] == "n2"
+    lan.off.add("n2")
+    lan.run(5)
+    lan.cut.clear()
+    lan.run(0.6)
+    assert (lan.holders(WEB), lan.found[WEB]) == (["n1"], "n1")
 
 
 def test_all_addresses_are_announced_at_once_when_a_cable_is_back_and_then_repeated_one_after_another() -> None:
@@ -205,6 +220,61 @@ def test_node_that_holds_it_is_never_asked_again_and_again() -> None:
     lan.probes = 0
     lan.run(SETTLED)
     assert (lan.holders(WEB), lan.probes) == (["n2"], 0)
+
+
+def test_node_that_heard_of_a_release_before_it_was_no_candidate_asks_before_it_takes() -> None:
+    """It does not know who took the address: the packet that said so was lost."""
+    lan = SimulatedLan(2)
+    lan.goal({WEB: ("n2", "n1")})
+    lan.run(SETTLED)
+    lan.goal({WEB: ("n2", "n1")}, declined=frozenset({"n1", "n2"}))
+    lan.run(0.1)
+    lan.walled.update({"n1", "n2"})
+    lan.goal({WEB: ("n2",)})
+    lan.run(0.3)
+    assert lan.holders(WEB) == ["n2"]
+    lan.moves.clear()
+    lan.goal({WEB: ("n1", "n2")})
+    lan.run(SETTLED)
+    assert (lan.holders(WEB), lan.moves) == (["n2"], [])
+
+
+def test_new_candidate_asks_before_it_takes_what_a_process_released_that_ended() -> None:
+    """The next process of that node has the address again, and no reason to say so to a node that is no candidate."""
+    lan = SimulatedLan(2)
+    lan.goal({WEB: ("n1",), API: ("n1", "n2")})
+    lan.run(SETTLED)
+    lan.leave("n1")
+    lan.goal({WEB: ("n1",)})
+    lan.start("n1")
+    lan.run(0.5)
+    assert lan.holders(WEB) == ["n1"]
+    lan.moves.clear()
+    lan.goal({WEB: ("n2", "n1")})
+    lan.run(SETTLED)
+    assert (lan.holders(WEB), lan.moves) == (["n1"], [])
+
+
+@pytest.mark.parametrize("seconds", [1, 5, 8, 20])
+def test_node_that_was_no_candidate_for_a_while_takes_nobody_for_dead(seconds: float) -> None:
+    lan = settled(2)
+    lan.goal({WEB: ("n2",)})
+    lan.run(seconds)
+    lan.moves.clear()
+    lan.goal({WEB: ("n2", "n1"), API: ("n2", "n1")})
+    lan.paused.add("n2")  # as where its speaker takes longer
+    lan.run(0.25)
+    lan.paused.clear()
+    lan.run(SETTLED)
+    assert [(name, address) for _, name, address in lan.moves] == [("n2", API)]
+
+
+def test_node_that_is_candidate_no_longer_is_spoken_with_for_a_while_only() -> None:
+    lan = settled(2)
+    lan.goal({WEB: ("n2",)})
+    lan.run(30)
+    lan.goal({API: ("n2",)})
+    assert set(lan.elections["n2"].nodes) == {"n2"}
 
 
 def test_process_that_stood_still_asks_nobody_at_once() -> None:
