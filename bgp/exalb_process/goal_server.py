@@ -89,7 +89,7 @@ class GoalServer(Generic[Goal]):
             await asyncio.sleep(seconds)
             self._say()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _follow(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients.add(writer)
         try:
             self._say()
@@ -107,6 +107,10 @@ class GoalServer(Generic[Goal]):
         finally:
             self._clients.discard(writer)
             writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.CancelledError):  # Python 3.11 logs a traceback of it when the process ends
+            await self._follow(reader, writer)
 
     def _store(self, text: str) -> None:
         fresh = self._files.goal.with_suffix(".new")

@@ -84,6 +84,21 @@ def files(tmp_path: Path) -> Files:
     return Files(tmp_path)
 
 
+def test_process_that_ends_while_a_client_follows_it_logs_no_fault(files: Files) -> None:
+    faults: list[dict[str, object]] = []
+
+    async def work() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+        server = await Adder(files).goals.listen()
+        reader, writer = await asyncio.open_unix_connection(files.socket)
+        await reader.readline()
+        server.close()
+        writer.close()
+
+    asyncio.run(work())
+    assert faults == []
+
+
 async def test_goal_is_taken_once_and_answered_by_a_status(files: Files) -> None:
     adder = Adder(files)
     async with adder.running(), Client(files).running() as client:
