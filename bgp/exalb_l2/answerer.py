@@ -18,6 +18,8 @@ _MOST, _FEW, _GATHER_SECONDS = 256, 16, 0.01
 _AT_ONCE = int(socket.MSG_DONTWAIT)
 _LONGEST, _WAITING = 256, 1024
 """Octets of a frame, and frames that wait for the event loop: of more, the oldest are lost."""
+_KNOWN = 1024
+"""Frames whose replies are remembered: hosts ask by the same octets again and again."""
 
 
 class Answerer:
@@ -27,6 +29,8 @@ class Answerer:
         """`others` is called in the thread when a frame waits whose sender claims an admitted address."""
         self._socket, self._replies, self._others = opened, PreparedReplies(mac), others
         self._contested: frozenset[bytes] = frozenset()
+        self._known: dict[bytes, bytes] = {}
+        """Frames with their replies; another dictionary after each change, so that no older reply gets into it."""
         self._waiting: deque[bytes] = deque(maxlen=_WAITING)
         self._is_closed = self._is_said = False
         self.answered = 0
@@ -38,10 +42,12 @@ class Answerer:
     def admit(self, addresses: Iterable[Address]) -> None:
         """Leave frames of who claims one of these addresses to the event loop."""
         self._contested = frozenset(address.packed for address in addresses)
+        self._known = {}
 
     def answer_for(self, addresses: Iterable[Address]) -> None:
         """Answer for these addresses, in place of those before."""
         self._replies.prepare(addresses)
+        self._known = {}
 
     def waiting(self) -> list[bytes]:
         """Return the frames of who claims an admitted address, and forget them."""
@@ -51,7 +57,7 @@ class Answerer:
     def close(self) -> None:
         """Answer nothing more; the thread ends, and closes the socket, when it next looks."""
         self._is_closed = True
-        self._replies.prepare(())
+        self.answer_for(())
 
     def _run(self) -> None:
         while not self._is_closed:
@@ -68,18 +74,15 @@ class Answerer:
 
     def _take(self, most: int, flags: int) -> int:
         """Take up to `most` frames; return how many came. Who claims an address that is wanted is for the handler."""
-        receive, send, reply_to = self._socket.recv, self._socket.send, self._replies.to
+        receive, send = self._socket.recv, self._socket.send
         for count in range(most):
             try:
                 frame = receive(_LONGEST, flags)
-                if self._is_closed:
-                    return count
-                is_claim = claimed(frame) in self._contested
-                reply = None if is_claim else reply_to(frame)
             except OSError:
                 return count
-            if is_claim:
-                self._leave(frame)
+            if self._is_closed:
+                return count
+            reply = self._known.get(frame) or self._reply(frame)
             if reply is None:
                 continue
             self.answered += 1
@@ -88,6 +91,19 @@ class Answerer:
             except OSError:  # what a full queue refuses is lost, as on a wire
                 continue
         return most
+
+    def _reply(self, frame: bytes) -> bytes | None:
+        """Return the reply to a frame that did not come lately; leave it to the event loop if it claims an address."""
+        known = self._known
+        if claimed(frame) in self._contested:
+            self._leave(frame)
+            return None
+        reply = self._replies.to(frame)
+        if reply:
+            if len(known) >= _KNOWN:
+                known.clear()
+            known[frame] = reply
+        return reply
 
     def _leave(self, frame: bytes) -> None:
         self._waiting.append(frame)

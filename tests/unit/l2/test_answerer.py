@@ -81,6 +81,34 @@ def test_question_is_answered(wire: Wire, talk: Talk) -> None:
     assert (wire.answerer.answered, wire.answerer.waiting()) == (1, [])
 
 
+def test_question_that_came_before_is_answered_as_long_as_the_address_is_announced(wire: Wire, talk: Talk) -> None:
+    for _ in range(3):
+        wire.end.send(talk.question)
+        assert wire.end.recv(256) == talk.answer
+    wire.answerer.answer_for([])
+    wire.end.send(talk.question)
+    wire.end.send(talk.claim)
+    wire.wait()
+    assert (wire.answerer.waiting(), wire.answerer.answered) == ([talk.claim], 3)
+
+
+def test_question_that_came_before_waits_once_its_sender_claims_an_address_of_ours(wire: Wire) -> None:
+    question = TALKS[0].question
+    wire.end.send(question)
+    assert wire.end.recv(256) == TALKS[0].answer
+    wire.answerer.admit([WEB, HOST])
+    wire.end.send(question)
+    wire.wait()
+    assert wire.answerer.waiting() == [question]
+
+
+def test_questions_of_many_hosts_are_answered(wire: Wire) -> None:
+    for number in range(3000):
+        asker = number.to_bytes(4)
+        wire.end.send(_HEAD + asker + bytes(6) + WEB.packed)
+        assert wire.end.recv(256)[-4:] == asker
+
+
 def test_claim_waits_for_the_event_loop(wire: Wire, talk: Talk) -> None:
     """Whoever says that it has an address of ours is not answered: the election decides."""
     for when in ("at first", "again after they were read"):
