@@ -26,10 +26,7 @@ from exalb.validation.pools import ActivePool, PoolIndex
 from exalb.validation.rules import Rules
 from exalb_bgp.rib import Address
 from exalb_bgp.session import Family
-from exalb_l2.goal import WATCHED, Goal, Interface, Wanted
-
-KEPT = WATCHED + 1
-"""So many candidates of an address are given to the L2 process, and the node itself."""
+from exalb_l2.goal import Interface, Wanted
 
 
 class _Site(NamedTuple):
@@ -192,24 +189,6 @@ class L2Planner:
 def rank(node: str, address: Address) -> bytes:
     """Return what sorts the nodes for an address: the same on every node, another order for each address."""
     return blake2b(f"{node}|{address}".encode(), digest_size=8).digest()
-
-
-def goal_of(plan: L2Plan, node: str, refusal: Refusal | None) -> Goal:
-    """Return what the L2 process of a node is given; `refusal` is why the node may not announce at all."""
-    addresses: dict[Address, Wanted] = {}
-    for address, planned in plan.addresses.items():
-        if node in planned.candidates:
-            first = planned.candidates[:KEPT]
-            names = first if node in first else (*first, node)
-            addresses[address] = Wanted(names, planned.interfaces[node], refusal is not None)
-    nodes = {name for wanted in addresses.values() for name in wanted.candidates}
-    return Goal(node, addresses, {name: plan.nodes[name] for name in sorted(nodes)})
-
-
-def local_refusal(cluster: Cluster, node: str) -> Refusal | None:
-    """Return why a node may not announce, as its own speaker knows it."""
-    known = cluster.nodes.get(node)
-    return node_refusal(known, cluster.host, cluster.scope) if known else None
 
 
 def _sites(cluster: Cluster, rules: Rules, policy: DrainPolicy) -> Iterator[_Site]:

@@ -7,7 +7,8 @@ from pathlib import Path
 import structlog
 
 from exalb.announcement.drain import DrainPolicy
-from exalb.announcement.l2 import L2Planner, goal_of, local_refusal
+from exalb.announcement.l2 import L2Planner
+from exalb.announcement.l2_goal import goal_of
 from exalb.model.cluster import Cluster
 from exalb.validation.rules import Rules
 from exalb_l2.client import L2Client
@@ -33,8 +34,7 @@ class Lan:
     def plan(self, cluster: Cluster, rules: Rules) -> None:
         """Give the L2 process the addresses of this snapshot."""
         if self._client:
-            plan = self._planner.plan(cluster, rules)
-            self._client.apply(goal_of(plan, self._node, local_refusal(cluster, self._node)))
+            self._client.apply(goal_of(self._planner.plan(cluster, rules), cluster, self._node))
 
     async def run(self) -> None:
         """Follow the process until cancelled."""

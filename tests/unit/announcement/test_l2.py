@@ -8,12 +8,14 @@ import pytest
 
 from exalb.announcement.drain import DrainPolicy
 from exalb.announcement.eligibility import EXCLUDED
-from exalb.announcement.l2 import L2Plan, L2Planner, goal_of, local_refusal
+from exalb.announcement.l2 import L2Plan, L2Planner
+from exalb.announcement.l2_goal import goal_of
 from exalb.api.reasons import Reason
 from exalb.kube.manifests import snapshot_of
-from exalb.model.cluster import Cluster
-from exalb.model.local_node import DataPlane
+from exalb.model.cluster import Cluster, Key, ServiceFamily
+from exalb.model.local_node import DataPlane, LocalNode
 from exalb.validation.rules import validate
+from exalb_bgp.session import Family
 from tests.support import objects
 from tests.support.objects import Object, assigned_service, condition, endpoint, endpoints, l2_speaker, node, pool
 
@@ -126,7 +128,7 @@ def test_address_that_is_not_selected_is_no_matter_of_l2(spec: Any) -> None:
 def test_named_interface_needs_no_subnet() -> None:
     cluster = cluster_of(objects.l2_advertisement(interfaces=["eth0"]), l2_speaker("n1", "192.0.2.1/24"))
     assert sorted(candidates(cluster)) == ["n1", "n2", "n3"]
-    goal = goal_of(plan_of(cluster), "n1", None)
+    goal = goal_of(plan_of(cluster), cluster, "n1")
     assert goal.addresses[ip_address(WEB)].interfaces == ("eth0",)
 
 
@@ -134,7 +136,7 @@ def test_goal_has_the_first_candidates_and_the_node_itself() -> None:
     cluster = cluster_of(nodes=9)
     order = candidates(cluster)
     for name, wanted in ((order[0], order[:4]), (order[8], (*order[:4], order[8]))):
-        goal = goal_of(plan_of(cluster), name, None)
+        goal = goal_of(plan_of(cluster), cluster, name)
         assert goal.addresses[ip_address(WEB)].candidates == wanted
         assert set(goal.nodes) == set(wanted)
 
@@ -142,9 +144,49 @@ def test_goal_has_the_first_candidates_and_the_node_itself() -> None:
 def test_node_that_may_not_announce_declines() -> None:
     cluster = cluster_of()
     down = replace(cluster, host=replace(cluster.host, data_plane=DataPlane.DOWN, why="x"))
-    goal = goal_of(plan_of(cluster), "n1", local_refusal(down, "n1"))
-    assert goal.addresses[ip_address(WEB)].declined
-    assert not goal_of(plan_of(cluster), "n1", local_refusal(cluster, "n1")).addresses[ip_address(WEB)].declined
+    assert declines(down)
+    assert not declines(cluster)
+
+
+def declines(cluster: Cluster, node: str = "n1") -> bool:
+    """Return whether the L2 process of a node is told to leave WEB to others."""
+    return goal_of(plan_of(cluster), cluster, node).addresses[ip_address(WEB)].declined
+
+
+LOCAL: Any = {"externalTrafficPolicy": "Local", "healthCheckNodePort": 30100}
+KEY = (Key("default", "web"), Family.IPV4)
+LEAVING = endpoint("10.88.1.9", ready=False, serving=True, terminating=True)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "programmed", "waits"),
+    [
+        pytest.param(cluster_of(**LOCAL), {}, True, id="not-said-yet"),
+        pytest.param(cluster_of(**LOCAL), {KEY: 30100}, False, id="said"),
+        pytest.param(cluster_of(**LOCAL), {KEY: 30101}, True, id="said-on-an-old-port"),
+        pytest.param(cluster_of(**LOCAL), None, False, id="nobody-asks"),
+        pytest.param(cluster_of(), {}, False, id="policy-cluster"),
+        pytest.param(cluster_of(endpoints("web", endpoint(), LEAVING), **LOCAL), {}, False, id="one-still-serves"),
+        pytest.param(
+            cluster_of(assigned_service("other", WEB), endpoints("other", endpoint()), **LOCAL),
+            {},
+            False,
+            id="another-service-of-the-address-is-served",
+        ),
+        pytest.param(
+            cluster_of(assigned_service("other", WEB), endpoints("other", endpoint(ready=False)), **LOCAL),
+            {},
+            True,
+            id="another-service-of-the-address-is-not",
+        ),
+    ],
+)
+def test_new_local_endpoint_waits_for_kube_proxy(
+    cluster: Cluster, programmed: dict[ServiceFamily, int] | None, waits: bool
+) -> None:
+    up = replace(cluster, programmed=programmed, host=LocalNode(data_plane=DataPlane.UP))
+    assert declines(up) is waits
+    assert not declines(replace(up, host=LocalNode(data_plane=DataPlane.NOT_MONITORED))), "there is no kube-proxy"
 
 
 def test_planner_with_a_memory_says_the_same() -> None:
@@ -189,7 +231,8 @@ def test_address_of_no_pool_is_not_planned() -> None:
 
 def test_node_that_is_no_candidate_has_no_goal() -> None:
     cluster = cluster_of(l2_speaker("n1", "192.0.2.1/24"))
-    assert goal_of(plan_of(cluster), "n1", None).addresses == {}
+    assert goal_of(plan_of(cluster), cluster, "n1").addresses == {}
+    assert goal_of(plan_of(cluster), replace(cluster, nodes={}), "n1").addresses == {}
 
 
 def test_interface_that_cannot_be_read_is_none() -> None:
