@@ -129,15 +129,16 @@ hostile: $(VENV)/.ready ## Hostile routes against a real ExaBGP: OBJECTS=2000 of
 
 SEED ?= $(shell echo $$RANDOM)
 STEPS ?= 300
+WALK ?= routers
 MINUTES ?= 60
 
 .PHONY: chaos
-chaos: $(VENV)/.ready ## One random walk over three real routers (root): SEED=123 walks it again, STEPS=300
-	@$(BIN)/python -m tests.chaos.routers --seed $(SEED) --steps $(STEPS)
+chaos: $(VENV)/.ready ## One random walk over three real routers, or with WALK=lan over L2 nodes (root): SEED=123 walks it again, STEPS=300
+	@$(BIN)/python -m tests.chaos.$(WALK) --seed $(SEED) --steps $(STEPS)
 
 .PHONY: soak
-soak: $(VENV)/.ready ## Random walks one after the other for MINUTES=60 (root)
-	@$(BIN)/python -m tests.chaos.routers --steps $(STEPS) --minutes $(MINUTES)
+soak: $(VENV)/.ready ## Random walks one after the other for MINUTES=60, WALK=routers or lan (root)
+	@$(BIN)/python -m tests.chaos.$(WALK) --steps $(STEPS) --minutes $(MINUTES)
 
 .PHONY: bfd-soak
 bfd-soak: $(VENV)/.ready ## BFD with real routers while busy loops have all processors, for MINUTES=60 (root); counts false alarms

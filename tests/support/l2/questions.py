@@ -44,14 +44,14 @@ def _main(interface: str, source: str, rate: str, seconds: str, *addresses: str)
         opened.bind((interface, ether_type))
         opened.setblocking(False)
         mac: bytes = opened.getsockname()[4]
-        questions = {ip_address(one).packed: _question(mac, asker, ip_address(one)) for one in addresses}
+        questions = {ip_address(one).packed: question(mac, asker, ip_address(one)) for one in addresses}
         times = _times(opened, questions, int(rate), float(seconds))
     asked = int(int(rate) * float(seconds))
     p99 = statistics.quantiles(times, n=100)[98]
     print(json.dumps({"asked": asked, "answered": len(times), "median": statistics.median(times), "p99": p99}))
 
 
-def _question(mac: bytes, source: Address, target: Address) -> bytes:
+def question(mac: bytes, source: Address, target: Address) -> bytes:
     """Write the frame by which a host asks when it knows nothing of an address."""
     if target.version == 4:
         head = b"\xff" * 6 + mac + bytes.fromhex("08060001080006040001")
@@ -63,7 +63,7 @@ def _question(mac: bytes, source: Address, target: Address) -> bytes:
     return head + source.packed + group + body[:2] + checksum.to_bytes(2) + body[4:]
 
 
-def _answered(frame: bytes) -> bytes:
+def answered(frame: bytes) -> bytes:
     """Return the octets of the address that a frame answers for."""
     if frame[12:14] == b"\x08\x06":
         return frame[28:32] if frame[20:22] == b"\x00\x02" else b""
@@ -82,7 +82,7 @@ def _times(opened: socket.socket, questions: dict[bytes, bytes], rate: int, seco
             opened.send(questions[target])
             sent += 1
         elif select.select([opened], [], [], due)[0]:
-            waiting = asked[_answered(opened.recv(256))]
+            waiting = asked[answered(opened.recv(256))]
             if waiting:
                 times.append(time.perf_counter() - waiting.popleft())
     return times
