@@ -83,6 +83,12 @@ MONITORING = (Package("prometheus", ("prometheus", "promtool"), ("prometheus",),
 PROXIES = (Package("iptables", ("iptables", "ip6tables"), tested="1.8"),)
 """The tools of kube-proxy in mode iptables, in which some tests run it; the lab itself runs it in mode nftables."""
 
+NEIGHBORS = (
+    Package("iputils-arping", ("arping",), tested="3:20221126"),
+    Package("ndisc6", ("ndisc6",), tested="1.0"),
+)
+"""Clients that ask for addresses by ARP and NDP, each by code of its own; tests of L2 need them, the lab does not."""
+
 INGRESS = (
     Package("nginx", ("nginx",), ("nginx",), tested="1.22"),
     Package("libnginx-mod-stream", ("ngx_stream_module.so@nginx",), tested="1.22"),

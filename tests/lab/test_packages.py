@@ -48,6 +48,7 @@ def test_message_names_all_missing_programs(tmp_path: Path) -> None:
         packages.MONITORING,
         packages.BROWSER,
         packages.PROXIES,
+        packages.NEIGHBORS,
         packages.INGRESS,
         packages.REGISTRY,
     ],

@@ -1,6 +1,7 @@
 """L2 on a real LAN: clients with neighbour caches of their own, while nodes stop, die and come back."""
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from exalb.report.l2 import l2_conditions
 from exalb_l2.election import ANNOUNCE_AFTER
 from exalb_l2.frames import Address
 from exalb_l2.goal import Sysctls, mac_text
+from exalb_l2.peers import DETECT_SECONDS
+from tests.lab import packages
+from tests.lab.fixtures import require
 from tests.lab.wait import until
 from tests.support.l2.network_lan import NetworkLan
 from tests.support.lab_run import lab_run
@@ -67,13 +71,19 @@ def test_power_loss_is_a_second(lan: NetworkLan, address: Address, note: Note) -
     assert 0.3 < pings.silence < 1.0 + SLACK
 
 
-def test_address_moves_with_the_goal(lan: NetworkLan, address: Address) -> None:
-    """As with a drain."""
+def test_address_moves_with_the_goal(lan: NetworkLan, address: Address, note: Note) -> None:
+    """As with a drain: the node that is no candidate any longer says that it released the address."""
     with lan.pinging(address) as pings:
+        begun = time.time()
         lan.goal({WEB: ("n2", "n3"), WEB6: ("n3",)})
         lan.until_held(WEB, "n2")
         lan.until_held(WEB6, "n3")
     assert pings.lost <= 2
+    status = lan.nodes["n2" if address == WEB else "n3"].status(None)
+    assert status
+    moved = status.held[address].since - begun
+    note("goal changed", f"moved after {moved:.3f} s")
+    assert moved < DETECT_SECONDS
 
 
 def test_holder_keeps_the_address_through_kills_of_others(lan: NetworkLan, address: Address) -> None:
@@ -104,6 +114,51 @@ def test_parted_lan_has_one_holder_again_when_it_is_whole(lan: NetworkLan, addre
 def test_interface_that_goes_moves_the_address(lan: NetworkLan, address: Address) -> None:
     lan.nodes["n1"].namespace.link("eth0", up=False)
     lan.until_held(address, "n2")
+
+
+@pytest.fixture
+def tools() -> None:
+    """Have arping and ndisc6."""
+    require(packages.NEIGHBORS)
+
+
+@pytest.mark.usefixtures("tools")
+def test_arping_and_ndisc6_find_the_one_node_that_announces(lan: NetworkLan) -> None:
+    assert (_found_by_arping(lan, WEB), _found_by_ndisc6(lan, WEB6)) == ({"n1"}, {"n1"})
+    lan.nodes["n1"].stop()
+    for address in BOTH:
+        lan.until_held(address, "n2")
+    assert (_found_by_arping(lan, WEB), _found_by_ndisc6(lan, WEB6)) == ({"n2"}, {"n2"})
+    assert (_found_by_arping(lan, WEB + 1), _found_by_ndisc6(lan, WEB6 + 1)) == (set(), set())
+
+
+@pytest.mark.usefixtures("tools")
+def test_arping_finds_a_duplicate(lan: NetworkLan) -> None:
+    """By its option for hosts that are about to take an address (RFC 5227)."""
+    found = {
+        address: lan.client.run(["arping", "-D", "-c2", "-Ieth0", str(address)], check=False).returncode
+        for address in (WEB, WEB + 1)
+    }
+    assert found == {WEB: 1, WEB + 1: 0}
+
+
+def _found_by_arping(lan: NetworkLan, address: Address) -> set[str]:
+    """Return the nodes that answer a broadcast question and two to one host, each once."""
+    said = lan.client.run(["arping", "-c3", "-w3", "-Ieth0", str(address)], check=False).stdout
+    macs = re.findall(rf"Unicast reply from {address} \[([0-9A-F:]+)\]", said)
+    assert len(macs) in (0, 3), said
+    return _nodes(lan, macs)
+
+
+def _found_by_ndisc6(lan: NetworkLan, address: Address) -> set[str]:
+    """Return the nodes that say within a second that they have the address, asked or not."""
+    said = lan.client.run(["ndisc6", "-m", "-r1", str(address), "eth0"], check=False).stdout
+    return _nodes(lan, re.findall(r"Target link-layer address: ([0-9A-F:]+)", said))
+
+
+def _nodes(lan: NetworkLan, macs: list[str]) -> set[str]:
+    names = {mac_text(node.interface.mac).upper(): name for name, node in lan.nodes.items()}
+    return {names[mac] for mac in macs}
 
 
 def test_other_addresses_are_not_answered(lan: NetworkLan) -> None:
