@@ -16,8 +16,8 @@ from exalb.web.server import Server
 from exalb.web.view import overview
 from tests.lab import fixtures, packages
 from tests.support.browser import Tab, tab
-from tests.support.objects import Object, assigned_service, condition, endpoints, node, peer, pool, service
-from tests.support.observing import down, observed, session, speaker
+from tests.support.objects import Object, assigned_service, condition, endpoints, l2_speaker, node, peer, pool, service
+from tests.support.observing import SINCE, down, observed, session, speaker
 
 pytestmark = pytest.mark.release
 AXE = files("axe_core_python") / "axe.min.js"
@@ -117,6 +117,24 @@ async def test_text_of_objects_is_no_markup() -> None:
     async with looking(Cluster(shop(1, service("shop/bad", annotations={"exalb.io/pool": hostile})))) as page:
         assert await page.run("document.querySelector('#services').textContent.includes('<img src=x')")
         assert await page.run("[document.images.length, document.title].join()") == "0,ExaLB"
+
+
+async def test_nodes_have_their_drains_and_lans() -> None:
+    """Also a node without sessions; where no node has any, there are no such columns."""
+    cells = "[...row.cells].map((cell) => cell.textContent).join('|')"
+    rows = f"[...document.querySelectorAll('#peers tr')].map((row) => {cells})"
+    drain = {"state": "Withdrawn", "cause": "Annotation", "since": SINCE}
+    lan = l2_speaker("n3", "10.0.0.3/24", l2={"addresses": 2})
+    cluster = Cluster(shop(1))
+    async with looking(cluster) as page:
+        assert (await page.run(f"({rows})[0]")) == "Node|tor"
+        await cluster.show(shop(1, node("n3"), speaker("n1", session(), drain=drain), lan))
+        await page.until(f"({rows})[0] === 'Node|tor|Drain|LAN'")
+        shown = await page.run(rows)
+        assert shown[1].split("|")[2] == f"Withdrawn since {SINCE} (Annotation)"
+        assert shown[3].split("|")[3] == "announces 2 addresses on eth0"
+        await cluster.show(observed(node("n3"), lan))
+        await page.until(f"({rows}).join() === 'Node|LAN,n3|announces 2 addresses on eth0'")
 
 
 async def test_thousand_services_are_shown_at_once() -> None:

@@ -154,7 +154,8 @@ def _says(story: Story, node: str, address: Address) -> None:
 
     story.wait("the Service says so", said, TIMEOUT)
     explained = _exalb(story, "explain", "service/web", "-n", story.name)
-    assert re.search(rf"{address} announced on the LAN by node {node} on eth0; if it fails, n\d follows", explained)
+    where = rf"{address} announced on the LAN by node {node} on eth0 since \d{{4}}-\d\d-\d\dT[\d:]+Z or earlier"
+    assert re.search(rf"{where}; if it fails, n\d follows", explained)
     assert re.search(rf"{address}/32 .*L2", _exalb(story, "routes", "service/web", "-n", story.name))
     other = next(one.name for one in story.lab.nodes if one.name != node)
     assert re.search(rf"{address} +moves on the LAN to {other} ", _exalb(story, "drain", node, "--simulate"))

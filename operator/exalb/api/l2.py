@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from exalb.api.schema import MAX_ITEMS, Model
+from exalb.api.schema import MAX_ITEMS, Model, Time
 
 Entry = Annotated[str, Field(max_length=96)]
 
@@ -43,5 +43,7 @@ class L2Report(Model):
     announced: Annotated[tuple[Entry, ...] | None, Field(max_length=MAX_ITEMS)] = None
     """These addresses, for programs: 256 addresses an entry, with a bit for each in base64. Unset if they are more
     than fit."""
+    since: Time | None = None
+    """When the node began to announce the newest of these addresses, by its own clock; the others are older."""
     conflicts: Annotated[tuple[L2Conflict, ...], Field(max_length=16)] = ()
     """Addresses that another host answers for; the node does not take them, or defends those that it has."""

@@ -250,6 +250,9 @@ NOT_OBSERVED = -1
 """The observed generation that the API server gives to an object without a report: kstatus waits for one then."""
 
 
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
 class Condition(Model):
     """A condition (Kubernetes API, meta/v1)."""
 
@@ -263,7 +266,7 @@ class Condition(Model):
     """The reason as a sentence for people."""
     observed_generation: int | None = None
     """The `metadata.generation` of the object that the condition describes."""
-    last_transition_time: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    last_transition_time: Time
     """When `status` last changed."""
 
 

@@ -8,11 +8,8 @@ from pydantic import Field
 from exalb.api.bfd import BfdReport
 from exalb.api.l2 import L2Report
 from exalb.api.reasons import ConditionType, Reason
-from exalb.api.schema import MAX_ITEMS, Conditions, Model
+from exalb.api.schema import MAX_ITEMS, Conditions, Model, Time
 from exalb_bgp.session import State
-
-Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
-
 
 Entry = Annotated[str, Field(max_length=96)]
 

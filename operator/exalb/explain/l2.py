@@ -22,6 +22,14 @@ class Holder(NamedTuple):
 
     node: str
     interfaces: tuple[str, ...]
+    since: str = ""
+    """When it began, or after that; empty where its report does not say it."""
+
+    @property
+    def text(self) -> str:
+        """The node, its interfaces, and since when."""
+        since = f" since {self.since} or earlier" if self.since else ""
+        return f"node {self.node} on {' and '.join(self.interfaces)}{since}"
 
 
 def holders(observed: Observed, address: Address) -> tuple[Holder, ...]:
@@ -34,7 +42,7 @@ def holders(observed: Observed, address: Address) -> tuple[Holder, ...]:
         if announced and address in announced and speaker_refusal(observed, node) is None:
             named = planned.interfaces.get(node, ()) if planned else ()
             on = named or tuple(one.name for one in interfaces if one.reaches(address))[:1]
-            found.append(Holder(node, on))
+            found.append(Holder(node, on, (report and report.since) or ""))
     return tuple(found)
 
 
@@ -50,7 +58,7 @@ def _of_address(observed: Observed, address: Address, planned: L2Address) -> Ite
     refusal = refusal_of(observed, address, planned)
     if found:
         nodes = tuple(holder.node for holder in found)
-        where = " and ".join(f"node {one.node} on {' and '.join(one.interfaces)}" for one in found)
+        where = " and ".join(one.text for one in found)
         others = [node for node in planned.candidates if node not in nodes][:_NEXT]
         after = f"; if it fails, {names(others)} follows" if others else "; no other node could"
         yield good("L2", f"{address} announced on the LAN by {where}{after}", nodes=nodes)

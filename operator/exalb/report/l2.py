@@ -1,5 +1,7 @@
 """The addresses that a node announces on its LANs, as its BGPSpeaker shows it. Pure."""
 
+from datetime import UTC, datetime
+
 from exalb.announcement.eligibility import host_route
 from exalb.api.address_ranges import address_order
 from exalb.api.announced import pack
@@ -34,11 +36,18 @@ def l2_report(status: L2Status | None, before: L2Report | None) -> L2Report | No
         ),
         addresses=len(status.held),
         announced=pack(host_route(address) for address in status.held),
+        since=_newest(status),
         conflicts=tuple(
             L2Conflict(address=str(address), mac=problem.mac, node=problem.node)
             for address, problem in sorted(status.problems.items(), key=lambda item: str(item[0]))[:_SHOWN]
         ),
     )
+
+
+def _newest(status: L2Status) -> str | None:
+    """Return when the newest announcement began; the L2 process says it, so no speaker that starts changes it."""
+    seconds = max((held.since for held in status.held.values()), default=None)
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def l2_conditions(status: L2Status | None, host: LocalNode) -> list[DesiredCondition]:

@@ -3,7 +3,9 @@
 from typing import Any
 
 from exalb.allocation.outcome import Outcome
-from exalb.api.shorten import shorten_count
+from exalb.api.l2 import L2Report
+from exalb.api.shorten import counted, shorten_count
+from exalb.api.speaker import BGPSpeakerStatus
 from exalb.explain.answer_json import plain, status_json
 from exalb.explain.observed import Observed
 from exalb.explain.status import status
@@ -17,9 +19,28 @@ def overview(observed: Observed) -> dict[str, Any]:
     return {
         "status": status_json(status(observed)),
         "peers": [plain(row) for row in peer_rows(observed)],
+        "nodes": [_node(name, report.observed) for name, report in sorted(observed.cluster.speakers.items())],
         "services": [_service(services[key], outcome) for key, outcome in sorted(observed.allocation.outcomes.items())],
         "pools": [_pool(row) for row in pool_rows(observed)],
     }
+
+
+def _node(name: str, report: BGPSpeakerStatus) -> dict[str, Any]:
+    """Return how far the drain of a node is, and what it announces on its LANs; null where there is neither."""
+    drain, lan = report.drain, report.l2
+    return {
+        "node": name,
+        "drain": f"{drain.state.value} since {drain.since} ({drain.cause.value})" if drain else None,
+        "lan": _lan(lan) if lan else None,
+    }
+
+
+def _lan(report: L2Report) -> str:
+    if not report.connected:
+        return "the L2 process does not answer"
+    since = f" since {report.since} or earlier" if report.since else ""
+    where = " and ".join(interface.name for interface in report.interfaces) or "no interface"
+    return f"announces {counted(report.addresses, 'address', 'addresses')} on {where}{since}"
 
 
 def _service(service: Service, outcome: Outcome) -> dict[str, Any]:

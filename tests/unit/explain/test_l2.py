@@ -44,6 +44,12 @@ def explained(found: Observed) -> Answer:
     return explain_service(found, Key("default", "web"))
 
 
+def test_announcement_on_the_lan_says_since_when() -> None:
+    found = explained(observed(speaker(2, **HOLDS, since="2026-01-05T08:00:00Z")))
+    (step,) = (step for step in found.steps if step.hop == "L2")
+    assert "by node n2 on eth0 since 2026-01-05T08:00:00Z or earlier; if it fails" in step.message
+
+
 def test_service_on_the_lan_is_well() -> None:
     answer = explained(observed(speaker(2, **HOLDS)))
     (step,) = (step for step in answer.steps if step.hop == "L2")

@@ -23,7 +23,7 @@ from tests.support.objects import Object, assigned_service, l2_advertisement, l2
 WEB, API = ip_address("10.0.0.100"), ip_address("2001:db8::1")
 ETH0 = Interface("eth0", bytes.fromhex("020000000001"), (ip_interface("10.0.0.1/24"),))
 STATUS = L2Status(
-    True, (ETH0,), {WEB: Held(("eth0",), 1.0), API: Held(("eth0",), 1.0)}, {WEB: Problem("02:00:00:00:00:09", "n2")}
+    True, (ETH0,), {WEB: Held(("eth0",), 1.0), API: Held(("eth0",), 5.5)}, {WEB: Problem("02:00:00:00:00:09", "n2")}
 )
 PACKED = ["10.0.0.0/24 AAAAAAAAAAAAAAAAEA"]
 
@@ -36,6 +36,13 @@ def test_report_has_what_the_process_says() -> None:
     assert (found["connected"], found["addresses"]) == (True, 2)
     assert found["conflicts"] == [{"address": "10.0.0.100", "mac": "02:00:00:00:00:09", "node": "n2"}]
     assert found["announced"] == [*PACKED, "2001:db8::/120 Ag"]
+    assert found["since"] == "1970-01-01T00:00:05Z", "the newest announcement"
+
+
+def test_report_of_a_node_that_announces_nothing_has_no_time() -> None:
+    report = l2_report(replace(STATUS, held={}), None)
+    assert report
+    assert (report.addresses, report.since) == (0, None)
 
 
 def test_report_of_before_stays_until_the_process_answers() -> None:

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from exalb.web.view import overview
-from tests.support.objects import Object, assigned_service, condition, endpoints, node, peer, pool, service
-from tests.support.observing import down, observed, session, speaker
+from tests.support.objects import Object, assigned_service, condition, endpoints, l2_speaker, node, peer, pool, service
+from tests.support.observing import SINCE, down, observed, session, speaker
 
 BASE = [pool("main", "198.51.100.0/29"), peer("tor"), node("n1"), node("n2"), endpoints("web")]
 UP = [speaker("n1", session()), speaker("n2", session())]
@@ -43,6 +43,20 @@ def test_overview_has_sessions_pools_and_problems() -> None:
     assert found["pools"] == [{"pool": "main", "family": "IPv4", "use": "1 of 8", "share": 0.125}]
     assert found["status"]["problems"]
     assert not found["status"]["good"]
+
+
+def test_overview_has_drains_and_lans_of_nodes() -> None:
+    """In a row of each node; a node without either has none."""
+    drain = {"state": "Withdrawn", "cause": "Annotation", "since": SINCE}
+    lan = l2_speaker("n2", "10.0.0.2/24", l2={"addresses": 1, "since": SINCE})
+    silent = l2_speaker("n3", l2={"connected": False})
+    found = overview(observed(*BASE, speaker("n1", session(), drain=drain), lan, silent, speaker("n4")))
+    assert [(row["node"], row["drain"], row["lan"]) for row in found["nodes"]] == [
+        ("n1", f"Withdrawn since {SINCE} (Annotation)", None),
+        ("n2", None, f"announces 1 address on eth0 since {SINCE} or earlier"),
+        ("n3", None, "the L2 process does not answer"),
+        ("n4", None, None),
+    ]
 
 
 def test_overview_of_nothing_is_json() -> None:

@@ -74,12 +74,16 @@ function pool(row) {
   return line;
 }
 
-function showPeers(rows) {
+/** Show the sessions of each node, how far its drain is, and what it announces on its LANs. */
+function showNodes(rows, known) {
   const peers = [...new Set(rows.map((row) => row.peer))].sort();
   const nodes = new Map();
   for (const row of rows) nodes.set(row.node, (nodes.get(row.node) || new Map()).set(row.peer, row));
+  const more = [["drain", "Drain"], ["lan", "LAN"]].filter(([name]) => known.some((node) => node[name]));
+  const said = new Map(known.map((node) => [node.node, node]));
+  for (const node of known) if (more.some(([name]) => node[name]) && !nodes.has(node.node)) nodes.set(node.node, new Map());
   const table = make("table");
-  const body = head(table, ["Node", ...peers.map((peer) => question(peer, `peer/${peer}`))]);
+  const body = head(table, ["Node", ...peers.map((peer) => question(peer, `peer/${peer}`)), ...more.map(([, title]) => title)]);
   for (const [node, sessions] of nodes) {
     const line = rowHead(body, question(node, `node/${node}`));
     for (const peer of peers) {
@@ -88,6 +92,7 @@ function showPeers(rows) {
       const place = cell(line, `${row.state}, ${row.sent} of ${row.wanted} sent`, row.isGood ? "good" : "bad");
       if (row.error) place.append(make("span", row.error, "next"));
     }
+    for (const [name] of more) cell(line, said.get(node)?.[name] || "–");
   }
   by("peers").replaceChildren(...table.children);
 }
@@ -151,7 +156,7 @@ events.addEventListener("message", (event) => {
   showStatus(now.status);
   showPools(now.pools);
   keepFocus(() => {
-    showPeers(now.peers);
+    showNodes(now.peers, now.nodes);
     showServices();
   });
 });
