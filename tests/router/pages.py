@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 from exalb_bgp.rib import Address, Prefix
 from exalb_bgp.session import Family
 from tests.lab.network import Namespace
-from tests.lab.routers.bird import Bird
+from tests.lab.routers.bird import BFD_ROW, Bird
 from tests.lab.routers.frr import Frr
 from tests.lab.routers.gobgp import GoBgp
 from tests.lab.routers.router import Neighbor
@@ -33,6 +33,12 @@ class ByPage(Protocol):
     def prefixes(self) -> Collection[Prefix]:
         """Return the prefixes that it has routes for."""
 
+    def add_bfd(self, *blocks: str) -> None:
+        """Add what the page says about BFD."""
+
+    def bfd_up(self) -> set[Address]:
+        """Return the nodes with which it has a BFD session that is Up."""
+
     def stop(self) -> None:
         """End the router."""
 
@@ -53,6 +59,14 @@ class PageFrr(Frr):
         file.write_text(configuration)
         self.namespace.run([*self.look.split(), "-f", file])
 
+    def add_bfd(self, *blocks: str) -> None:
+        """Load the block after that of GTSM."""
+        self.add(blocks[1])
+
+    def bfd_up(self) -> set[Address]:
+        """Read `show bfd peers`."""
+        return {address for address, session in self.bfd_sessions().items() if session.up}
+
     def _base(self) -> Iterator[str]:
         return iter(())
 
@@ -71,6 +85,18 @@ class PageBird(Bird):
         """Start BIRD with the file."""
         self._configuration = configuration
         self.start()
+
+    def add_bfd(self, *blocks: str) -> None:
+        """Put one block at the end of the file, and the other into the template; once is enough."""
+        if blocks[0] in self._configuration:
+            return
+        head, begin, rest = self._configuration.partition("template bgp node {\n")
+        self._configuration = f"{head}{begin}{blocks[1]}{rest}{blocks[0]}"
+        self.configure()
+
+    def bfd_up(self) -> set[Address]:
+        """Read `show bfd sessions`; the page has no file with a log."""
+        return {ip_address(name) for name, state in BFD_ROW.findall(self.birdc("show bfd sessions")) if state == "Up"}
 
     def _write(self, neighbors: tuple[Neighbor, ...]) -> None:
         assert not neighbors
@@ -103,6 +129,13 @@ class PageGoBgp(GoBgp):
     def _answers(self, neighbors: int) -> bool:
         assert not neighbors
         return self.namespace.run(["gobgp", "neighbor"], check=False).returncode == 0
+
+    def add_bfd(self, *blocks: str) -> None:
+        """GoBGP has no BFD."""
+
+    def bfd_up(self) -> set[Address]:
+        """GoBGP has no BFD."""
+        return set()
 
     def hops(self, prefix: Prefix) -> Hops:
         """Read its table: the best path, and with it those of the same local preference."""

@@ -7,6 +7,7 @@ speaker runs; only nodes, Services and endpoints are made here.
 import re
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import IPv4Address, IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
@@ -15,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from exalb.announcement.bfd import bfd_peers
 from exalb.kube.manifests import snapshot_of
 from exalb_bgp.rib import Address
 from exalb_bgp.session import State
@@ -23,6 +25,7 @@ from tests.lab.wait import until
 from tests.router.pages import ByPage, PageBird, PageFrr, PageGoBgp
 from tests.support import objects
 from tests.support.decisions import plan_of
+from tests.support.engine.bfd import BfdProcess
 from tests.support.engine.rig import Engine
 from tests.support.tree import ROOT
 
@@ -59,6 +62,8 @@ class Rack:
     engines: dict[str, Engine] = field(default_factory=dict)
     page: list[Manifest] = field(default_factory=list)
     """The manifests of the page and of the index."""
+    bfd: dict[str, BfdProcess] = field(default_factory=dict)
+    """The BFD processes of the nodes, while they have any."""
 
     def build(self) -> None:
         """Connect the namespaces; start the router with its page's configuration, and the engines without a goal."""
@@ -80,6 +85,22 @@ class Rack:
             node.address("eth0", *map(_interface, addresses))
             self.engines[name] = Engine(node)
             self.engines[name].start()
+
+    @contextmanager
+    def with_bfd(self) -> Iterator[None]:
+        """Run BFD on the nodes and, as the page says, on the router while the context lasts; the router keeps it."""
+        kind = self.name.removesuffix(GTSM)
+        self.router.add_bfd(*blocks(DOCS / f"{kind}.md", self.router.language)[1:])
+        self.bfd = {name: BfdProcess(engine.node) for name, engine in self.engines.items()}
+        try:
+            for process in self.bfd.values():
+                process.start()
+            yield
+        finally:
+            for process in self.bfd.values():
+                process.apply({})
+                process.stop()
+            self.bfd = {}
 
     def destroy(self) -> None:
         """Stop all programs, and remove everything."""
@@ -103,6 +124,8 @@ class Rack:
             plan = plan_of(name, cluster)
             assert plan.sessions.keys() == {"tor"}, "the page's BGPPeer is not active"
             engine.apply(plan.speaker)
+            if name in self.bfd:
+                self.bfd[name].apply(bfd_peers(plan))
         for engine in self.engines.values():
             engine.settle(seconds=90)  # the first of them waits for ExaBGP to start, on a machine that may be busy
 

@@ -6,10 +6,12 @@ from ipaddress import ip_address
 
 import pytest
 
+from exalb_bfd.packet import State as BfdState
 from exalb_bgp.rib import Address
 from exalb_bgp.session import SessionStatus, State
 from tests.lab.wait import TooLateError, until
-from tests.router.rack import GTSM, ROUTER, ROUTERS, Rack
+from tests.router.rack import DOCS, GTSM, NODES, ROUTER, ROUTERS, Rack
+from tests.support.engine.bfd import BfdProcess
 
 WEB4, WEB6 = ip_address("198.51.100.10"), ip_address("2001:db8:100::10")
 EVERYWHERE = {"n1": ("ready", 1), "n2": ("ready", 3)}
@@ -100,6 +102,30 @@ def test_routes_outlive_restart_of_engine(rack: Rack) -> None:
 
     until("the session is new", is_back, seconds=60)
     assert all(nodes == EVERYWHERE.keys() for nodes in seen)
+
+
+@pytest.mark.parametrize("version", [4, 6], ids=["over-ipv4", "over-ipv6"])
+def test_bfd_of_the_page(rack: Rack, version: int) -> None:
+    """Sessions come Up with `bfd: {}` alone in the BGPPeer, and the times are those of the page at both ends."""
+    if rack.router.language == "toml":
+        assert "BFD: 3.10 has none" in (DOCS / "gobgp.md").read_text()
+        return
+    with rack.with_bfd():
+        rack.announce({WEB4: EVERYWHERE}, peerAddress=ROUTER[version == 6], bfd={})
+        nodes = {ip_address(both[version == 6]) for both in NODES.values()}
+        until("BFD is Up at the router", lambda: rack.router.bfd_up() == nodes, seconds=60)
+        for name, process in rack.bfd.items():
+            until(f"BFD of {name} has the times of the page", partial(is_quick, process), seconds=30)
+        rack.until_announced()
+    until("BFD has ended at the router", lambda: not rack.router.bfd_up(), seconds=30)
+
+
+def is_quick(process: BfdProcess) -> bool:
+    """Whether each end takes the other for dead after 3 x 300 ms."""
+    session = process.session("tor")
+    assert session.state is BfdState.UP, session
+    assert (session.detection_time, session.remote_detection_time) == pytest.approx((0.9, 0.9)), session
+    return True
 
 
 def test_too_many_prefixes_end_the_session(rack: Rack) -> None:
