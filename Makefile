@@ -148,8 +148,12 @@ bfd-soak: $(VENV)/.ready ## BFD with real routers while busy loops have all proc
 outage: $(VENV)/.ready ## The API server away for MINUTES=60 while programs, routers and a node fail (root); counts requests
 	EXALB_OUTAGE=$(MINUTES) $(BIN)/python -m pytest tests/stories/test_api_outage.py
 
+.PHONY: bfd-cost
+bfd-cost: $(VENV)/.ready ## Processor time and memory of the BFD process with 1, 10 and 50 sessions (root, five minutes)
+	@$(BIN)/python -m tests.bench.bfd
+
 .PHONY: hitless
-hitless: $(VENV)/.ready ## Measure what events such as drains, upgrades and a power-off cost, and write docs/hitless.md (root, a quarter of an hour)
+hitless: $(VENV)/.ready ## Measure what events such as drains, upgrades and a power-off cost, and write docs/hitless.md (root, half an hour)
 	@$(BIN)/python -m tests.hitless
 
 .PHONY: bench

@@ -9,8 +9,8 @@ from tests.hitless.rig import DEADLINE, Rig
 from tests.lab import exalb, logind, wait
 
 DRAIN = "exalb.io/drain"
-AWAY = 20.0
-"""Seconds without an API server."""
+AWAY = 600.0
+"""Seconds without an API server: longer than the lease of a controller, and than a silent Node stays Ready."""
 CUT = 8.0
 """Seconds without a link: longer than the hold time."""
 FLAPS, FLAP = 4, 1.0
@@ -215,7 +215,7 @@ EVENTS: Mapping[str, Event] = {
     "kube-proxy": Event("kube-proxy killed", service("kube-proxy")),
     "kubelet": Event("kubelet killed", service("kubelet")),
     "controllers": Event("controllers killed", kill_controllers),
-    "api": Event(f"API server away for {AWAY:.0f} s", api_away),
+    "api": Event(f"API server away for {AWAY / 60:.0f} min", api_away),
     "link-down": Event(f"link down for {CUT:.0f} s", link_down),
     "link-flaps": Event(f"link down {FLAPS} times for {FLAP:.0f} s", flap),
     "loss": Event(f"5 % of packets lost for {LOSS:.0f} s", lose_packets),
