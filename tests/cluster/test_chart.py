@@ -105,6 +105,7 @@ def test_api_server_accepts_every_object(monitored: Lab, values: str) -> None:
         ("controller.replicas=0", "at '/controller/replicas': minimum: got 0, want 1"),
         ("speaker.port=70000", "at '/speaker/port': maximum"),
         ("speaker.listen=Everywhere", "at '/speaker/listen': value must be one of 'NodeIP', 'Localhost'"),
+        ("speaker.drain.returnSteps={prepend=17}", "at '/speaker/drain/returnSteps/0': 'prepend=17' does not match"),
         ("speaker.replicas=2", "at '/speaker': additional properties 'replicas' not allowed"),
         ("image.repository=my exalb", "at '/image/repository': 'my exalb' does not match pattern"),
         ("image.digest=latest", "at '/image/digest': 'latest' does not match pattern"),

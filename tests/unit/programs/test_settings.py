@@ -4,6 +4,7 @@ import click
 import pytest
 from pydantic import ValidationError
 
+from exalb.announcement.returning import NO_RETURN, Depreference, Means, ReturnPolicy
 from exalb.model.scope import Scope
 from exalb.programs.settings import (
     BGPSettings,
@@ -40,6 +41,15 @@ def test_scope_is_read_from_flags() -> None:
     assert ControllerSettings().scope == Scope()
 
 
+def test_steps_of_a_return_are_read_from_flags() -> None:
+    steps = ["--drain-return-seconds=30", "--drain-return-steps=prepend=2, med=5", "--drain-return-step-seconds=15"]
+    settings = read(SpeakerSettings, "--node-name=n1", *steps)
+    assert isinstance(settings, SpeakerSettings)
+    returning = ReturnPolicy(30, (Depreference(Means.PREPEND, 2), Depreference(Means.MED, 5)), 15)
+    assert settings.drain_policy.returning == returning
+    assert SpeakerSettings(node_name="n1").drain_policy.returning == NO_RETURN
+
+
 def test_first_addresses_are_a_list() -> None:
     arguments = [
         "--addresses=198.51.100.0/24, 2001:db8::/64",
@@ -58,11 +68,13 @@ def test_first_addresses_are_a_list() -> None:
     [
         (SpeakerSettings, ["--node-name="], "node_name"),
         (SpeakerSettings, ["--node-name=n1", "--directory=relative"], "absolute path"),
+        (SpeakerSettings, ["--node-name=n1", "--drain-return-steps=prepend=17"], "is no step"),
+        (SpeakerSettings, ["--node-name=n1", "--drain-return-step-seconds=0"], "greater than or equal to 1"),
         (BGPSettings, ["--directory=/run/a b"], "without spaces"),
         (ControllerSettings, ["--listen=7480"], "host:port"),
         (ControllerSettings, ["--log-level=loud"], "'debug', 'info'"),
     ],
-    ids=["no node", "relative directory", "directory with a space", "no host and port", "unknown level"],
+    ids=["no node", "relative directory", "no step", "too short", "a space", "no host and port", "unknown level"],
 )
 def test_wrong_values_are_refused(kind: type[Settings], arguments: list[str], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
