@@ -18,6 +18,7 @@ EVERYWHERE: dict[str, set[Right]] = {
         ("", "services", "*", "get"),  # to see what became of a doubtful write
         ("", "services/status", "*", "patch"),
         ("events.k8s.io", "events", "*", "create"),
+        ("events.k8s.io", "events", "*", "patch"),
         *((GROUP, resource, "*", "get") for resource in (*OURS, "bgpspeakers")),
         *((GROUP, f"{resource}/status", "*", "patch") for resource in (*OURS, "bgpspeakers")),
     },

@@ -18,6 +18,7 @@ from tests.stories.story import Story
 from tests.stories.traffic import TIMEOUT, asking, pods_on, wait_rules
 from tests.support.documents import Page
 from tests.support.kernel import KernelRoutes
+from tests.support.kubernetes.events import times
 from tests.support.note import Note
 from tests.support.tree import ROOT
 
@@ -84,8 +85,12 @@ def _service(story: Story, policy: str) -> IPv4Address:
 def _events(story: Story, node: str) -> Counter[str]:
     """Count the events about the drain of a node, by reason."""
     found = story.lab.api.items("/apis/events.k8s.io/v1/namespaces/default/events")
-    about = [(each["regarding"]["kind"], each["regarding"].get("name"), each["reason"]) for each in found]
-    return Counter(why for kind, name, why in about if (kind, name) == ("BGPSpeaker", node) and why.startswith("Drain"))
+    reasons: Counter[str] = Counter()
+    for each in found:
+        about = each["regarding"]["kind"], each["regarding"].get("name")
+        if about == ("BGPSpeaker", node) and each["reason"].startswith("Drain"):
+            reasons[each["reason"]] += times(each)
+    return reasons
 
 
 def _wait_events(story: Story, node: str, before: Counter[str], *reasons: str) -> None:

@@ -61,6 +61,7 @@ def do_everything(story: Story) -> None:
         path = f"/apis/{raw['apiVersion']}/{kinds[raw['kind']]}/{raw['metadata']['name']}"
         story.wait(f"{path} has a status", partial(has_status, story.lab, path))
     look_at_page(story)
+    be_wrong_twice(story)
     story.lab.delete([advertisement, lan, community])
 
 
@@ -69,11 +70,15 @@ def look_at_page(story: Story) -> None:
     subject = f"service/{story.name}/web"
     with web.page_of_controller(story.lab) as (_, target):
         page = Page(target.port, namespace=target.namespace)
-        found = next(page.overviews())
-        assert f"{story.name}/web" in [row["name"] for row in found["services"]]
-        assert {(row["node"], row["isGood"]) for row in found["peers"]} >= {
-            (node.name, True) for node in story.lab.nodes
-        }
+
+        def shown() -> bool:
+            found = next(page.overviews())
+            assert f"{story.name}/web" in [row["name"] for row in found["services"]]
+            good = {(row["node"], row["isGood"]) for row in found["peers"]}
+            assert good >= {(node.name, True) for node in story.lab.nodes}, good
+            return True
+
+        story.wait("the page shows the Service and good sessions, which speakers report a second later", shown)
 
         def agrees() -> bool:
             words = [str(Path(sys.executable).with_name("kubectl-exalb")), "explain", subject, "--output=json"]
@@ -98,6 +103,22 @@ def test_page_is_for_those_who_may_forward_ports(story: Story) -> None:
     with pytest.raises(CommandError, match='cannot create resource "pods/portforward"'):
         story.lab.kubectl(*forward)
     story.lab.delete([binding])
+
+
+def be_wrong_twice(story: Story) -> None:
+    """Make the same mistake twice in a row: the controller counts the second one in the Event about the first."""
+    path = f"/apis/{GROUP}/{VERSION}/bgppeers/{story.name}"
+
+    def accepted(status: str) -> bool:
+        found = story.lab.api.get(path).get("status", {}).get("conditions", [])
+        return any((each["type"], each["status"]) == ("Accepted", status) for each in found)
+
+    nowhere = {"nodeSelectors": [{"matchLabels": {"not": "there"}}]}
+    good, wrong = objects.peer(story.name, **nowhere), objects.peer(story.name, template="not-there", **nowhere)
+    for peer, status in ((wrong, "False"), (good, "True"), (wrong, "False")):
+        story.lab.apply(peer)
+        story.wait(f"the peer is accepted: {status}", partial(accepted, status))
+    story.lab.delete([good])
 
 
 def test_programs_use_every_right_and_ask_for_no_other(story: Story) -> None:

@@ -103,21 +103,21 @@ class Reader(Protocol):
         """Read one object."""
 
 
-class Poster(Protocol):
-    """An API server to create objects on."""
+class EventClient(Protocol):
+    """An API server to post events on."""
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Json:
         """Create an object; return it as it now is."""
 
+    async def patch(self, path: str, body: Mapping[str, Any], media_type: str) -> Json:
+        """Change an object; return it as it now is."""
 
-class StatusClient(Poster, Protocol):
+
+class StatusClient(EventClient, Protocol):
     """An API server to write statuses to: what the writer and the leader election need."""
 
     async def get(self, path: str) -> Json:
         """Read one object."""
-
-    async def patch(self, path: str, body: Mapping[str, Any], media_type: str) -> Json:
-        """Change an object; return it as it now is."""
 
 
 class ApiClient:

@@ -9,6 +9,7 @@ from exalb.model.parse_core import CONDITION, UNDERSTOOD
 from tests.lab import wait
 from tests.lab.api import Json
 from tests.support import objects
+from tests.support.kubernetes.events import moments
 from tests.support.kubernetes.world import OURS, World
 from tests.support.objects import wants
 
@@ -124,9 +125,14 @@ class Addressing:
 
     def _events(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
-        for event in sorted(self._posted(), key=lambda event: str(event["eventTime"])):
-            if not event["regarding"]["name"].startswith("probe"):
-                found.setdefault(event["regarding"]["name"], []).append(event["reason"])
+        times = sorted(
+            (moment, event["regarding"]["name"], event["reason"])
+            for event in self._posted()
+            for moment in moments(event)
+        )
+        for _, name, reason in times:
+            if not name.startswith("probe"):
+                found.setdefault(name, []).append(reason)
         return found
 
     def _posted(self) -> Iterator[Json]:
@@ -138,7 +144,7 @@ class Addressing:
 
         def so() -> bool:
             mine = [event for event in self._posted() if event["regarding"]["name"] == name]
-            last = str(max(mine, key=lambda event: str(event["eventTime"]))["note"]) if mine else ""
+            last = str(max(mine, key=lambda event: moments(event)[-1])["note"]) if mine else ""
             assert says in last, last
             return True
 

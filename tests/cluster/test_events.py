@@ -1,0 +1,67 @@
+"""A session that goes down again and again is one Event that counts, as kubectl shows it."""
+
+import asyncio
+import re
+from pathlib import Path
+
+from exalb_bgp.memory import MemoryDriver
+from tests.cluster.test_speaker import NODE, PEER, talking
+from tests.lab import wait
+from tests.lab.api import Json
+from tests.support.kubernetes.events import times
+from tests.support.kubernetes.gate import Gate
+from tests.support.kubernetes.programs import Programs
+from tests.support.kubernetes.world import OURS, World
+
+EVENTS = "/apis/events.k8s.io/v1/namespaces/default/events"
+FLAPS = 4
+
+
+def about(world: World, peer: str, reason: str) -> list[Json]:
+    """Return the Events about a BGPPeer that have this reason."""
+    uid = world.api.get(f"{OURS}/bgppeers/{peer}")["metadata"]["uid"]
+    found = world.api.items(EVENTS)
+    return [event for event in found if event["regarding"].get("uid") == uid and event["reason"] == reason]
+
+
+async def established(world: World, sessions: str) -> None:
+    """Wait until the BGPPeer has so many sessions, as the controller says."""
+
+    def said() -> bool:
+        found = world.api.get(f"{OURS}/bgppeers/flapping").get("status", {}).get("sessions")
+        assert found == sessions, found
+        return True
+
+    await asyncio.to_thread(wait.until, f"the sessions are {sessions}", said)
+
+
+async def test_session_that_flaps_is_one_event_that_counts(
+    world: World, programs: Programs, kubeconfig: Path, gate: Gate
+) -> None:
+    world.custom("bgppeers", "BGPPeer", "flapping", PEER)
+    world.node(NODE, "10.0.0.1")
+    controller = programs.controller("counting", gate.url, world.namespace)
+    driver = MemoryDriver()
+    before = world.end_of_audit
+    async with talking(kubeconfig, driver):
+        await established(world, "1/1")
+        for _ in range(FLAPS):
+            driver.close("flapping")
+            await established(world, "0/1")
+            driver.establish("flapping")
+            await established(world, "1/1")
+
+        def counted() -> bool:
+            [event] = about(world, "flapping", "SessionsDown")
+            assert times(event) == FLAPS, event
+            return True
+
+        await asyncio.to_thread(wait.until, "the Event counts every time", counted, seconds=30)
+    shown = world.cluster.kubectl("events", "--for=bgppeer.exalb.io/flapping", "--namespace=default")
+    assert re.search(rf"\(x{FLAPS} over \d+s\) +Warning +SessionsDown +BGPPeer/flapping +0 of 1 sessions", shown), shown
+    shown = world.cluster.kubectl("describe", "bgppeers.exalb.io", "flapping")
+    assert re.search(rf"Warning +SessionsDown +\d+s \(x{FLAPS} over \d+s\) +exalb.io/controller", shown), shown
+    controller.end()
+    posts = [write for write in world.writes("counting", before) if write.resource == "events"]
+    assert [write.verb for write in posts if write.verb == "create"] == ["create"] * 2, posts
+    assert {write.status for write in posts} == {200, 201}
