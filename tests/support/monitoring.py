@@ -47,6 +47,17 @@ def dashboard_queries() -> list[str]:
     return variables + [target["expr"] for panel in board["panels"] for target in panel.get("targets", ())]
 
 
+def filled_queries() -> list[str]:
+    """Return the queries as Grafana asks them about all nodes; what fills its variable asks for a metric alone."""
+    found = (query.replace("$node", ".*").replace("$__rate_interval", "1m") for query in dashboard_queries())
+    return [re.sub(r"^label_values\((.+), \w+\)$", r"\1", query) for query in found]
+
+
+def may_be_empty(query: str) -> bool:
+    """Whether the query finds what is wrong, so that it has no samples where all is well."""
+    return query.endswith(("> 0", "== 0"))
+
+
 def unknown(query: str) -> Iterator[str]:
     """Yield each metric of a query that no program serves, each label that it has not, and each value that never is."""
     metrics = {metric.name: set(metric.labels) for metric in METRICS} | {name: set() for name in {"up", *PROCESS}}
