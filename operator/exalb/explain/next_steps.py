@@ -13,6 +13,9 @@ _OF_SESSIONS = (Reason.SESSIONS_DOWN, Reason.NOT_SENT)
 _DESCRIBE = "kubectl describe {about}"
 _ENDPOINTS = "compare selector and targetPort with the pods, which must be ready: kubectl get pods --show-labels"
 
+_WATCH_REFUSED = "watch_refused in its log means that its ClusterRole or the binding is missing"
+_STATUS_REFUSED = "status_refused there means that its ClusterRole or the binding is missing"
+
 NEXT_STEPS: Mapping[Reason, str] = {
     Reason.NO_MATCHING_POOL: f"create a pool, set its autoAssign, or widen its serviceAllocation: {_POOLS}",
     Reason.POOL_NOT_FOUND: f"correct the annotation exalb.io/pool, or create the pool: {_POOLS}",
@@ -35,8 +38,8 @@ NEXT_STEPS: Mapping[Reason, str] = {
     Reason.SERVICE_NOT_FOUND: "kubectl get services --all-namespaces",
     Reason.NOT_LOAD_BALANCER: "set spec.type: LoadBalancer",
     Reason.CLASS_NOT_OURS: "see the controller of that class, or create it with loadBalancerClass: exalb.io/bgp",
-    Reason.STATUS_OUTDATED: "wait a moment; if it stays so, see the log of the leading controller",
-    Reason.NO_LEADER: f"kubectl get deployments,pods -A -l {CONTROLLER}",
+    Reason.STATUS_OUTDATED: f"wait a moment; if it stays so, see the log of the leading controller: {_STATUS_REFUSED}",
+    Reason.NO_LEADER: f"kubectl get deployments,pods -A -l {CONTROLLER}; {_WATCH_REFUSED}",
     Reason.NO_PEER: "widen nodeSelectors of a BGPPeer, or create one: kubectl get bgppeers.exalb.io",
     Reason.NO_SESSION_WANTED: "widen nodeSelectors of the BGPPeer, or label nodes: kubectl get nodes --show-labels",
     Reason.NO_READY_ENDPOINTS: _ENDPOINTS,
@@ -64,7 +67,9 @@ NEXT_STEPS: Mapping[Reason, str] = {
     Reason.NODE_ANNOTATION_MISSING: "annotate the node, or exclude it with nodeSelectors of the BGPPeer",
     Reason.NODE_ANNOTATION_INVALID: "correct the annotation of the node",
     Reason.SPEAKER_MISSING: f"kubectl get daemonsets,pods -o wide -A -l {SPEAKER}",
-    Reason.SPEAKER_NOT_REPORTING: "see the speaker's pod on that node: it must run, and reach the API server",
+    Reason.SPEAKER_NOT_REPORTING: (
+        f"see the speaker's pod on that node: it must run, and reach the API server; {_WATCH_REFUSED}"
+    ),
     Reason.ENGINE_NOT_CONNECTED: "see the log of the container bgp in the speaker's pod on that node",
     Reason.SESSIONS_DOWN: _BOTH_ENDS,
     Reason.NOT_SENT: "wait a moment; if it stays so, see AllAnnounced of the node's BGPSpeaker, and its speaker's log",

@@ -23,7 +23,7 @@ import kopf
 import structlog
 
 from exalb.api.schema import GROUP, VERSION
-from exalb.kube.client import CLOSE_SECONDS, ApiError, Json, Reader
+from exalb.kube.client import CLOSE_SECONDS, ApiError, Json, NotFoundError, Reader, RefusedError
 from exalb.kube.credentials import Credentials
 from exalb.kube.kopf_session import open_session
 from exalb.kube.store import Store, version_number
@@ -82,8 +82,12 @@ class KopfFeed:
                     async for _ in self._api.list(kind.collection(), {}):
                         break
                     break
-                except ApiError as error:
+                except NotFoundError as error:
                     log.warning("custom_resource_not_served", kind=kind.name, error=str(error))
+                except RefusedError as error:
+                    log.warning("watch_refused", kind=kind.name, error=str(error))
+                except ApiError as error:
+                    log.debug("watch_broken", kind=kind.name, error=str(error))
                 await backoff.wait()
 
 

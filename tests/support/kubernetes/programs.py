@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,9 +64,13 @@ class Program:
         metrics = self.metrics()
         return metrics.get(LEADS) == 0 and not any(name.startswith("exalb_pool_") for name in metrics)
 
+    def is_ready(self) -> bool:
+        """Whether it says that it has listed everything."""
+        return self._get("/readyz") is not None
+
     def wait_ready(self, seconds: float = 40) -> None:
         """Return when it has listed everything, and may become the leader."""
-        self._wait("is ready", lambda: self._get("/readyz") is not None, seconds)
+        self._wait("is ready", self.is_ready, seconds)
 
     def wait_leads(self, seconds: float = 40) -> None:
         """Return when it leads."""
@@ -98,17 +102,23 @@ class Program:
 class Programs:
     """Starts programs, and ends all that still run when the context ends."""
 
-    def __init__(self, cluster: Lab, directory: Path) -> None:
-        self._cluster, self._directory = cluster, directory
+    def __init__(self, cluster: Lab, directory: Path, groups: Sequence[str] = ("system:masters",)) -> None:
+        self._cluster, self._directory, self._groups = cluster, directory, list(groups)
         self._running: list[Program] = []
 
     def user(self, name: str, server: str | None = None) -> Path:
-        """Return the kubeconfig of an administrator called `name`, by way of `server` where that is given."""
+        """Return the kubeconfig of a user called `name`, by way of `server` where that is given.
+
+        It is an administrator, unless the programs are of other groups.
+        """
+        folder = self._directory / _short(name)
+        if (made := folder / "kubeconfig").exists():
+            return made
         pki = Authority(self._cluster.layout.state / "pki")
-        directory = Authority.create(self._directory / name).directory
+        directory = Authority.create(folder).directory
         for file in (pki.cert, pki.key):
             (directory / file.name).write_bytes(file.read_bytes())
-        certificate = Authority(directory).issue(name, name, ["system:masters"])
+        certificate = Authority(directory).issue(name, name, self._groups)
         address = (
             server or yaml.safe_load(self._cluster.layout.kubeconfig.read_text())["clusters"][0]["cluster"]["server"]
         )
@@ -127,8 +137,8 @@ class Programs:
 
     def speaker(self, user: str, server: str, namespace: str, node: str, code: Path | None = None) -> Program:
         """Start the speaker of a node; it has no BGP engine."""
-        directory = self._directory / f"{user}-engine"
-        directory.mkdir()
+        directory = self._directory / f"{_short(user)}-engine"
+        directory.mkdir(exist_ok=True)
         own = (f"--namespace={namespace}", f"--node-name={node}", f"--directory={directory}", "--data-plane=off")
         return self._start(user, server, code, "speaker", *own)
 
@@ -140,7 +150,7 @@ class Programs:
         *arguments: str,
         environment: Mapping[str, str] | None = None,
     ) -> Program:
-        log = self._directory / f"{user}.log"
+        log = self._directory / f"{_short(user)}.log"
         more = (f"--kubeconfig={self.user(user, server)}", "--listen=127.0.0.1:0")
         variables = {name: value for name, value in os.environ.items() if not name.startswith("EXALB_")}
         variables |= environment or {}
@@ -167,3 +177,8 @@ class Programs:
         finally:
             for program in self._running:
                 program.kill()
+
+
+def _short(user: str) -> str:
+    """Return a name for files: without colons, and the paths of sockets must be short."""
+    return user.rpartition(":")[2]
