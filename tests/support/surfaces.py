@@ -5,11 +5,11 @@ in this situation, the speaker of a node, and the page.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, NamedTuple
 
 from exalb.api.reasons import ConditionType, Reason
 from exalb.api.speaker import BGPSpeakerStatus, is_stale
@@ -45,15 +45,35 @@ STATES: Mapping[str, tuple[Reason, bool]] = {
 """Metrics that show a reason by their value alone: 0 shows it, or all others."""
 
 
+class Said(NamedTuple):
+    """The words of one place."""
+
+    place: str
+    """Such as `condition Ready`, `event on BGPPeer`, `metric exalb_services` or `page Status`."""
+    reason: str
+    """Its reason; of a metric the value of that label."""
+    text: str
+
+
 def surfaces(seen: Observed, reason: str, status: SpeakerStatus | None = None) -> frozenset[str]:
-    """Return each condition, event, metric and part of the page that has the reason; `metric` has the series.
+    """Return the places that have the reason, or a word of their message, where it is about several things.
 
     `status` is what the engine of the node says; without it, as the node's BGPSpeaker says.
     """
+    word = re.compile(rf"\b{re.escape(reason)}\b")
+    return _places(seen, reason, status, lambda said: bool(word.search(f"{said.reason} {said.text}")))
+
+
+def reasons(seen: Observed, reason: str) -> frozenset[str]:
+    """Return the places that have it as their reason."""
+    return _places(seen, reason, None, lambda said: said.reason == reason)
+
+
+def _places(seen: Observed, reason: str, status: SpeakerStatus | None, has: Callable[[Said], bool]) -> frozenset[str]:
     found = status or _status(seen.cluster.speakers.get(NODE))
     reported = replace(seen, cluster=_reported(seen, found))
-    said = {name for name, text in _texts(reported, found) if re.search(rf"\b{re.escape(reason)}\b", text)}
-    return frozenset(said | set(_states(reported, reason, found)))
+    places = {said.place for said in _texts(reported, found) if has(said)}
+    return frozenset(places | set(_states(reported, reason, found)))
 
 
 def _reported(seen: Observed, status: SpeakerStatus | None) -> Cluster:
@@ -87,7 +107,7 @@ def _status(report: SpeakerReport | None) -> SpeakerStatus | None:
     return SpeakerStatus(connected, sessions)
 
 
-def _texts(seen: Observed, status: SpeakerStatus | None) -> Iterator[tuple[str, str]]:
+def _texts(seen: Observed, status: SpeakerStatus | None) -> Iterator[Said]:
     """Yield all that the programs write and count about a cluster."""
     changes, _ = _controller(seen)
     yield from _changes(changes)
@@ -95,10 +115,11 @@ def _texts(seen: Observed, status: SpeakerStatus | None) -> Iterator[tuple[str, 
         replace(seen, cluster=replace(seen.cluster, services=_with_services(_before(seen.cluster), changes).services))
     )
     for raw in seen.cluster.speakers.values():
-        yield from ((f"condition {entry.type}", f"{entry.reason} {entry.message}") for entry in raw.observed.conditions)
+        yield from (Said(f"condition {entry.type}", entry.reason, entry.message) for entry in raw.observed.conditions)
     for sample in (sample for family in _families(seen, status) for sample in family.samples):
         if sample.value:
-            yield f"metric {sample.name}", " ".join(sample.labels.values())
+            reason = sample.labels.get("reason") or sample.labels.get("state", "")
+            yield Said(f"metric {sample.name}", reason, " ".join(sample.labels.values()))
 
 
 def _controller(seen: Observed) -> tuple[Changes, int]:
@@ -169,12 +190,12 @@ def _silent(seen: Observed) -> frozenset[str]:
     return frozenset(name for name, beat in beats.items() if beat and datetime.fromisoformat(beat) < limit)
 
 
-def _changes(changes: Changes) -> Iterator[tuple[str, str]]:
+def _changes(changes: Changes) -> Iterator[Said]:
     for write in changes.writes:
         for entry in write.body["status"].get("conditions", ()):
             if "reason" in entry:
-                yield f"condition {entry['type']}", f"{entry['reason']} {entry.get('message', '')}"
-    yield from ((f"event on {event.kind}", f"{event.reason} {event.message}") for event in changes.events)
+                yield Said(f"condition {entry['type']}", entry["reason"], entry.get("message", ""))
+    yield from (Said(f"event on {event.kind}", event.reason, event.message) for event in changes.events)
 
 
 def _families(seen: Observed, status: SpeakerStatus | None) -> Iterator[Family]:
@@ -209,11 +230,13 @@ def _states(seen: Observed, reason: str, status: SpeakerStatus | None) -> Iterat
         yield f"metric {metrics.PREFIXES_SENT.name}"
 
 
-def _page(seen: Observed) -> Iterator[tuple[str, str]]:
+def _page(seen: Observed) -> Iterator[Said]:
     """Yield what each part of the page shows before anybody asks."""
     shown = overview(seen)
     for step in (*shown["status"]["problems"], *shown["status"]["notes"]):
-        yield "page Status", f"{step['reason']} {step['message']}"
+        yield Said("page Status", step["reason"], step["message"])
     for row in shown["services"]:
-        yield "page Services", f"{row['reason']} {row['message']}"
-    yield from (("page Sessions", row["error"]) for row in shown["peers"] if row["error"])
+        yield Said("page Services", row["reason"], row["message"])
+    for row in shown["peers"]:
+        reason, _, message = (row["error"] or "").partition(": ")
+        yield Said("page Sessions", reason, message)
