@@ -67,7 +67,6 @@ def prepare(world: World, router: Listener) -> list[Json]:
     world.custom("bgppeers", "BGPPeer", "tor", {**peer, "holdTime": 9})
     world.pool("main", "198.51.100.0/24")
     world.node(NODE, "10.0.0.1")
-    world.made.append(f"{OURS}/bgpspeakers/{NODE}")
     request = {"exalb.io/communities": communities(ANNOTATIONS - 30)}
     web = largest(lambda octets: service(world, "huge", HUGE, annotations=request, labels=labels(octets)))
     spec = {"allowServiceOverrides": True, "communities": [f"64512:{number}" for number in range(63)]}

@@ -1,4 +1,4 @@
-"""No process of ExaLB writes a core file, which would hold passwords of sessions and tokens."""
+"""No process of ExaLB writes a core file, and those with passwords or tokens show their memory to root alone."""
 
 import contextlib
 import resource
@@ -75,3 +75,18 @@ def test_process_writes_no_core_file(place: Path, program: str) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(20)
         process.kill()
+
+
+ASKS = """
+import ctypes
+from exalb.programs.lifecycle import serve
+from exalb.programs.settings import ControllerSettings
+serve(lambda settings: print(ctypes.CDLL(None).prctl(3)), ControllerSettings())
+"""
+"""Prints PR_GET_DUMPABLE, in place of a program's work."""
+
+
+def test_program_shows_its_memory_to_root_alone() -> None:
+    """Tokens and passwords are in it, and images of others run as the same user."""
+    shown = subprocess.run([sys.executable, "-c", ASKS], capture_output=True, text=True, check=True, timeout=60)
+    assert shown.stdout.splitlines()[-1] == "0", shown

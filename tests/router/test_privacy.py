@@ -39,6 +39,17 @@ def test_processes_run_as_ordinary_user_without_capabilities(world: World) -> No
         assert status["NoNewPrivs"] == "1"
 
 
+def test_exabgp_shows_its_memory_to_root_alone(world: World) -> None:
+    """The kernel gives to root what /proc shows of such a process; otherwise it belongs to the user of the process."""
+    if runner()[0] is None:
+        pytest.skip("no Python here that an ordinary user may run: install python3 for all users")
+    owners = {
+        part: (Path(f"/proc/{world.engine.pid(part)}") / "environ").stat().st_uid
+        for part in ("exabgp.server", "relay.py")
+    }
+    assert owners == {"exabgp.server": 0, "relay.py": USER}
+
+
 def test_password_is_in_one_private_file(world: World, trio: list[Peer]) -> None:
     for peer in trio:
         world.change(peer, {"password": Password(SECRET.encode())}, {"password": SECRET})

@@ -128,7 +128,7 @@ class Writer:
             return False
         except AmbiguousError as error:
             self._count(write.kind, "ambiguous")
-            log.warning("write_outcome_unknown", object=path, error=str(error))
+            log.debug("write_outcome_unknown", object=path, error=str(error))
             await self._read_again(kind, path)
             return False
         except RefusedError as error:

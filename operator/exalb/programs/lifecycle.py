@@ -1,7 +1,6 @@
 """Runs one of the long-lived programs until a signal stops it."""
 
 import asyncio
-import resource
 import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -13,6 +12,7 @@ from exalb.kube.credentials import CredentialsError
 from exalb.kube.server_version import unsupported
 from exalb.programs.settings import Settings
 from exalb.runtime.version import VERSION
+from exalb_process.own_memory import close_memory
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ def serve(program: Callable[[Any], Coroutine[Any, Any, None] | None], settings: 
 
     A program that is no coroutine handles the signals itself.
     """
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold tokens and passwords
+    close_memory()
     log.info("starting", version=VERSION, **settings.model_dump())
     try:
         running = program(settings)

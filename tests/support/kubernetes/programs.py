@@ -4,6 +4,7 @@ import contextlib
 import http
 import http.client
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -54,6 +55,14 @@ class Program:
         text = self._get("/metrics") or ""
         rows = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
         return {name: float(value) for name, _, value in rows}
+
+    def is_alive(self) -> bool:
+        """Whether it answers the liveness probe of the chart."""
+        return self._get("/healthz") is not None
+
+    def log_lines(self) -> list[tuple[str, str]]:
+        """Return the level and the event of each line of its log so far."""
+        return re.findall(r"^\S+ \[(\w+) *\] (\w+)", self.log.read_text(), re.MULTILINE)
 
     def leads(self) -> bool:
         """Whether it says by its metric that it leads."""
@@ -135,12 +144,21 @@ class Programs:
         """Start a controller whose Lease is in `namespace`, of this checkout or of the `code` of another one."""
         return self._start(user, server, code, "controller", f"--namespace={namespace}", environment=environment)
 
-    def speaker(self, user: str, server: str, namespace: str, node: str, code: Path | None = None) -> Program:
-        """Start the speaker of a node; it has no BGP engine."""
+    def speaker(
+        self,
+        user: str,
+        server: str,
+        namespace: str,
+        node: str,
+        code: Path | None = None,
+        *,
+        inside: Sequence[str] = (),
+    ) -> Program:
+        """Start the speaker of a node; it has no BGP engine. `inside` is a command that executes another elsewhere."""
         directory = self._directory / f"{_short(user)}-engine"
         directory.mkdir(exist_ok=True)
         own = (f"--namespace={namespace}", f"--node-name={node}", f"--directory={directory}", "--data-plane=off")
-        return self._start(user, server, code, "speaker", *own)
+        return self._start(user, server, code, "speaker", *own, inside=inside)
 
     def _start(
         self,
@@ -149,6 +167,7 @@ class Programs:
         code: Path | None,
         *arguments: str,
         environment: Mapping[str, str] | None = None,
+        inside: Sequence[str] = (),
     ) -> Program:
         log = self._directory / f"{_short(user)}.log"
         more = (f"--kubeconfig={self.user(user, server)}", "--listen=127.0.0.1:0")
@@ -158,7 +177,16 @@ class Programs:
             variables["PYTHONPATH"] = f"{code / 'operator'}:{code / 'bgp'}"
         with log.open("w") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "exalb", *arguments, *more, "--log-format=console", "--log-level=debug"],
+                [
+                    *inside,
+                    sys.executable,
+                    "-m",
+                    "exalb",
+                    *arguments,
+                    *more,
+                    "--log-format=console",
+                    "--log-level=debug",
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

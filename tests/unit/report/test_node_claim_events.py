@@ -48,6 +48,7 @@ def of_n1(reason: str) -> tuple[str, str, str, str]:
         pytest.param([OWN], [OWN, VIRTUAL], ["AddressInUse"], id="service"),
         pytest.param([OWN], [OWN, ROUTER, VIRTUAL, SECOND], ["PeerIsNode", "AddressInUse"], id="one-for-each-reason"),
         pytest.param([OWN, VIRTUAL], [OWN, VIRTUAL], [], id="known"),
+        pytest.param([OWN, ROUTER], [OWN, ROUTER, VIRTUAL], ["AddressInUse"], id="known-router"),
         pytest.param([OWN, VIRTUAL], [VIRTUAL, OWN], [], id="in-another-order"),
         pytest.param([OWN, ROUTER, VIRTUAL], [OWN], [], id="removed"),
         pytest.param([OWN], [OWN, "198.51.100.7"], [], id="service-of-another-controller"),

@@ -26,6 +26,7 @@ from exalb_bgp.exabgp.server.protocol import PatchedKeepalive, PatchedProtocol
 from exalb_bgp.exabgp.server.reactor import PatchedReactor
 from exalb_bgp.exabgp.server.rib import PatchedRib, PatchedUpdate
 from exalb_bgp.exabgp.server.shown import PatchedTemplate
+from exalb_process.own_memory import close_memory
 
 
 # Replaces names in the modules of ExaBGP. All other changes are subclasses that PatchedReactor creates itself.
@@ -53,6 +54,7 @@ _LAST_WAIT = 1.0
 
 def main(path: str) -> int:
     """Run until a signal or the helper ends it; return the exit code."""
+    close_memory()
     _replace()
     gc.set_threshold(_COLLECT_EVERY)
     logging.getLogger("exabgp").addHandler(logging.StreamHandler(sys.stderr))
