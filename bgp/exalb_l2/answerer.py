@@ -13,7 +13,7 @@ _LOOK_SECONDS = 10
 """How long a thread waits for a frame before it looks whether it is to end."""
 _SOME, _FLOOD = 64, 2000
 """When so many frames come at this rate in Hz, those that follow are read together."""
-_MOST, _FEW, _GATHER_SECONDS = 256, 16, 0.01
+_MOST, _FEW, _GATHER_SECONDS = 1024, 8, 0.005
 """Frames of a flood are gathered for so long and read together, until few come: a flood costs a part of a core."""
 _AT_ONCE = int(socket.MSG_DONTWAIT)
 _LONGEST, _WAITING = 256, 1024

@@ -2,27 +2,20 @@
 
 import json
 import re
-import socket
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
-from typing import Any
 
 from exalb_l2.frames import Address
-from exalb_l2.goal import Goal, Interface, L2Status, Wanted, goal_line, status_of
-from exalb_l2.settings import L2Settings
+from exalb_l2.goal import Goal, Interface, Wanted
 from tests.lab import network
 from tests.lab.network import Namespace
 from tests.lab.wait import until
-from tests.support.engine.supervised import environment
+from tests.support.l2.l2_process import L2Process
 from tests.support.l2.lan_kinds import LanKind
-from tests.support.tree import ROOT
 
-RAW_ALONE = ("setpriv", "--no-new-privs", "--bounding-set=-all,+net_raw", "--inh-caps=-all", "--")
-"""As in the chart: user 0 without any other capability."""
 _REPLY = re.compile(r"^\[(\d+\.\d+)\] .*bytes from")
 
 
@@ -45,21 +38,18 @@ class Pings:
         return max(after - before for before, after in zip(self.at, self.at[1:], strict=False))
 
 
-class NetworkNode:
+class NetworkNode(L2Process):
     """One node of the LAN: its namespace and its L2 process."""
 
     def __init__(self, lab: str, number: int, switch: network.Bridge, kind: LanKind) -> None:
         self.name, self._number, self._switch, self._kind = f"n{number}", number, switch, kind
-        self.namespace = Namespace.create(lab, self.name)
+        super().__init__(Namespace.create(lab, self.name))
         # Service addresses are on no LAN interface; this stands for kube-proxy, which accepts packets for them.
         self.namespace.sysctl({"net.ipv4.conf.all.arp_ignore": 1})
         network.attach(switch, self.namespace)
         self.interface = self.connect()
         self.more: list[Interface] = []
         """Its interfaces on other LANs."""
-        self.settings = L2Settings(self.namespace.state / "l2")
-        self.settings.directory.mkdir(parents=True)
-        self.process: subprocess.Popen[Any] | None = None
 
     def connect(self) -> Interface:
         """Make its interface on the LAN, on its card."""
@@ -88,39 +78,6 @@ class NetworkNode:
         self.namespace.address(name, *addresses)
         (link,) = json.loads(self.namespace.run(["ip", "-json", "link", "show", name]).stdout)
         return Interface(name, bytes.fromhex(link["address"].replace(":", "")), addresses)
-
-    def start(self) -> None:
-        """Start the process, with CAP_NET_RAW alone."""
-        argv = [*RAW_ALONE, sys.executable, "-m", "tests.support.l2.program", str(self.settings.directory)]
-        with (self.namespace.state / "l2.log").open("a") as output:
-            self.process = self.namespace.popen(argv, cwd=ROOT, env=environment(), stdout=output, stderr=output)
-        until(f"the L2 process of {self.name} answers", lambda: self.status(None) is not None)
-
-    def stop(self) -> None:
-        """End the process as the kubelet does."""
-        assert self.process
-        self.process.terminate()
-        assert self.process.wait(timeout=20) == 0
-
-    def kill(self) -> None:
-        """Kill the process."""
-        assert self.process
-        self.process.kill()
-        self.process.wait()
-
-    def status(self, goal: Goal | None) -> L2Status | None:
-        """Give a goal, if there is one, and return the status; None while the process does not answer."""
-        try:
-            with socket.socket(socket.AF_UNIX) as client, client.makefile("r") as lines:
-                client.settimeout(5)
-                client.connect(str(self.settings.socket))
-                said = lines.readline()
-                if goal is not None:
-                    client.sendall(goal_line(goal).encode())
-                    said = lines.readline()
-                return status_of(said)
-        except (OSError, ValueError):
-            return None
 
 
 class NetworkLan:
