@@ -26,6 +26,16 @@ def of_the_whole(pattern: str) -> set[str]:
     return {match for page in PAGES for match in re.findall(pattern, page.text)}
 
 
+ROUTERS = [page for page in PAGES if "routers/" in page.name]
+
+
+@pytest.mark.parametrize("page", ROUTERS, ids=lambda page: page.name)
+@pytest.mark.parametrize("topic", ["BFD", "GRACEFUL_SHUTDOWN", "esilient hashing"])
+def test_pages_of_routers_have_all_that_a_drain_and_a_death_depend_on(page: Page, topic: str) -> None:
+    assert len(ROUTERS) > 7
+    assert topic in page.text
+
+
 @by_name
 def test_links_lead_somewhere(page: Page) -> None:
     broken = []
