@@ -83,13 +83,11 @@ class Node:
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(f"{command}\n".encode())
-            lines = []
-            while (line := (await reader.readline()).decode().strip()) not in {
-                Answer.DONE.value,
-                Answer.REFUSED.value,
-                "",
-            }:
-                lines.append(line)
+            lines: list[str] = []
+            while line := (await reader.readline()).decode():  # an answer has empty lines, too
+                if line.strip() in {Answer.DONE.value, Answer.REFUSED.value}:
+                    break
+                lines.append(line.strip())
             writer.close()
             answer.set_result(lines)
 
