@@ -1,9 +1,6 @@
 """A lab without ExaLB, and ExaLB's installation in it as the pages say: the commands of a page, run word for word."""
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address, ip_network
@@ -13,6 +10,7 @@ from tests.lab import exalb, layout, wait
 from tests.lab.cluster import Lab
 from tests.lab.images import ECHO_HNAME
 from tests.support.documents import Page
+from tests.support.kubernetes.shell import shell
 
 ROUTER = str(layout.on_fabric(layout.ROUTER)[0].ip)
 HERE = f"--namespace={exalb.NAMESPACE}"
@@ -75,13 +73,6 @@ def block(page: Page, part: str) -> list[str]:
     """Return the commands of the one block that contains `part`."""
     [found] = [text for text in blocks(page) if part in text]
     return found.splitlines()
-
-
-def shell(lab: Lab, script: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a script as in the lab's shell."""
-    path = f"{lab.layout.bin}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-    argv, environment = ["bash", "-c", script], {**os.environ, "PATH": path}
-    return subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
 
 def must(lab: Lab, script: str, folder: Path) -> str:

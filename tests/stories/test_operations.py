@@ -5,9 +5,9 @@ import re
 import textwrap
 from pathlib import Path
 
-from tests.stories.installation import shell
 from tests.stories.story import Story
 from tests.support.documents import Page
+from tests.support.kubernetes.shell import shell
 from tests.support.tree import ROOT
 
 OPERATIONS = Page(ROOT / "docs" / "operations.md")
