@@ -4,6 +4,11 @@ from collections.abc import Iterator
 
 _UNREACHED = "see that the router runs BGP at that address and port, and that no firewall or access list drops it"
 
+_OTHER_SPEAKER = (
+    "if another BGP speaker of this node (Calico, Cilium, kube-router) has a session with this router, "
+    "set sourceAddress to another address of the node"
+)
+
 _BY_ERROR = (
     (
         "bad peer AS",
@@ -15,6 +20,7 @@ _BY_ERROR = (
     ),
     ("administrative shutdown", "enable the neighbor on the router; its administrator shut it down"),
     ("peer de-configured", "configure this node as a neighbor on the router: somebody removed it"),
+    ("collision resolution", f"the router has a session with this address of the node already: {_OTHER_SPEAKER}"),
     ("hold timer expired", "look for lost packets between node and router, and for an overloaded or stopped router"),
     ("unacceptable hold time", "set holdTime of the BGPPeer to a value that the router accepts"),
     ("passwords differ", f"compare the Secret's password with the router's; if they are equal, {_UNREACHED}"),
@@ -25,7 +31,10 @@ _BY_ERROR = (
     ("nothing can be written", "look at the router: it does not read, or packets to it are lost"),
     ("do not fit a BGP message", "remove communities from the advertisements or annotations of these prefixes"),
     ("did not send the UPDATE", "see the log of the container bgp in the speaker's pod on that node"),
-    ("TCP connection was closed", "read the router's log: it closed the connection without a NOTIFICATION"),
+    (
+        "TCP connection was closed",
+        f"read the router's log: it closed the connection without a NOTIFICATION; {_OTHER_SPEAKER}",
+    ),
 )
 """A part of an error, and what to do; the first that is found counts."""
 

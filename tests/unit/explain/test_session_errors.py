@@ -34,6 +34,7 @@ ERRORS = {
     "prefixes": (notification(6, 1), "prefix limit"),
     "shutdown": (notification(6, 2), "enable the neighbor"),
     "removed": (notification(6, 3), "somebody removed it"),
+    "second-session": (notification(6, 7), "sourceAddress"),
     "hold-time": (notification(2, 6), "holdTime"),
     "hold-timer": (notification(4, 0), "lost packets"),
     "first-cause": (closed(PLAIN, LATER), "prefix limit"),
