@@ -95,7 +95,7 @@ def test_second_session_replaces_one_with_graceful_restart(rack: Rack, start_bir
     bird = start_bird(True)
     rack.wants()
     until("the session was replaced", partial(was_closed, rack, times=2), seconds=SECONDS)
-    until("explain names the cause", partial(says, rack, "TCP connection was closed"), seconds=SECONDS)
+    until("explain names the cause", partial(says, rack, "connection was closed"), seconds=SECONDS, every=0.02)
     assert not has(rack, PODS, NODE)
     assert not bird.peerings()[ROUTER].established
     assert COLLISION in bird.birdc("show protocols")
