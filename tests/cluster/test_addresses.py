@@ -245,7 +245,7 @@ def test_annotation_without_effect_is_reported_until_it_has_one(story: Addressin
     wait.until("the Service has the remark", lambda: story.remarked("web").startswith(remark), seconds=SECONDS)
     story.world.custom("bgpadvertisements", "BGPAdvertisement", "open", {"allowServiceOverrides": True})
     wait.until("the Service has no remark", lambda: not story.remarked("web"), seconds=SECONDS)
-    story.costs(web="Assigned", quiet=1)
+    story.costs(web="AnnotationWithoutEffect", quiet=1)
 
 
 def test_released_address_is_assigned_to_the_oldest_waiting_service(story: Addressing) -> None:
