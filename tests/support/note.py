@@ -12,4 +12,4 @@ Note: TypeAlias = Callable[[str, object], None]
 @pytest.fixture
 def note(request: pytest.FixtureRequest) -> Note:
     """Return a function that writes a figure into the report of the run."""
-    return lambda name, figure: request.node.user_properties.append((name, figure))
+    return lambda name, figure: request.node.user_properties.append((name, str(figure)))  # workers send texts alone
