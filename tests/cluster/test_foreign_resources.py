@@ -31,6 +31,7 @@ READING, WRITING = ("get", "describe", "explain"), ("delete", "annotate", "label
 ELSEWHERE = {
     *("exalb", "apply", "create", "expose", "patch", "scale", "rollout", "wait"),  # in stories, and tests of documents
     *("logs", "exec", "top", "cordon", "uncordon", "drain", "replace"),  # of Kubernetes' own kinds
+    *("events", "port-forward"),  # cluster/test_events, stories/test_rights
     *("purelb", "diff"),  # named to compare ours with
 }
 PLACEHOLDERS = {"NODE": "n1", "NAMESPACE": "default", "NAME": "web", "POD": "pod"}
