@@ -55,7 +55,7 @@ class DrainPlanner:
         key = _Key(step.withdraws, how, frozenset() if forced else frozenset(lacking), refusal)
         sessions = {name: self._session(session, key) for name, session in plan.sessions.items()}
         ribs = {name: sessions[name].rib for name in plan.speaker.sessions}
-        drain = NodeDrain(step, forced, lacking)
+        drain = NodeDrain(step, forced, lacking, undone=request is None)
         return NodePlan(plan.node, sessions, Speaker(plan.speaker.sessions, ribs), drain)
 
     def _session(self, plan: SessionPlan, key: _Key) -> SessionPlan:

@@ -33,6 +33,8 @@ class NodeDrain:
     forced: bool
     lacking: Mapping[Prefix, tuple[Key, ...]]
     """The prefixes that some Services have from this node alone, and these Services; unless forced they are held."""
+    undone: bool = False
+    """Whether nothing drains the node any longer: it returns, or waits until it can."""
 
     @property
     def held(self) -> Mapping[Prefix, tuple[Key, ...]]:

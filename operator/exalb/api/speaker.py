@@ -67,7 +67,7 @@ class DrainReport(Model):
     returning: ReturnReport | None = None
     """The step of the return; set in the state Returning."""
     message: Annotated[str, Field(max_length=1024)] = ""
-    """The Services that have no other node, and what to do."""
+    """The Services that have no other node, and what to do; or what the return of an undone drain waits for."""
 
 
 class SessionReport(Model):

@@ -13,9 +13,10 @@ from exalb.api.shorten import counted, shorten_names
 from exalb.api.speaker import DrainCause, DrainReport, DrainState, is_stale
 from exalb.explain.answer import Step, names, note
 from exalb.explain.l2 import holders
+from exalb.explain.next_steps import NEXT_STEPS
 from exalb.explain.observed import Observed
 from exalb.model.cluster import SpeakerReport
-from exalb.report.drain import SHOWN_SERVICES
+from exalb.report.drain import RETURN_WAITS, SHOWN_SERVICES
 from exalb_bgp.rib import Address, Prefix
 
 _LEAVING = (DrainState.DEPREFERRED, DrainState.WITHDRAWING, DrainState.WITHDRAWN)
@@ -148,32 +149,64 @@ def preview_json(preview: DrainPreview) -> dict[str, Any]:
 
 def drain_steps(observed: Observed) -> Iterator[Step]:
     """Yield a note for the drained nodes in each state, by cause, and one for each node that holds prefixes."""
-    groups: dict[tuple[str, str], list[str]] = {}
+    groups: dict[tuple[str, str, str], list[tuple[str, DrainReport]]] = {}
     for name in sorted(observed.cluster.speakers):
         report = observed.cluster.speakers[name].observed.drain
         if report and report.held:
             yield drain_step(name, report)
         elif report:
-            state = f"{report.state.value}{return_words(report)}"
-            groups.setdefault((state, report.cause.value), []).append(name)
-    for (state, cause), nodes in sorted(groups.items()):
-        verb = "node is" if len(nodes) == 1 else "nodes are"
-        message = f"{len(nodes)} {verb} drained, {state} ({cause}): {names(nodes)}"
-        yield note("Drain", Refusal(Reason.NODE_DRAINING, message), f"node/{nodes[0]}", nodes=tuple(nodes))
+            key = report.state.value, report.cause.value, _undone_words(report)
+            groups.setdefault(key, []).append((name, report))
+    for _, alike in sorted(groups.items(), key=lambda item: item[0]):
+        yield _shared_step([name for name, _ in alike], alike[0][1])
+
+
+def _shared_step(nodes: list[str], report: DrainReport) -> Step:
+    """Return the note about nodes that are equally far."""
+    verb = "node is" if len(nodes) == 1 else "nodes are"
+    message = f"{len(nodes)} {verb} drained, {report.state.value} ({report.cause.value}): {names(nodes)}"
+    if is_undone(report):
+        message = _undone_message(nodes, report)
+    step = note("Drain", Refusal(Reason.NODE_DRAINING, message), f"node/{nodes[0]}", nodes=tuple(nodes))
+    return replace(step, next=_next_of_undone(report) or step.next)
 
 
 def drain_step(node: str, report: DrainReport) -> Step:
     """Return the note about the drain of one node."""
     message = f"node {node} is drained: {report.state.value} since {report.since} ({report.cause.value})"
-    if report.state is DrainState.RETURNING:
-        message = f"node {node} returns since {report.since} ({report.cause.value}){return_words(report)}"
+    if is_undone(report):
+        message = _undone_message([node], report, f" since {report.since}")
     if report.held:
         message += f"; it holds {counted(report.held, 'prefix', 'prefixes')}: {report.message}"
     step = note("Drain", Refusal(Reason.NODE_DRAINING, message), f"node/{node}", nodes=(node,))
-    if report.state is DrainState.RETURNING:
-        return replace(step, next="nothing: the drain is undone, and ends by itself")
     undo = _UNDO.get(report.cause, f"kubectl exalb drain {node} --undo").format(node=node)
-    return replace(step, next=f"nothing, or end the drain: {undo}")
+    return replace(step, next=_next_of_undone(report) or f"nothing, or end the drain: {undo}")
+
+
+def is_undone(report: DrainReport) -> bool:
+    """Whether nothing drains the node any longer: it returns, or waits until it can forward."""
+    return report.state is DrainState.RETURNING or report.message == RETURN_WAITS
+
+
+def _undone_message(nodes: list[str], report: DrainReport, since: str = "") -> str:
+    one = len(nodes) == 1
+    does = f"{'is' if one else 'are'} {report.state.value}"
+    if report.state is DrainState.RETURNING:
+        does = "returns" if one else "return"
+    who = f"{'node' if one else 'nodes'} {names(nodes)}"
+    return f"{who} {does}{since} ({report.cause.value}){_undone_words(report)}"
+
+
+def _undone_words(report: DrainReport) -> str:
+    """Say how far an undone drain is; empty where it is not undone."""
+    return f": {report.message}" if report.message == RETURN_WAITS else return_words(report)
+
+
+def _next_of_undone(report: DrainReport) -> str:
+    """Return what to do about an undone drain; empty where it is not undone."""
+    if report.message == RETURN_WAITS:
+        return NEXT_STEPS[Reason.DATA_PLANE_DOWN]
+    return "nothing: the drain is undone, and ends by itself" if is_undone(report) else ""
 
 
 def return_words(report: DrainReport) -> str:
@@ -192,7 +225,7 @@ def has_drained(report: DrainReport | None, *, forced: bool) -> bool:
 
 def has_returned(report: DrainReport | None) -> bool:
     """Whether an undone drain has ended: the node is not drained, or only by another cause."""
-    return report is None or (report.cause is not DrainCause.ANNOTATION and report.state is not DrainState.RETURNING)
+    return report is None or (report.cause is not DrainCause.ANNOTATION and not is_undone(report))
 
 
 def outcome_sentence(node: str, report: DrainReport | None) -> str:
@@ -207,6 +240,6 @@ def outcome_sentence(node: str, report: DrainReport | None) -> str:
 
 def other_cause(node: str, report: DrainReport | None) -> str:
     """Say what still drains a node whose annotation is gone, and how to end that; empty if nothing does."""
-    if report is None or report.cause not in _UNDO or report.state is DrainState.RETURNING:
+    if report is None or report.cause not in _UNDO or is_undone(report):
         return ""
     return f"node {node} stays drained (cause {report.cause.value}): {_UNDO[report.cause].format(node=node)}"

@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 from exalb.announcement.drain import ANNOTATION, FORCE, DrainStep
 from exalb.announcement.planner import NodeDrain
 from exalb.api.shorten import counted, shorten_names
-from exalb.api.speaker import DrainReport, ReturnReport
+from exalb.api.speaker import DrainReport, DrainState, ReturnReport
 
 SHOWN_SERVICES = 5
 """How many Services the message names."""
+RETURN_WAITS = "the drain is undone; the return begins when kube-proxy is healthy"
+"""The message of a node that is as the drain left it, because it could not forward what a return attracts."""
 
 
 def drain_report(node: str, drain: NodeDrain | None) -> DrainReport | None:
@@ -39,7 +41,9 @@ def _written(moment: datetime) -> str:
 
 
 def drain_message(node: str, drain: NodeDrain) -> str:
-    """Say which Services have no other node."""
+    """Say which Services have no other node, or what the return waits for."""
+    if drain.undone and drain.step.state is not DrainState.RETURNING:
+        return RETURN_WAITS
     services = sorted({service for services in drain.lacking.values() for service in services})
     if not services:
         return ""

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,11 +11,13 @@ from exalb.explain.answer_json import answer_json, status_json
 from exalb.explain.status import status
 from exalb.explain.subject import explain
 from exalb.model.lease import Lease
+from exalb.report.drain import RETURN_WAITS
 from tests.support.golden import assert_golden
 from tests.support.objects import (
     Object,
     advertisement,
     assigned_service,
+    condition,
     endpoint,
     endpoints,
     node,
@@ -22,7 +25,7 @@ from tests.support.objects import (
     pool,
     service,
 )
-from tests.support.observing import LEADS, down, observed, session, speaker
+from tests.support.observing import LEADS, SINCE, down, observed, session, speaker
 
 HERE = Path(__file__).parent
 NODES = [f"n{number}" for number in range(1, 6)]
@@ -50,6 +53,19 @@ LOCAL = [
     *(raw for raw in WELL if raw["kind"] != "Service"),
     assigned_service("shop/web", "198.51.100.1", externalTrafficPolicy="Local"),
 ]
+DRAINED = {"state": "Withdrawn", "cause": "Annotation", "since": SINCE}
+STEP = {"step": 2, "steps": 4, "announced": "prepend=3", "until": "2026-01-31T08:00:30Z"}
+STARTING = condition("DataPlaneHealthy", "False", "NotHealthyYet", "http://localhost:10256/healthz: HTTP status 503")
+DRAINS: dict[str, dict[str, Any]] = {
+    "n1": {"drain": DRAINED},
+    "n2": {"drain": {**DRAINED, "message": RETURN_WAITS}, "conditions": [STARTING]},
+    "n3": {"drain": {**DRAINED, "state": "Returning", "returning": STEP}},
+    "n4": {"drain": {**DRAINED, "state": "Returning", "returning": STEP}},
+}
+UNDONE = [
+    *(raw for raw in WELL if raw["kind"] != "BGPSpeaker"),
+    *(speaker(name, **DRAINS.get(name, {})) for name in NODES),
+]
 CASES = {
     "well": (WELL, LEADS, "service/shop/web"),
     "broken": (BROKEN, Lease(), "service/shop/web"),
@@ -57,6 +73,7 @@ CASES = {
     "local": (LOCAL, LEADS, "address/198.51.100.1"),
     "peer": (BROKEN, LEADS, "peer/tor"),
     "node": (BROKEN, LEADS, "node/n2"),
+    "undone": (UNDONE, LEADS, "node/n2"),
 }
 
 
@@ -69,7 +86,7 @@ def test_explain(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert_golden(HERE / f"{name}.json", json.dumps(answer_json(found), indent=2) + "\n")
 
 
-@pytest.mark.parametrize("name", ["well", "broken"])
+@pytest.mark.parametrize("name", ["well", "broken", "undone"])
 def test_status(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     objects, leader, _ = CASES[name]
     found = status(observed(*objects, leader=leader))

@@ -12,12 +12,14 @@ from exalb.explain.drain import (
     has_drained,
     has_returned,
     other_cause,
+    outcome_sentence,
     preview_drain,
     preview_json,
     preview_sentences,
 )
 from exalb.explain.node import explain_node
 from exalb.explain.status import status
+from exalb.report.drain import RETURN_WAITS
 from tests.support import objects
 from tests.support.observing import SINCE, down, observed, speaker
 
@@ -72,7 +74,30 @@ def test_node_says_in_which_step_of_its_return_it_is() -> None:
     assert "step 2 of 4, with prepend=3; step 3 at 2026-01-05T08:00:30Z" in step.message
     assert "--undo" not in step.next
     [noted] = [step for step in status(found).notes if step.hop == "Drain"]
-    assert "step 2 of 4" in noted.message
+    assert noted.message == step.message.replace(f" since {SINCE}", "")
+    assert noted.next == step.next
+
+
+@pytest.mark.parametrize("cause", DrainCause)
+def test_undone_drain_that_waits_for_kube_proxy_is_not_to_be_undone_again(cause: DrainCause) -> None:
+    waits = {"state": "Withdrawn", "cause": cause.value, "since": SINCE, "message": RETURN_WAITS}
+    starting = objects.condition("DataPlaneHealthy", "False", "NotHealthyYet", "kube-proxy answers 503")
+    found = observed(*REST, WEB, *NODES, speaker("n1", drain=waits, conditions=[starting]))
+    [step] = [step for step in explain_node(found, "n1").steps if step.hop == "Drain"]
+    [noted] = [step for step in status(found).notes if step.hop == "Drain"]
+    assert {"node n1 is Withdrawn" in said.message and RETURN_WAITS in said.message for said in (step, noted)} == {True}
+    assert (step.next, noted.next) == ("see kube-proxy on that node",) * 2
+
+
+def test_drained_and_undone_nodes_of_one_state_have_notes_of_their_own() -> None:
+    drains = CORDON, {**CORDON, "message": RETURN_WAITS}, RETURNING, RETURNING
+    speakers = [speaker(f"n{number}", drain=drain) for number, drain in enumerate(drains, 1)]
+    found = status(observed(*REST, WEB, *(objects.node(f"n{number}") for number in range(1, 5)), *speakers)).notes
+    assert [(step.nodes, step.message.partition(" (")[0]) for step in found if step.hop == "Drain"] == [
+        (("n3", "n4"), "nodes n3, n4 return"),
+        (("n1",), "1 node is drained, Withdrawn"),
+        (("n2",), "node n2 is Withdrawn"),
+    ]
 
 
 def test_last_step_of_a_return_says_when_all_is_as_usual() -> None:
@@ -133,8 +158,15 @@ def test_node_without_a_session_announces_nothing_itself() -> None:
     assert "announces nothing itself" in preview_sentences(preview, forced=False)[-1]
 
 
-def _report(state: DrainState, cause: DrainCause = DrainCause.ANNOTATION, held: int = 0) -> DrainReport:
-    return DrainReport(state=state, cause=cause, since=SINCE, held=held)
+def _report(
+    state: DrainState, cause: DrainCause = DrainCause.ANNOTATION, held: int = 0, message: str = ""
+) -> DrainReport:
+    return DrainReport(state=state, cause=cause, since=SINCE, held=held, message=message)
+
+
+WAITS, CORDON_WAITS = (
+    _report(DrainState.WITHDRAWN, cause, message=RETURN_WAITS) for cause in (DrainCause.ANNOTATION, DrainCause.CORDON)
+)
 
 
 @pytest.mark.parametrize(
@@ -157,6 +189,8 @@ def test_end_of_a_drain(report: DrainReport | None, ends: tuple[bool, bool]) -> 
         pytest.param(_report(DrainState.WITHDRAWN), False, "", id="undo-not-seen-yet"),
         pytest.param(_report(DrainState.RETURNING), False, "", id="returning"),
         pytest.param(_report(DrainState.RETURNING, DrainCause.CORDON), False, "", id="returning-from-a-cordon"),
+        pytest.param(WAITS, False, "", id="waiting-for-kube-proxy"),
+        pytest.param(CORDON_WAITS, False, "", id="waiting-after-a-cordon"),
         pytest.param(_report(DrainState.WITHDRAWN, DrainCause.CORDON), True, "kubectl uncordon n1", id="cordoned"),
         pytest.param(_report(DrainState.WITHDRAWN, DrainCause.TAINT), True, "kubectl taint nodes n1", id="tainted"),
     ],
@@ -165,6 +199,10 @@ def test_end_of_an_undo(report: DrainReport | None, ended: bool, other: str) -> 
     assert has_returned(report) == ended
     said = other_cause("n1", report)
     assert (bool(said), other in said) == (bool(other), True)
+
+
+def test_end_of_the_wait_for_an_undo_says_what_the_return_waits_for() -> None:
+    assert outcome_sentence("n1", WAITS).endswith(f": {RETURN_WAITS}")
 
 
 def test_plan_of_a_reported_drain_is_drained() -> None:

@@ -17,6 +17,7 @@ from exalb.api.speaker import DrainCause, DrainReport, DrainState
 from exalb.kube.manifests import snapshot_of
 from exalb.model.local_node import DataPlane, LocalNode
 from exalb.programs.draining import Drainer
+from exalb.report.drain import RETURN_WAITS, drain_message
 from exalb.validation.rules import validate
 from exalb_bgp.memory import MemoryDriver
 from exalb_bgp.rib import GRACEFUL_SHUTDOWN, Attributes
@@ -113,6 +114,13 @@ class Rig:
         return [each for goal in self.driver.goals for rib in goal.ribs.values() for each in rib.values()]
 
     @property
+    def message(self) -> str:
+        """The words about the drain in the BGPSpeaker."""
+        assert self.plan
+        assert self.plan.drain
+        return drain_message("n1", self.plan.drain)
+
+    @property
     def communities(self) -> list[str]:
         """The communities of the routes on the wire."""
         return [
@@ -187,9 +195,11 @@ async def test_node_waits_for_kube_proxy_before_it_returns() -> None:
     report = DrainReport(state=DrainState.WITHDRAWN, cause=DrainCause.NODE_SHUTDOWN, since=now)
     async with running(SLOW, report, host=LocalNode(data_plane=DataPlane.STARTING)) as rig:
         await rig.reach(DrainState.WITHDRAWN)
+        assert rig.message == RETURN_WAITS
         rig.host = LocalNode(data_plane=DataPlane.UP)
         rig.due.set()
         await rig.reach(DrainState.WITHDRAWN, DrainState.RETURNING)
+        assert rig.message == ""
 
 
 async def test_drain_is_withdrawn_only_with_the_confirmation() -> None:

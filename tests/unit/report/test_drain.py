@@ -11,7 +11,7 @@ from exalb.announcement.planner import NodeDrain
 from exalb.announcement.returning import Depreference, Means, ReturnStep
 from exalb.api.speaker import DrainCause, DrainState
 from exalb.kube.manifests import snapshot_of
-from exalb.report.drain import drain_report
+from exalb.report.drain import RETURN_WAITS, drain_report
 from exalb.validation.rules import validate
 from tests.support import objects
 
@@ -61,6 +61,22 @@ def test_node_that_returns_reports_its_step() -> None:
         "until": "2026-01-05T08:00:30Z",
     }
     assert step_of(report) == step
+
+
+@pytest.mark.parametrize(
+    ("undone", "state", "message"),
+    [
+        (True, DrainState.WITHDRAWN, RETURN_WAITS),
+        (True, DrainState.DEPREFERRED, RETURN_WAITS),
+        (True, DrainState.RETURNING, ""),
+        (False, DrainState.WITHDRAWN, ""),
+    ],
+)
+def test_node_that_waits_to_return_says_so(undone: bool, state: DrainState, message: str) -> None:
+    step = DrainStep(state, DrainCause.ANNOTATION, datetime(2026, 1, 5, 8, tzinfo=UTC))
+    report = drain_report("n1", NodeDrain(step, forced=False, lacking={}, undone=undone))
+    assert report
+    assert report.message == message
 
 
 def test_node_that_is_not_drained_reports_none() -> None:
