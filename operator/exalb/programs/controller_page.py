@@ -29,7 +29,8 @@ async def serve_page(api: Reader, store: Store, settings: ControllerSettings) ->
     from exalb.web.watched_cluster import WatchedCluster  # noqa: PLC0415
 
     watched = WatchedCluster(api, settings.namespace, held=store)
-    # Not a secret path: whoever may forward the port may see the page, and nobody else reaches it.
+    # Not a secret path: whoever may forward the port may see the page. While a person does, other users of the same
+    # machine can see it, too: `kubectl exalb web` is for such machines.
     async with Server(Overviews(watched), path="/").listen(settings.page_port) as url:
         log.info("page_served", url=url)
         yield
