@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from exalb.kube.client import MERGE, ApiError, EventClient, Json, RefusedError
+from exalb.kube.client import MERGE, ApiError, EventClient, Json, NotFoundError, RefusedError
 from exalb.kube.event_series import EventSeries, Series, micro_time, series_body
 from exalb.model.patches import EventDraft
 from exalb.runtime.fair_queue import FairQueue
@@ -51,6 +51,8 @@ class EventRecorder:
         self._turns: asyncio.Queue[None] = asyncio.Queue()
         """One for each waiting event."""
         self._allowance = TokenBucket(BURST, PER_SECOND)
+        self._is_count_refused = False
+        """Whether the log says that the API server takes no counts."""
 
     def post(self, note: EventDraft) -> None:
         """Take an event to be posted soon, and log the decision that it is about."""
@@ -116,14 +118,24 @@ class EventRecorder:
             count = series.count
             try:
                 await self._api.patch(f"{collection}/{_name(series)}", series_body(series), MERGE)
-            except RefusedError:
+            except NotFoundError:
                 series.begin_anew()
+            except RefusedError as error:
+                self._count_refused(series, error)
             else:
-                series.written = count
+                series.written, self._is_count_refused = count, False
                 return
         count = series.count
         await self._api.post(collection, self._event(series))
         series.written = count
+
+    def _count_refused(self, series: Series, error: RefusedError) -> None:
+        """Go on with a new Event, and wait as long as between two counts before the next: each costs two requests."""
+        series.begin_anew()
+        series.write_at = asyncio.get_running_loop().time() + self._count_seconds
+        if not self._is_count_refused:
+            self._is_count_refused = True
+            log.warning("event_count_refused", reason=series.draft.reason, object=series.draft.name, error=str(error))
 
     def _written(self, series: Series) -> None:
         series.is_waiting = False

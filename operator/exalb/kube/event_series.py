@@ -14,8 +14,8 @@ WINDOW = 360.0
 """Seconds without a repetition after which a series is over, as in Kubernetes's own programs."""
 TEXTS = 4
 """Texts of one reason about one object that have Events of their own: the API server lets no event change its text."""
-COMBINED = "(combined from similar events): "
-"""Begins the text of the event that counts further texts, as in Kubernetes's own programs."""
+COMBINED = "(combined from similar events): see the status of the object"
+"""The text of the event that counts further texts: one of them would soon be old under the time of another."""
 REMEMBERED = 4_096
 """Pairs of an object and a reason that are remembered; the one that was silent for longest is forgotten first."""
 
@@ -71,13 +71,10 @@ class EventSeries:
         self._forget_before(now - WINDOW)
         known.series = {text: series for text, series in known.series.items() if series.seen_at >= now - WINDOW}
         if draft.message not in known.series and len(known.series) >= TEXTS:
-            draft = replace(draft, message=COMBINED + draft.message)
-            text = COMBINED
-        else:
-            text = draft.message
-        series = known.series.get(text)
+            draft = replace(draft, message=COMBINED)
+        series = known.series.get(draft.message)
         if series is None:
-            series = known.series[text] = Series(draft, moment, moment, now)
+            series = known.series[draft.message] = Series(draft, moment, moment, now)
         else:
             series.count, series.last, series.seen_at = series.count + 1, moment, now
         return series

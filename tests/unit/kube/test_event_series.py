@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from exalb.kube.client import ApiError, Json, NotFoundError, RefusedError, UnavailableError
 from exalb.kube.event_recorder import WAITING, EventRecorder
@@ -19,6 +20,7 @@ from tests.lab import wait
 DOWN = EventDraft(
     "BGPPeer", "exalb.io/v1beta1", None, "tor", "u1", "Warning", "SessionsDown", "0 of 1 sessions", "Connect"
 )
+FORBIDDEN = RefusedError("may not", 403, "Forbidden")
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 
@@ -70,10 +72,11 @@ def test_what_differs_is_another_series(change: dict[str, Any]) -> None:
 
 
 def test_many_texts_of_one_reason_are_counted_together() -> None:
+    """The Event that counts them has no text of theirs: it could not change, and its time would be that of another."""
     book = EventSeries()
     found = [note(book, 0.0, replace(DOWN, message=f"{number} of 9")) for number in range(9)]
     assert len({id(series) for series in found}) == TEXTS + 1
-    assert (found[-1].draft.message, found[-1].count) == (f"{COMBINED}{TEXTS} of 9", 9 - TEXTS)
+    assert (found[-1].draft.message, found[-1].count) == (COMBINED, 9 - TEXTS)
     assert note(book, 1.0, replace(DOWN, message="0 of 9")) is found[0], "a known text keeps its own"
 
 
@@ -103,7 +106,7 @@ class Server:
         self.refusal: ApiError | None = None
         self.failure: ApiError | None = None
         self.events: dict[str, Json] = {}
-        self.writes = 0
+        self.writes = self.refused = 0
         self.asked, self.answers = asyncio.Event(), asyncio.Event()
         self.answers.set()
 
@@ -120,6 +123,7 @@ class Server:
     async def patch(self, path: str, body: Mapping[str, Any], media_type: str) -> Json:
         """Change an Event."""
         if error := self.failure or self.refusal:
+            self.refused += 1
             raise error
         self.writes += 1
         self.events[path].update(body)
@@ -202,7 +206,7 @@ async def test_what_happens_during_a_write_is_counted_after_it() -> None:
 
 @pytest.mark.parametrize(
     "refusal",
-    [NotFoundError("gone", 404, "NotFound"), RefusedError("may not", 403, "Forbidden")],
+    [NotFoundError("gone", 404, "NotFound"), FORBIDDEN],
     ids=["gone", "rights"],
 )
 async def test_event_that_takes_no_count_is_followed_by_a_new_one(refusal: ApiError) -> None:
@@ -214,6 +218,33 @@ async def test_event_that_takes_no_count_is_followed_by_a_new_one(refusal: ApiEr
             for _ in range(count):
                 recorder.post(DOWN)
             await reached(partial(server.has, counts))
+
+
+async def test_storm_without_the_right_to_count_is_few_requests() -> None:
+    server = Server()
+    server.refusal = FORBIDDEN
+    recorder = EventRecorder(server, "exalb.io/test", "here", count_seconds=60.0)
+    async with running(recorder):
+        recorder.post(DOWN)
+        await bounded(recorder.posted())
+        recorder.post(DOWN)
+        await bounded(recorder.posted())
+        for _ in range(100):
+            recorder.post(DOWN)
+            await bounded(recorder.posted())
+        assert (server.counts, server.refused) == ([1, 1], 1), "the next is written later"
+
+
+async def test_missing_right_to_count_is_logged_once() -> None:
+    server = Server()
+    server.refusal = FORBIDDEN
+    recorder = EventRecorder(server, "exalb.io/test", "here", count_seconds=0.01)
+    with capture_logs() as lines:
+        async with running(recorder):
+            for events in range(1, 5):
+                recorder.post(DOWN)
+                await reached(partial(server.has, [1] * events))
+    assert [line["error"] for line in lines if line["event"] == "event_count_refused"] == ["may not"]
 
 
 async def test_event_that_is_not_posted_is_posted_when_it_happens_again() -> None:
