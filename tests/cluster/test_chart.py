@@ -110,6 +110,7 @@ def test_api_server_accepts_every_object(monitored: Lab, values: str) -> None:
         ("image.repository=my exalb", "at '/image/repository': 'my exalb' does not match pattern"),
         ("image.digest=latest", "at '/image/digest': 'latest' does not match pattern"),
         ("speaker.maxUnavailable=0", "at '/speaker/maxUnavailable': minimum"),
+        ("controller.page.enabled=true,controller.page.port=7480", "page.port and controller.port are both 7480, and"),
     ],
 )
 def test_wrong_values_are_refused(cluster: Lab, setting: str, sentence: str) -> None:
