@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from exalb.explain.observed import Observed
-from exalb.web.server import Server
+from exalb.web.overviews import NotListedError
+from exalb.web.server import Answer, Server
 from exalb.web.view import overview
 from tests.lab import fixtures, packages
 from tests.support.browser import Tab, tab
@@ -35,14 +36,18 @@ class Cluster:
     """A cluster in memory; `show` has every page show another state."""
 
     now: Observed
+    missing: str = ""
+    """Why it cannot be listed; empty where it can."""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def observed(self) -> Observed:
-        """Return the present state."""
-        return self.now
+    async def ask(self, question: Callable[[Observed], Answer]) -> Answer:
+        """Ask the present state."""
+        return await asyncio.to_thread(question, self.now)
 
     async def overviews(self) -> AsyncGenerator[str, None]:
         """Yield the overview of each state."""
+        if self.missing:
+            raise NotListedError(self.missing)
         while True:
             shown = self.now
             yield json.dumps(overview(shown))
@@ -144,3 +149,11 @@ async def test_thousand_services_are_shown_at_once() -> None:
         script = "find.value = 'web-0999'; find.dispatchEvent(new Event('input'));"
         await page.run(f"(() => {{ const find = document.querySelector('#find'); {script} }})()")
         assert await page.run("document.querySelector('#services tbody th').textContent") == "shop/web-0999"
+
+
+async def test_page_names_a_missing_kind_until_it_is_listed() -> None:
+    cluster = Cluster(shop(20), missing="Not listed yet: EndpointSlice.")
+    async with looking(cluster) as page:
+        assert await page.run("document.querySelector('#state').textContent") == cluster.missing
+        cluster.missing = ""
+        await page.until("document.querySelector('#state').textContent === 'there are problems'")

@@ -3,11 +3,11 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from exalb.explain.observed import Observed, with_supposed_secrets
 from exalb.model.cluster import Cluster
@@ -17,11 +17,17 @@ from exalb.web.view import overview
 INTERVAL = 1.0
 """Seconds between two overviews, however much changes and however many look."""
 SHARE = 0.25
-"""The most of its time that a processor spends on overviews: a controller has other work, too."""
+"""The most of its time that a processor spends on overviews, and on answers: a controller has other work, too."""
 REFRESH = 15.0
 """Seconds after which an overview is made again though nothing changed: a Lease or a report may have become old."""
 LINGER = 60.0
 """Seconds for which the cluster is followed after the last look, so that a page that is loaded again has no wait."""
+
+Answer = TypeVar("Answer")
+
+
+class NotListedError(Exception):
+    """The cluster was not listed in whole in time; the text names the kinds that are missing."""
 
 
 class Source(Protocol):
@@ -34,7 +40,10 @@ class Source(Protocol):
         """End that, and forget what was only read for it."""
 
     async def cluster(self) -> Cluster:
-        """Return the cluster as it is now; waits until all of it was listed. What did not change is shared."""
+        """Return the cluster as it is now; waits until all of it was listed. What did not change is shared.
+
+        Raises NotListedError where that takes too long.
+        """
 
     async def lease(self) -> Lease:
         """Return the Lease of the controllers."""
@@ -63,14 +72,30 @@ class Overviews:
         """Set while the cluster is still followed, and nobody looks."""
         self._making = asyncio.Lock()
         self._made: _Made | None = None
+        self._answering = asyncio.Lock()
+        self._answer_at = 0.0
+        """The moment before which no other question is answered."""
 
-    async def observed(self) -> Observed:
-        """Return the cluster as it is now."""
+    async def ask(self, question: Callable[[Observed], Answer]) -> Answer:
+        """Return the answer to a question about the cluster as it is now. Raises NotListedError.
+
+        Answers are made by one thread, as what a cluster decides is kept; and no faster than their share allows.
+        """
         with self._look():
-            return (await self._current()).observed
+            async with self._answering:
+                await asyncio.sleep(self._answer_at - time.monotonic())
+                observed = (await self._current()).observed
+                begun = time.monotonic()
+                try:
+                    return await asyncio.to_thread(question, observed)
+                finally:
+                    self._answer_at = begun + (time.monotonic() - begun) / SHARE
 
     async def overviews(self) -> AsyncGenerator[str, None]:
-        """Yield the overview as JSON, now and after each interval; an empty text where it is the same."""
+        """Yield the overview as JSON, now and after each interval; an empty text where it is the same.
+
+        Raises NotListedError.
+        """
         with self._look():
             last = ""
             while True:

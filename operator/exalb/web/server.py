@@ -1,17 +1,17 @@
 """Serves the page on 127.0.0.1 alone: files, the overview as server-sent events, and answers about one object."""
 
-import asyncio
 import contextlib
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from importlib.resources import files
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from aiohttp import web
 
 from exalb.explain.answer_json import answer_json
 from exalb.explain.observed import Observed
 from exalb.explain.subject import explain, parse_subject
+from exalb.web.overviews import NotListedError
 
 HOST = "127.0.0.1"
 _HOSTS = {"localhost", HOST}
@@ -30,15 +30,17 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
+Answer = TypeVar("Answer")
+
 
 class Watched(Protocol):
     """A cluster that is kept up to date."""
 
     def overviews(self) -> AsyncGenerator[str, None]:
-        """Yield the overview as JSON: now, and after changes; an empty text where it is the same."""
+        """Yield the overview as JSON: now, and after changes; an empty text where it is the same. Or NotListedError."""
 
-    async def observed(self) -> Observed:
-        """Return the cluster as it is now."""
+    async def ask(self, question: Callable[[Observed], Answer]) -> Answer:
+        """Return the answer to a question about the cluster as it is now. Raises NotListedError."""
 
 
 class Server:
@@ -46,7 +48,6 @@ class Server:
 
     def __init__(self, cluster: Watched, *, path: str | None = None) -> None:
         self._cluster = cluster
-        self._explaining = asyncio.Lock()
         self.path = path or f"/{secrets.token_urlsafe(16)}/"
         pages = files("exalb.web") / "static"
         self._files = {name: ((pages / file).read_bytes(), kind) for name, (file, kind) in _STATIC.items()}
@@ -78,8 +79,11 @@ class Server:
         await response.prepare(request)
         async with contextlib.aclosing(self._cluster.overviews()) as overviews:
             with contextlib.suppress(ConnectionError):
-                async for text in overviews:
-                    await response.write(f"data: {text}\n\n".encode() if text else b": the same\n\n")
+                try:
+                    async for text in overviews:
+                        await response.write(f"data: {text}\n\n".encode() if text else b": the same\n\n")
+                except NotListedError as error:  # a browser comes back after the end of a stream, and not after a 503
+                    await response.write(f"event: missing\ndata: {error}\n\n".encode())
         return response
 
     async def _explain(self, request: web.Request) -> web.Response:
@@ -89,9 +93,10 @@ class Server:
             parse_subject(subject, "default")
         except ValueError as error:
             return web.json_response({"error": str(error)}, status=400)
-        observed = await self._cluster.observed()
-        async with self._explaining:  # what a cluster decides is kept, by one thread at a time
-            found = await asyncio.to_thread(explain, observed, subject, "default")
+        try:
+            found = await self._cluster.ask(lambda observed: explain(observed, subject, "default"))
+        except NotListedError as error:
+            return web.json_response({"error": str(error)}, status=503)
         return web.json_response(answer_json(found))
 
 

@@ -1,6 +1,7 @@
 """A running cluster that is kept up to date by watches, from start to stop."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 
 from exalb.kube.client import Reader
@@ -10,6 +11,10 @@ from exalb.kube.store import Store
 from exalb.model.cluster import Cluster
 from exalb.model.lease import Lease
 from exalb.model.scope import DEFAULT, Scope
+from exalb.web.overviews import NotListedError
+
+LISTING_SECONDS = 10.0
+"""Seconds from the start after which nobody waits for the lists any longer. They are tried further."""
 
 
 class WatchedCluster:
@@ -18,17 +23,28 @@ class WatchedCluster:
     A program that keeps a store up to date gives it as `held`: then only those kinds are watched that it lacks.
     """
 
-    def __init__(self, api: Reader, namespace: str, *, scope: Scope = DEFAULT, held: Store | None = None) -> None:
+    def __init__(
+        self,
+        api: Reader,
+        namespace: str,
+        *,
+        scope: Scope = DEFAULT,
+        held: Store | None = None,
+        listing_seconds: float = LISTING_SECONDS,
+    ) -> None:
         self._api, self._namespace, self._held = api, namespace, held
         self._kinds = tuple(kind for kind in READ if held is None or kind not in held.kinds)
-        self._scope = scope
+        self._scope, self._listing_seconds = scope, listing_seconds
         self._store = Store(self._kinds, scope=scope)
         self._following: asyncio.Task[None] | None = None
+        self._listed_by = 0.0
+        """The time of the event loop until which requests wait for the lists."""
 
     def start(self) -> None:
         """Begin to follow the cluster; requests that fail are repeated."""
         self._store = Store(self._kinds, scope=self._scope)
         self._following = asyncio.create_task(self._follow(self._store))
+        self._listed_by = asyncio.get_running_loop().time() + self._listing_seconds
 
     async def _follow(self, store: Store) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -42,15 +58,37 @@ class WatchedCluster:
         self._store = Store(self._kinds, scope=self._scope)
 
     async def cluster(self) -> Cluster:
-        """Return the cluster as it is now; waits until all of it was listed."""
-        await self._store.synced.wait()
+        """Return the cluster as it is now; waits until all of it was listed. Raises NotListedError."""
+        await self._wait_listed()
         found = self._store.snapshot()
         if self._held is None:
             return found
-        await self._held.synced.wait()
         watched = {kind.cluster_field: getattr(found, kind.cluster_field) for kind in self._kinds}
         return replace(self._held.snapshot(), **watched)
+
+    async def _wait_listed(self) -> None:
+        stores = [self._store] if self._held is None else [self._store, self._held]
+        self._raise_mistake()
+        try:
+            async with asyncio.timeout_at(self._listed_by):
+                for store in stores:
+                    await store.synced.wait()
+        except TimeoutError:
+            self._raise_mistake()
+            raise NotListedError(_missing(stores)) from None
+
+    def _raise_mistake(self) -> None:
+        """Raise the exception that ended the watches, if one did: no refusal does, and from then on all is old."""
+        if self._following and self._following.done():
+            self._following.result()
 
     async def lease(self) -> Lease:
         """Read the Lease of the controllers."""
         return await read_lease(self._api, self._namespace)
+
+
+def _missing(stores: Iterable[Store]) -> str:
+    """Return a sentence about the kinds that were not listed."""
+    kinds = [kind for store in stores for kind in store.kinds if kind.name in store.missing()]
+    names, plurals = ", ".join(kind.name for kind in kinds), ", ".join(kind.plural for kind in kinds)
+    return f"Not listed yet: {names}. If that lasts, grant list and watch of {plurals}, or see the API server."

@@ -3,15 +3,21 @@
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
+import pytest
+
+from exalb.explain.observed import Observed
 from exalb.model.cluster import Cluster
 from exalb.model.lease import Lease
-from exalb.web.overviews import Overviews
+from exalb.web.overviews import SHARE, NotListedError, Overviews
 from tests.support.objects import pool
 from tests.support.observing import observed
 
+BUSY = 0.05
+"""Seconds that a question takes."""
 FULL = observed(pool("main", "198.51.100.0/24")).cluster
 
 
@@ -20,6 +26,8 @@ class Memory:
     """A cluster in memory, which notes whether it is followed."""
 
     now: Cluster = field(default_factory=Cluster)
+    missing: str = ""
+    """Why it cannot be listed; empty where it can."""
     said: list[str] = field(default_factory=list)
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -34,6 +42,8 @@ class Memory:
 
     async def cluster(self) -> Cluster:
         """Return the cluster."""
+        if self.missing:
+            raise NotListedError(self.missing)
         return self.now
 
     async def lease(self) -> Lease:
@@ -57,7 +67,7 @@ async def test_all_who_look_share_one_overview_and_one_watch() -> None:
     overviews = Overviews(memory, interval=60.0)
     async with looking(overviews) as one, looking(overviews) as other:
         texts = [await anext(one), await anext(other)]
-        await overviews.observed()
+        await overviews.ask(str)
         assert texts[0] == texts[1]
         assert json.loads(texts[0])["pools"] == []
     assert memory.said == ["start", "lease"]
@@ -83,7 +93,7 @@ async def test_change_that_comes_at_once_waits_for_its_turn() -> None:
     async with looking(overviews) as opened:
         await anext(opened)
         memory.now = FULL
-        assert (await overviews.observed()).cluster.pools == {}
+        assert await overviews.ask(lambda seen: seen.cluster.pools) == {}
         assert json.loads(await next_text(opened))["pools"]
 
 
@@ -98,7 +108,7 @@ async def test_cluster_is_followed_as_long_as_somebody_looks() -> None:
         await anext(one)
         assert "stop" not in memory.said
     await asyncio.wait_for(memory.stopped.wait(), 10)
-    await overviews.observed()
+    await overviews.ask(str)
     assert memory.said == ["start", "lease", "stop", "start", "lease"], "the old overview was forgotten"
 
 
@@ -109,3 +119,26 @@ async def test_page_that_is_loaded_again_has_no_wait() -> None:
         async with looking(overviews) as opened:
             await anext(opened)
     assert memory.said == ["start", "lease"]
+
+
+async def test_questions_take_no_more_than_their_share() -> None:
+    def question(_: Observed) -> float:
+        begun = time.monotonic()
+        while time.monotonic() < begun + BUSY:
+            pass
+        return begun
+
+    overviews = Overviews(Memory())
+    first, second = await asyncio.gather(overviews.ask(question), overviews.ask(question))
+    assert second - first >= BUSY / SHARE
+
+
+async def test_cluster_that_is_not_listed_is_followed_no_longer_than_somebody_looks() -> None:
+    memory = Memory(missing="Not listed yet: EndpointSlice.")
+    overviews = Overviews(memory, linger=0.0)
+    with pytest.raises(NotListedError, match="EndpointSlice"):
+        await overviews.ask(str)
+    await asyncio.wait_for(memory.stopped.wait(), 10)
+    assert memory.said == ["start", "stop"]
+    memory.missing = ""
+    assert await overviews.ask(lambda seen: seen.cluster.pools) == {}

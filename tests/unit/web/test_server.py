@@ -1,7 +1,8 @@
 """The page, asked about each broken situation over HTTP, gives the chain of `kubectl exalb explain`."""
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
 import aiohttp
@@ -10,7 +11,7 @@ import pytest
 from exalb.explain.answer_json import answer_json
 from exalb.explain.observed import Observed
 from exalb.explain.subject import explain
-from exalb.web.server import Server
+from exalb.web.server import Answer, Server
 from exalb.web.view import overview
 from tests.support.lan_situations import LAN_CASES
 from tests.support.observing import observed
@@ -23,9 +24,9 @@ class Still:
 
     now: Observed
 
-    async def observed(self) -> Observed:
-        """Return it."""
-        return self.now
+    async def ask(self, question: Callable[[Observed], Answer]) -> Answer:
+        """Ask it."""
+        return await asyncio.to_thread(question, self.now)
 
     async def overviews(self) -> AsyncGenerator[str, None]:
         """Yield its overview."""

@@ -160,4 +160,9 @@ events.addEventListener("message", (event) => {
     showServices();
   });
 });
-events.addEventListener("error", () => say("no connection: does kubectl, which leads here, still run?", "bad"));
+let missing = "";
+events.addEventListener("missing", (event) => { missing = event.data; });
+events.addEventListener("error", () => { // also at the end of a stream that named missing kinds
+  say(missing || "no connection: does kubectl, which leads here, still run?", "bad");
+  missing = "";
+});
