@@ -102,7 +102,8 @@ class Election:
         for address in self._contests.keys() - goal.addresses.keys():
             self._contests[address].wanted = Wanted((), declined=True)
         self.peers.want(frozenset(self._seats()), now)
-        lately = {node: its for node, its in self.nodes.items() if self.peers.has(node)}
+        asked = self.peers.nodes
+        lately = {node: its for node, its in self.nodes.items() if node in asked}
         self.nodes = lately | dict(goal.nodes)
         self._macs = {interface.mac: node for node, its in self.nodes.items() if node != goal.node for interface in its}
 

@@ -33,7 +33,7 @@ class Peer:
     """When it last wanted an answer."""
     wanted_until: float = -1e9
     is_away: bool = False
-    """Whether it was silent before this process stood still."""
+    """Whether it was silent while it was asked, and has said nothing since."""
     back_at: float = -1e9
     """When it last said something again after a silence that it did not begin by leaving."""
     instance: int = 0
@@ -47,6 +47,10 @@ class Peer:
     def is_silent(self, now: float) -> bool:
         """Whether it says nothing any more, without a word of leaving."""
         return not self.table.leaving and not self.lives(now)
+
+    def is_missed(self, now: float) -> bool:
+        """Whether it is silent though it is asked: nobody else has a reason to speak."""
+        return self.wanted_until >= now and self.is_silent(now)
 
     def take(self, part: Part, now: float) -> bool:
         """Take a packet; return whether this completed a table that is newer."""
@@ -78,18 +82,19 @@ class Peers:
             peer = self._peers.setdefault(seat, Peer(now))
             if peer.wanted_until < float("inf") and peer.is_silent(now):
                 # It is not dead: nobody asked it. What it said is old.
-                peer = self._peers[seat] = Peer(now, asked=peer.asked)
+                peer = self._peers[seat] = Peer(now, asked=peer.asked, is_away=peer.is_away)
             peer.wanted_until = float("inf")
         for seat, peer in list(self._peers.items()):
             if seat not in seats and peer.wanted_until == float("inf"):
                 peer.wanted_until = now + _LINGER_SECONDS
+                peer.is_away |= peer.is_silent(now)
             if max(peer.wanted_until, peer.last_at + _FORGET_SECONDS) < now:
                 del self._peers[seat]
 
     def take(self, interface: str, part: Part, now: float) -> bool:
         """Take a packet of a node; return whether what is known changed."""
         peer = self._peers.setdefault((interface, part.node), Peer(now))
-        was_silent, was_away = not peer.lives(now), peer.is_away or peer.is_silent(now)
+        was_silent, was_away = not peer.lives(now), peer.is_away or peer.is_missed(now)
         is_newer = peer.take(part, now)
         if was_away:
             peer.is_away, peer.back_at = False, now
@@ -110,9 +115,10 @@ class Peers:
         """Return what is known of a node; None where it cannot be asked."""
         return self._peers.get((interface, node))
 
-    def has(self, node: str) -> bool:
-        """Return whether a node is asked on some LAN, or was lately."""
-        return any(seat[1] == node for seat in self._peers)
+    @property
+    def nodes(self) -> frozenset[str]:
+        """The nodes that are asked on some LAN, or were lately."""
+        return frozenset(node for _, node in self._peers)
 
     def is_back(self, interface: str, node: str, now: float) -> bool:
         """Return whether a node was silent until now: it may have announced addresses on another part of the LAN."""
@@ -146,7 +152,7 @@ class Peers:
     def restart_clocks(self, now: float) -> None:
         """Count silence from now on: this process stood still."""
         for peer in self._peers.values():
-            peer.is_away |= peer.is_silent(now)
+            peer.is_away |= peer.is_missed(now)
             peer.last_at = max(peer.last_at, now)
 
     def next_death(self, now: float) -> float:

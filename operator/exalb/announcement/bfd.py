@@ -15,10 +15,15 @@ from exalb_bgp.speaker import Speaker
 def bfd_peers(plan: NodePlan) -> dict[str, Peer]:
     """Return the BFD sessions of a node, by the name of the peer.
 
-    They are AdminDown once a node that shuts down has withdrawn its routes: the router must not take it for dead.
+    They are AdminDown once a node that shuts down has withdrawn its routes: the router must not take it for dead. A
+    node that is back and waits until it forwards has them again, so that no BGP session opens that has to wait for BFD.
     """
-    step = plan.drain.step if plan.drain else None
-    is_gone = step is not None and (step.cause, step.state) == (DrainCause.NODE_SHUTDOWN, DrainState.WITHDRAWN)
+    drain = plan.drain
+    is_gone = (
+        drain is not None
+        and not drain.undone
+        and (drain.step.cause, drain.step.state) == (DrainCause.NODE_SHUTDOWN, DrainState.WITHDRAWN)
+    )
     peers = ((name, _peer(session)) for name, session in plan.sessions.items())
     return {name: replace(peer, disabled=is_gone) for name, peer in peers if peer}
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
@@ -23,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 WATCH_SECONDS = 0.1
 """How much later than a signal the watch may report that the machine goes down."""
+AGAIN_SECONDS = 1.0
+"""A round that is later than the end of a step ends it, unless the clock was set back meanwhile."""
 LEAVE_SECONDS = 4.0
 """In this time the routes are withdrawn, or never."""
 FOLLOW_SECONDS = 0.5
@@ -32,11 +35,20 @@ FOLLOW_SECONDS = 0.5
 class Drainer:
     """The drain of one node; `start_round` makes the speaker call `plan` again."""
 
-    def __init__(self, node: str, policy: DrainPolicy, driver: Driver, start_round: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        node: str,
+        policy: DrainPolicy,
+        driver: Driver,
+        start_round: Callable[[], None],
+        now: Callable[[], datetime] = partial(datetime.now, UTC),
+    ) -> None:
         self._node, self._policy, self._driver, self._start_round = node, policy, driver, start_round
+        self._now = now
         self._planner = DrainPlanner(node, policy)
         self._step: DrainStep | None = None
         self._confirmed = False
+        self._requested = False
         self._progress: DrainProgress | None = None
         self.news: Counter[DrainNews] = Counter()
         """The news of all drains since the program began."""
@@ -56,7 +68,7 @@ class Drainer:
         Otherwise return soon: graceful restart keeps the routes for the speaker and the engine that follow.
         """
         await asyncio.sleep(WATCH_SECONDS)
-        if self._step is None or self._step.cause is not DrainCause.NODE_SHUTDOWN:
+        if self._step is None or self._step.cause is not DrainCause.NODE_SHUTDOWN or not self._requested:
             return
         self._policy = replace(self._policy, deprefer_seconds=0.0)
         self._start_round()
@@ -71,10 +83,10 @@ class Drainer:
         """Return the node's plan as its drain wants it; the caller applies it before anything else runs."""
         node = cluster.nodes.get(self._node)
         request = drain_request(node, self._policy) if node else None
-        before = self._step
+        before, self._requested = self._step, request is not None
         forwards = cluster.host.data_plane not in (DataPlane.STARTING, DataPlane.DOWN)
         step = self._step = next_step(
-            before, request, self._policy, _now(), confirmed=self._confirmed, forwards=forwards
+            before, request, self._policy, self._now(), confirmed=self._confirmed, forwards=forwards
         )
         drained = self._planner.plan(cluster, rules, plan, step, request)
         before_this, self._progress = self._progress, _progress(drained.drain)
@@ -108,28 +120,26 @@ class Drainer:
                 await asyncio.wait([finishing])
 
     async def _finish(self, step: DrainStep | None) -> None:
-        """Wait until a step is over."""
+        """Start a round when a step is over, and again each second while the clock says that it is not: it was set."""
         if step is None or step.state is DrainState.WITHDRAWN:
             return
         if step.state is not DrainState.RETURNING:
             latest = due_at(step, self._policy, confirmed=False)
             with contextlib.suppress(TimeoutError):
                 # Not wait_for: in Python 3.11 that may lose a cancellation.
-                async with asyncio.timeout(_seconds_until(latest) if latest else None):
+                async with asyncio.timeout(self._seconds_until(latest) if latest else None):
                     await self._driver.settled()
                 self._confirmed = True
-        if due := due_at(step, self._policy, confirmed=self._confirmed):
-            await asyncio.sleep(_seconds_until(due))
+        due = due_at(step, self._policy, confirmed=self._confirmed)
+        await asyncio.sleep(self._seconds_until(due) if due else 0.0)
         self._start_round()
+        while due:
+            await asyncio.sleep(max(AGAIN_SECONDS, self._seconds_until(due)))
+            self._start_round()
+
+    def _seconds_until(self, moment: datetime) -> float:
+        return max(0.0, (moment - self._now()).total_seconds())
 
 
 def _progress(drain: NodeDrain | None) -> DrainProgress | None:
     return DrainProgress(drain.step.state, len(drain.held)) if drain else None
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _seconds_until(moment: datetime) -> float:
-    return max(0.0, (moment - _now()).total_seconds())

@@ -59,10 +59,20 @@ class SimulatedLan:
         self._hello_at[name] = 0.0
         self._configure(name)
 
-    def goal(self, orders: Mapping[Address, Sequence[str]], declined: frozenset[str] = frozenset()) -> None:
-        """Give all nodes a goal; nodes of `declined` may not announce, for a reason of their own."""
+    def goal(
+        self,
+        orders: Mapping[Address, Sequence[str]],
+        declined: frozenset[str] = frozenset(),
+        late: frozenset[str] = frozenset(),
+    ) -> None:
+        """Give all nodes a goal, but those of `late`, whose speakers take longer.
+
+        Nodes of `declined` may not announce, for a reason of their own.
+        """
         self._goal = {address: Wanted(tuple(names)) for address, names in orders.items()}
-        self.decline(declined)
+        self.declined = declined
+        for name in self.elections.keys() - late:
+            self._configure(name)
 
     def decline(self, declined: frozenset[str]) -> None:
         """Let these nodes, and no others, decline all addresses."""

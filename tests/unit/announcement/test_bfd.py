@@ -81,6 +81,13 @@ def test_node_that_goes_away_disables_bfd_once_withdrawn(cause: DrainCause, stat
     assert peers["tor"].disabled == (cause is DrainCause.NODE_SHUTDOWN and state is DrainState.WITHDRAWN)
 
 
+def test_node_that_is_back_and_does_not_forward_yet_has_bfd() -> None:
+    """A strict BGP session that opened without BFD would close as soon as BFD is there."""
+    step = DrainStep(DrainState.WITHDRAWN, DrainCause.NODE_SHUTDOWN, datetime(2026, 1, 1, tzinfo=UTC))
+    drain = NodeDrain(step, forced=False, lacking={}, undone=True)
+    assert not bfd_peers(replace(planned(bfd={}), drain=drain))["tor"].disabled
+
+
 @pytest.mark.parametrize(
     ("strict", "session", "runs"),
     [(False, DOWN, True), (True, UP, True), (True, DOWN, False), (True, None, False), (True, DISABLED, True)],

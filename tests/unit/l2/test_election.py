@@ -200,6 +200,34 @@ def test_all_addresses_are_announced_at_once_when_a_cable_is_back_and_then_repea
         assert lan.found == dict.fromkeys(MANY, "n1")
 
 
+def test_node_that_nobody_asked_is_not_back_from_a_silence_when_it_speaks() -> None:
+    """It had no reason to speak: no client has another node in its neighbor cache."""
+    lan = SimulatedLan(2)
+    lan.goal(dict.fromkeys(MANY, ("n1", "n2")))
+    lan.run(30)
+    lan.goal(dict.fromkeys(MANY, ("n1",)))
+    lan.run(5)
+    lan.announcements.clear()
+    lan.goal(dict.fromkeys(MANY, ("n1", "n2")), late=frozenset({"n1"}))
+    lan.run(0.3)
+    lan.goal(dict.fromkeys(MANY, ("n1", "n2")))
+    lan.run(1)
+    assert lan.announcements == []
+    assert lan.found == dict.fromkeys(MANY, "n1")
+
+
+def test_node_that_was_cut_off_is_back_though_nobody_asked_it_at_last() -> None:
+    lan = settled(2)
+    lan.cut.add("n2")
+    lan.run(SETTLED)
+    lan.goal({WEB: ("n1",)}, late=frozenset({"n2"}))
+    lan.goal({WEB: ("n1", "n2")}, late=frozenset({"n2"}))
+    lan.cut.clear()
+    lan.announcements.clear()
+    lan.run(0.3)
+    assert {name for _, name, _ in lan.announcements} >= {"n1"}
+
+
 def test_two_holders_that_only_packets_show_become_one() -> None:
     """Where frames were lost: the words of the packets are enough."""
     lan = settled()

@@ -1,10 +1,12 @@
 """A drain that a program runs: each step after the other, by the confirmation of an engine."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from exalb.announcement.returning import NO_RETURN, Depreference, Means, ReturnP
 from exalb.api.speaker import DrainCause, DrainReport, DrainState
 from exalb.kube.manifests import snapshot_of
 from exalb.model.local_node import DataPlane, LocalNode
-from exalb.programs.draining import Drainer
+from exalb.programs.draining import LEAVE_SECONDS, Drainer
 from exalb.report.drain import RETURN_WAITS, drain_message
 from exalb.validation.rules import validate
 from exalb_bgp.memory import MemoryDriver
@@ -63,10 +65,11 @@ class Rig:
     plan: NodePlan | None = None
     states: list[DrainState | None] = field(default_factory=list)
     host: LocalNode = field(default_factory=LocalNode)
+    now: Callable[[], datetime] = partial(datetime.now, UTC)
 
     def __post_init__(self) -> None:
         self.due, self.moved, self.ran = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self.drainer = Drainer("n1", self.policy, self.driver, self.due.set)
+        self.drainer = Drainer("n1", self.policy, self.driver, self.due.set, self.now)
         self._planner = RoutePlanner("n1")
 
     def annotate(self, value: str | None) -> None:
@@ -132,10 +135,10 @@ class Rig:
 
 @asynccontextmanager
 async def running(
-    policy: DrainPolicy, report: DrainReport | None = None, value: str | None = None, host: LocalNode | None = None
+    policy: DrainPolicy, report: DrainReport | None = None, value: str | None = None, **rig_has: Any
 ) -> AsyncIterator[Rig]:
     """Run a drain; `report` is that of the node's last speaker."""
-    rig = Rig(policy, host=host or LocalNode())
+    rig = Rig(policy, **rig_has)
     rig.drainer.resume(report)
     rig.annotate(value)
     tasks = [asyncio.ensure_future(work) for work in (rig.driver.run(), rig.drainer.run(), rig.rounds())]
@@ -200,6 +203,25 @@ async def test_node_waits_for_kube_proxy_before_it_returns() -> None:
         rig.due.set()
         await rig.reach(DrainState.WITHDRAWN, DrainState.RETURNING)
         assert rig.message == ""
+
+
+async def test_step_ends_though_the_clock_is_set_back() -> None:
+    """A clock of half the speed is behind whenever a step should be over."""
+    began, start = datetime.now(UTC), monotonic()
+    report = DrainReport(state=DrainState.WITHDRAWN, cause=DrainCause.ANNOTATION, since="2026-01-05T08:00:00Z")
+    policy = DrainPolicy(returning=ReturnPolicy(0.5))
+    async with running(policy, report, now=lambda: began + timedelta(seconds=(monotonic() - start) / 2)) as rig:
+        await rig.reach(DrainState.RETURNING, None)
+
+
+async def test_speaker_that_ends_during_a_return_leaves_at_once() -> None:
+    """The shutdown was that of the time before: nothing drains the node any longer."""
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    report = DrainReport(state=DrainState.WITHDRAWN, cause=DrainCause.NODE_SHUTDOWN, since=now)
+    async with running(SLOW, report) as rig:
+        await rig.reach(DrainState.RETURNING)
+        async with asyncio.timeout(LEAVE_SECONDS - 1):
+            await rig.drainer.leave()
 
 
 async def test_drain_is_withdrawn_only_with_the_confirmation() -> None:

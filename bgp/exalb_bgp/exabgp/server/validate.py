@@ -2,5 +2,8 @@
 
 from exabgp.application.validate import main
 
+from exalb_process.own_memory import close_memory
+
 if __name__ == "__main__":
+    close_memory()  # it reads the passwords
     main()
