@@ -206,7 +206,7 @@ def test_node_that_nobody_asked_is_not_back_from_a_silence_when_it_speaks() -> N
     lan.goal(dict.fromkeys(MANY, ("n1", "n2")))
     lan.run(30)
     lan.goal(dict.fromkeys(MANY, ("n1",)))
-    lan.run(5)
+    lan.run(8)
     lan.announcements.clear()
     lan.goal(dict.fromkeys(MANY, ("n1", "n2")), late=frozenset({"n1"}))
     lan.run(0.3)
