@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 
 import structlog
 
@@ -32,6 +31,11 @@ FOLLOW_SECONDS = 0.5
 """A router needs some of this to send packets elsewhere: FRR holds an UPDATE back for 0.06 s."""
 
 
+def utc_now() -> datetime:
+    """Return the time by the clock of the machine."""
+    return datetime.now(UTC)
+
+
 class Drainer:
     """The drain of one node; `start_round` makes the speaker call `plan` again."""
 
@@ -41,7 +45,7 @@ class Drainer:
         policy: DrainPolicy,
         driver: Driver,
         start_round: Callable[[], None],
-        now: Callable[[], datetime] = partial(datetime.now, UTC),
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._node, self._policy, self._driver, self._start_round = node, policy, driver, start_round
         self._now = now

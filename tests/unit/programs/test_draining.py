@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -18,7 +17,7 @@ from exalb.announcement.returning import NO_RETURN, Depreference, Means, ReturnP
 from exalb.api.speaker import DrainCause, DrainReport, DrainState
 from exalb.kube.manifests import snapshot_of
 from exalb.model.local_node import DataPlane, LocalNode
-from exalb.programs.draining import LEAVE_SECONDS, Drainer
+from exalb.programs.draining import LEAVE_SECONDS, Drainer, utc_now
 from exalb.report.drain import RETURN_WAITS, drain_message
 from exalb.validation.rules import validate
 from exalb_bgp.memory import MemoryDriver
@@ -65,7 +64,7 @@ class Rig:
     plan: NodePlan | None = None
     states: list[DrainState | None] = field(default_factory=list)
     host: LocalNode = field(default_factory=LocalNode)
-    now: Callable[[], datetime] = partial(datetime.now, UTC)
+    now: Callable[[], datetime] = utc_now
 
     def __post_init__(self) -> None:
         self.due, self.moved, self.ran = asyncio.Event(), asyncio.Event(), asyncio.Event()
