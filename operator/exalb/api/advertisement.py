@@ -42,9 +42,10 @@ CommunityText = Annotated[
 ]
 
 MAX_COMMUNITIES = 63
-MAX_PREPEND = 16
 """How many communities of one kind a route may have. All kinds together fit into one UPDATE of 4,096 octets
 (RFC 4271 §4)."""
+MAX_PREPEND = 16
+"""How many more times the local AS may be put into AS_PATH."""
 
 Unsigned32 = Annotated[int, Field(strict=True, ge=0, le=4294967295)]
 

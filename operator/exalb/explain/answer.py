@@ -77,6 +77,11 @@ def answer(subject: str, steps: Iterable[Step], works: str) -> Answer:
     return Answer(subject, f"{first.reason.value}: {first.message}", found.steps)
 
 
+def since_words(since: str | None) -> str:
+    """Return since when something is so at the latest; empty where nobody knows."""
+    return f" since {since} or earlier" if since else ""
+
+
 def names(all_names: Iterable[str], limit: int = 3) -> str:
     """Return the first names as text, and how many more there are."""
     return shorten_names([*all_names], limit)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from exalb.announcement.l2 import L2Address
 from exalb.api.announced import unpack
 from exalb.api.reasons import ConditionType, Reason, Refusal
-from exalb.explain.answer import Step, broken, good, names, note
+from exalb.explain.answer import Step, broken, good, names, note, since_words
 from exalb.explain.observed import Observed, speaker_refusal
 from exalb.model.cluster import Service
 from exalb.report.conditions import find_condition
@@ -28,8 +28,7 @@ class Holder(NamedTuple):
     @property
     def text(self) -> str:
         """The node, its interfaces, and since when."""
-        since = f" since {self.since} or earlier" if self.since else ""
-        return f"node {self.node} on {' and '.join(self.interfaces)}{since}"
+        return f"node {self.node} on {' and '.join(self.interfaces)}{since_words(self.since)}"
 
 
 def holders(observed: Observed, address: Address) -> tuple[Holder, ...]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from exalb.announcement.advertisements import selects_peer
 from exalb.api.reasons import Reason, Refusal
-from exalb.explain.answer import Answer, Step, answer, broken, good, names, note
+from exalb.explain.answer import Answer, Step, answer, broken, good, names, note, since_words
 from exalb.explain.observed import Observed
 from exalb.explain.sessions import Group, SessionState, grouped, session_state, without_services
 from exalb.validation.peers import ActivePeer, is_for
@@ -67,8 +67,8 @@ def session_step(group: Group) -> Step:
     """Return the step of sessions that have one state."""
     where = f"{names(group.nodes)} → {names(group.peers)}"
     if group.refusal is None:
-        since = f" since {group.since} or earlier" if group.since else ""
-        return good("Sessions", f"Established, all prefixes sent: {where}{since}", nodes=group.nodes, peers=group.peers)
+        message = f"Established, all prefixes sent: {where}{since_words(group.since)}"
+        return good("Sessions", message, nodes=group.nodes, peers=group.peers)
     refusal = Refusal(group.refusal.reason, f"{where}: {group.refusal.message}")
     return broken("Sessions", refusal, nodes=group.nodes, peers=group.peers)
 

@@ -8,7 +8,7 @@ from exalb.api.reasons import Finding, Reason, Refusal
 from exalb.api.schema import any_matches, selectors_text
 from exalb.api.shorten import shorten_sentences
 from exalb.explain.announcements import Announcement, announcements
-from exalb.explain.answer import Step, Verdict, broken, good, names, note
+from exalb.explain.answer import Step, Verdict, broken, good, names, note, since_words
 from exalb.explain.l2 import l2_steps
 from exalb.explain.next_steps import next_step
 from exalb.explain.observed import Observed
@@ -116,7 +116,7 @@ def _all_of(nodes: tuple[str, ...]) -> str:
 
 
 def _sent(prefix: Prefix, group: Group) -> Step:
-    since = f", sessions Established since {group.since} or earlier" if group.since else ""
+    since = f", sessions Established{since_words(group.since)}" if group.since else ""
     return good("Announcement", f"{prefix} sent: {_where(group)}{since}", nodes=group.nodes, peers=group.peers)
 
 

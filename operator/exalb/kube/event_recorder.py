@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 import structlog
 
 from exalb.kube.client import MERGE, ApiError, EventClient, Json, NotFoundError, RefusedError
-from exalb.kube.event_series import EventSeries, Series, micro_time, series_body
+from exalb.kube.event_series import EventSeries, Series, series_body
 from exalb.model.patches import EventDraft
 from exalb.runtime.fair_queue import FairQueue
 from exalb.runtime.rate_limit import TokenBucket
+from exalb.runtime.times import micro_time_text
 
 log = structlog.get_logger(__name__)
 
@@ -159,7 +160,7 @@ class EventRecorder:
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
             "metadata": {"name": _name(series), "namespace": draft.namespace or "default"},
-            "eventTime": micro_time(series.began),
+            "eventTime": micro_time_text(series.began),
             "reportingController": self._controller,
             "reportingInstance": self._instance,
             "type": draft.type,

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from exalb.model.patches import EventDraft
+from exalb.runtime.times import micro_time_text
 
 WINDOW = 360.0
 """Seconds without a repetition after which a series is over, as in Kubernetes's own programs."""
@@ -97,9 +98,6 @@ def _subject(draft: EventDraft) -> Subject:
 
 def series_body(series: Series) -> dict[str, Any]:
     """Return the field `series` of an Event that happened more than once."""
-    return {"series": {"count": series.count, "lastObservedTime": micro_time(series.last)}} if series.count > 1 else {}
-
-
-def micro_time(moment: datetime) -> str:
-    """Return a MicroTime of Kubernetes."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if series.count == 1:
+        return {}
+    return {"series": {"count": series.count, "lastObservedTime": micro_time_text(series.last)}}

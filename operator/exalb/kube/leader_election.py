@@ -34,6 +34,7 @@ from exalb.kube.client import (
 from exalb.kube.reflector import WATCH_SECONDS
 from exalb.runtime.backoff import Backoff
 from exalb.runtime.clock import seconds_since_boot
+from exalb.runtime.times import micro_time_text
 
 log = structlog.get_logger(__name__)
 
@@ -241,4 +242,4 @@ def _spec(lease: Json) -> Json:
 
 def _now() -> str:
     """Return the time for people who read the Lease; nothing here depends on it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return micro_time_text(datetime.now(UTC))

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from exalb.announcement.adj_rib_out import SessionPlan
 from exalb.announcement.bfd import waits, why_down
 from exalb.api.bfd import BfdReport
+from exalb.runtime.times import time_text
 from exalb_bfd.packet import State, diagnostic_text
 from exalb_bfd.peers import BfdSession, BfdStatus
 
@@ -65,4 +66,4 @@ def _since(session: BfdSession, before: BfdReport | None) -> str | None:
     earlier = before.since if before and before.state == NAMES[session.state] else None
     if earlier and abs(datetime.fromisoformat(earlier) - moment) <= _SAME_MOMENT:
         return earlier
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time_text(moment)

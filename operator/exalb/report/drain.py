@@ -1,11 +1,12 @@
 """Decides what a speaker reports about the drain of its node. Pure."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from exalb.announcement.drain import ANNOTATION, FORCE, DrainStep
 from exalb.announcement.planner import NodeDrain
 from exalb.api.shorten import counted, shorten_names
 from exalb.api.speaker import DrainReport, DrainState, ReturnReport
+from exalb.runtime.times import time_text
 
 SHOWN_SERVICES = 5
 """How many Services the message names."""
@@ -21,7 +22,7 @@ def drain_report(node: str, drain: NodeDrain | None) -> DrainReport | None:
     return DrainReport(
         state=step.state,
         cause=step.cause,
-        since=_written(step.since),
+        since=time_text(step.since),
         held=len(drain.held),
         returning=_return_report(step),
         message=drain_message(node, drain)[:1024],
@@ -32,12 +33,8 @@ def _return_report(step: DrainStep) -> ReturnReport | None:
     part = step.returning
     if part is None:
         return None
-    until = _written(step.since + timedelta(seconds=part.ends))
+    until = time_text(step.since + timedelta(seconds=part.ends))
     return ReturnReport(step=part.number, steps=part.steps, announced=str(part.how), until=until)
-
-
-def _written(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def drain_message(node: str, drain: NodeDrain) -> str:

@@ -9,6 +9,7 @@ from exalb.api.l2 import L2Conflict, L2Interface, L2Report
 from exalb.api.reasons import ConditionType, Reason, Refusal
 from exalb.model.local_node import LocalNode
 from exalb.report.conditions import DesiredCondition
+from exalb.runtime.times import time_text
 from exalb_bgp.session import Family
 from exalb_l2.goal import L2Status, mac_text
 
@@ -47,7 +48,7 @@ def l2_report(status: L2Status | None, before: L2Report | None) -> L2Report | No
 def _newest(status: L2Status) -> str | None:
     """Return when the newest announcement began; the L2 process says it, so no speaker that starts changes it."""
     seconds = max((held.since for held in status.held.values()), default=None)
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if seconds is None else time_text(datetime.fromtimestamp(seconds, UTC))
 
 
 def l2_conditions(status: L2Status | None, host: LocalNode) -> list[DesiredCondition]:

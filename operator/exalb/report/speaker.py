@@ -1,7 +1,7 @@
 """Decides what a speaker writes into its node's BGPSpeaker. Pure."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from heapq import nsmallest
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from exalb.report.conditions import DesiredCondition, conditions, find_condition
 from exalb.report.drain import drain_report
 from exalb.report.heartbeats import HEARTBEAT_SECONDS
 from exalb.report.l2 import l2_conditions, l2_report
+from exalb.runtime.times import time_text
 from exalb.validation.passwords import secret_reports
 from exalb_bfd.peers import BfdStatus
 from exalb_bgp.rib import Address, Prefix, is_host_route
@@ -251,4 +252,4 @@ def _since(moment: datetime, state: State, before: SessionReport | None) -> str:
     earlier = before.since if before and before.state is state else None
     if earlier and abs(datetime.fromisoformat(earlier) - moment) <= _SAME_MOMENT:
         return earlier
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time_text(moment)

@@ -3,10 +3,12 @@
 import time
 from datetime import UTC, datetime
 
+from exalb.runtime.times import time_text
+
 
 def now() -> str:
     """Return the time in the format of conditions: RFC 3339, UTC, whole seconds."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time_text(datetime.now(UTC))
 
 
 def seconds_since_boot() -> float:

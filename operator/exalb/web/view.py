@@ -6,6 +6,7 @@ from exalb.allocation.outcome import Outcome
 from exalb.api.l2 import L2Report
 from exalb.api.shorten import counted, shorten_count
 from exalb.api.speaker import BGPSpeakerStatus
+from exalb.explain.answer import since_words
 from exalb.explain.answer_json import plain, status_json
 from exalb.explain.observed import Observed
 from exalb.explain.status import status
@@ -38,9 +39,8 @@ def _node(name: str, report: BGPSpeakerStatus) -> dict[str, Any]:
 def _lan(report: L2Report) -> str:
     if not report.connected:
         return "the L2 process does not answer"
-    since = f" since {report.since} or earlier" if report.since else ""
     where = " and ".join(interface.name for interface in report.interfaces) or "no interface"
-    return f"announces {counted(report.addresses, 'address', 'addresses')} on {where}{since}"
+    return f"announces {counted(report.addresses, 'address', 'addresses')} on {where}{since_words(report.since)}"
 
 
 def _service(service: Service, outcome: Outcome) -> dict[str, Any]:
