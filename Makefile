@@ -11,7 +11,7 @@ endif
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.ready: requirements/dev.txt pyproject.toml
 	@echo "Making the virtual environment $(VENV) (about a minute, once)"
@@ -32,7 +32,7 @@ $(VENV)/.ready: requirements/dev.txt pyproject.toml
 venv: $(VENV)/.ready ## Make the virtual environment, with pinned packages
 
 .PHONY: lab
-lab: $(VENV)/.ready ## Bring up a small datacentre with ExaLB in it, show the main job, and stay up (MODE=l2: no router; KUBERNETES=1.34: an older one; EXALB_LAB=exalb names it)
+lab: $(VENV)/.ready ## Bring up a small datacenter with ExaLB in it, show the main job, and stay up (MODE=l2: no router; KUBERNETES=1.34: an older one; EXALB_LAB=exalb names it)
 	@$(LAB) up $(if $(MODE),--mode '$(MODE)')
 
 .PHONY: lab-reload

@@ -75,6 +75,13 @@ def test_targets_of_make_exist() -> None:
     assert asked <= targets
 
 
+def test_help_of_make_lists_every_target() -> None:
+    text = (ROOT / "Makefile").read_text()
+    listed = set(re.findall(r"^([a-z-]+):.*## ", text, re.MULTILINE))
+    assert len(listed) > 30
+    assert listed == set(re.findall(r"^\.PHONY: (.+)$", text, re.MULTILINE))
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if page.manifests()], ids=lambda page: page.name)
 def test_manifests_are_good(page: Page, tmp_path: Path) -> None:
     """The manifests of a folder's README apply to each page in it. An unknown field is an error too."""

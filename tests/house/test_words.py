@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from exalb.api.reasons import ConditionType, Reason
+from exalb.explain.next_steps import NEXT_STEPS
 from tests.support.tree import ROOT, files
 
 TESTS = [path for path in files(".py") if path.relative_to(ROOT).parts[0] == "tests"]
@@ -63,6 +64,17 @@ def test_reference_explains_every_reason_and_condition_and_no_other() -> None:
     documented = {word for row in rows for word in re.findall(r"`(\w+)`", row)}
     assert len(documented) > len(Reason) - 5
     assert not documented - {word.value for word in named}
+
+
+WITHOUT_A_STEP = {Reason.SOME_WITHHELD}
+"""A summary of refusals, each of which has its own reason."""
+
+
+def test_every_refusal_has_a_next_step() -> None:
+    sources = _sources(ROOT / "operator" / "exalb")
+    refusals = {name for path in sources for name in re.findall(r"Refusal\(\s*Reason\.(\w+)", path.read_text())}
+    assert len(refusals) > 40
+    assert {Reason[name] for name in refusals} - NEXT_STEPS.keys() == WITHOUT_A_STEP
 
 
 WRITERS = ("report", "node", "model/local_node.py")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from exalb.model.cluster import Cluster, CustomResource, EndpointSlice, Key, Node, Service
+from exalb.model.kinds import CONFIGURATION
 
 _KEPT: Mapping[type, tuple[str, ...]] = {
     Service: (
@@ -16,7 +17,7 @@ _KEPT: Mapping[type, tuple[str, ...]] = {
 }
 """The fields that the API server and controllers write: a manifest does not change them."""
 _TABLES = ("services", "nodes", "namespaces", "service_ranges", "secrets")
-_RESOURCES = ("pools", "peers", "advertisements", "l2_advertisements", "communities")
+_RESOURCES = tuple(kind.cluster_field for kind in CONFIGURATION)
 
 
 def applied(live: Cluster, manifests: Cluster) -> Cluster:

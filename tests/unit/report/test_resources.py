@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 
+from exalb.api.reasons import Reason
 from exalb.kube.manifests import snapshot_of
+from exalb.model.kinds import CONFIGURATION, Kind
 from exalb.model.patches import Changes
+from tests.support.bad_specs import BAD
 from tests.support.decisions import changes_of
 from tests.support.objects import (
     Object,
@@ -52,6 +55,15 @@ def test_pool_usage_is_assigned_of_all(given: list[Object], usage: str, ipv4: An
     assert found["usage"] == usage
     assert tuple(found["ipv4"][key] for key in ("capacity", "assigned", "available")) == ipv4
     assert "ipv6" not in found
+
+
+@pytest.mark.parametrize("kind", CONFIGURATION, ids=lambda kind: kind.name)
+def test_every_kind_says_what_is_wrong_with_a_spec(kind: Kind) -> None:
+    row = next(row for row in BAD if row.kind == kind.name)
+    wrong = {"apiVersion": kind.api_version, "kind": kind.name, "metadata": {"name": "x"}, "spec": row.spec}
+    value, reason, message = condition(kind.name, "Ready", wrong)
+    assert (value, reason) == ("False", Reason.INVALID_SPEC.value)
+    assert row.field in message
 
 
 def test_pool_counts_fit_int64() -> None:
