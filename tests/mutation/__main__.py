@@ -1,17 +1,21 @@
 """`python -m tests.mutation [allocation announcement peer_sync] [--files PATTERN …]`: mutate, run the tests, compare.
 
 mutmut makes the mutants and runs the tests, in a copy of the checkout under `mutants/` that has the layout it needs.
-The exit status is 1 if a mutant survives that nobody has judged: kill it by a test, or judge it in `judged.toml`.
+The exit status is 1 if a mutant survives that nobody has judged: kill it by a test, or judge it in `judged.toml`. It is
+also 1 if a judgement is about a mutant that no longer survives. Each subject is reported when it has ended.
 """
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +34,10 @@ class Subject:
     files: str
     tests: tuple[str, ...]
 
+    def has(self, mutant: "Mutant") -> bool:
+        """Return whether a mutant is of this code."""
+        return mutant.function.startswith(self.files.removeprefix("src/").partition("*")[0].replace("/", "."))
+
 
 SUBJECTS = {
     "allocation": Subject(
@@ -40,13 +48,17 @@ SUBJECTS = {
     ),
     "peer_sync": Subject("src/exalb_bgp/peer_s*.py", ("tests/unit/bgp", "tests/laws/bgp/test_peer_sync.py")),
 }
+ENVIRONMENT = {"EXALB_LAWS": "mutation", "EXALB_WALKS": "500"}
+"""The laws look for less, and do not look for the simplest example: one that fails is enough here."""
+DEAD = frozenset({"killed", "timeout", "segfault"})
+"""The states of mutants that a test noticed. mutmut ends one that takes too long; how that ends is its state."""
 # The ignored test counts instructions; mutmut adds some to every function.
 CONFIG = """
 [tool.pytest.ini_options]
 addopts = "--import-mode=importlib -p no:cacheprovider -p no:xdist -p no:cov"
 pythonpath = ["."]
 asyncio_mode = "auto"
-timeout = 300
+timeout = 120
 
 [tool.mutmut]
 source_paths = ["src"]
@@ -54,6 +66,9 @@ only_mutate = {files}
 pytest_add_cli_args = ["--ignore=tests/unit/allocation/test_refused_crowd.py"]
 pytest_add_cli_args_test_selection = {tests}
 use_git_change_detection = false
+track_dependencies = false
+timeout_constant = 10.0
+timeout_multiplier = 5.0
 """
 
 
@@ -73,18 +88,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--files", nargs="+", help="mutate only these files, such as 'src/exalb/allocation/pools.py'")
     options = parser.parse_args(arguments)
-    survivors: set[Mutant] = set()
-    for name in options.subjects or SUBJECTS:
-        subject = SUBJECTS[name]
-        _copy(options.files or [subject.files], subject.tests)
-        _run("run")
-        survivors |= set(_survivors())
-    judged = _judged()
-    unjudged = sorted(survivors - judged.keys())
+    names = options.subjects or [
+        name
+        for name, subject in SUBJECTS.items()
+        if not options.files or any(fnmatch(file, subject.files) for file in options.files)
+    ]
+    good = [_test(name, options.files or []) for name in names]
+    return 0 if good and all(good) else 1
+
+
+def _test(name: str, files: Sequence[str]) -> bool:
+    """Mutate one subject, or some of its files; print what survives, and return whether all of that is judged."""
+    subject = SUBJECTS[name]
+    _copy(files or [subject.files], subject.tests)
+    _run("run")
+    states = _states()
+    alive = [mutant for mutant, state in states.items() if state not in DEAD]
+    survivors = set(map(_shown, alive))
+    judged = {mutant for mutant in _judged() if subject.has(mutant)}
+    unjudged, stale = sorted(survivors - judged), [] if files else sorted(judged - survivors)
     for mutant in unjudged:
-        print(f'\n[[survivor]]\nfunction = "{mutant.function}"\nwas = {mutant.was!r}\nbecomes = {mutant.becomes!r}')
-    print(f"\n{len(survivors)} mutants survive, {len(unjudged)} of them unjudged in {JUDGED.relative_to(ROOT)}")
-    return 1 if unjudged else 0
+        print(f"\n{_row(mutant)}")
+    for mutant in stale:
+        print(f"\n# judged, but killed now: remove it\n{_row(mutant)}")
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(Counter(states.values()).items()))
+    print(f"\n{name}: {len(states)} mutants ({counts}); of the survivors {len(unjudged)} are unjudged")
+    print(f"{JUDGED.relative_to(ROOT)} judges {len(judged)}, of which {len(stale)} survive no longer", flush=True)
+    return not unjudged and not stale
 
 
 def _copy(files: Sequence[str], tests: Sequence[str]) -> None:
@@ -101,23 +131,35 @@ def _copy(files: Sequence[str], tests: Sequence[str]) -> None:
 
 
 def _run(*words: str) -> None:
-    subprocess.run([sys.executable, "-m", "mutmut", *words], cwd=COPY, check=True)
-
-
-def _survivors() -> Iterator[Mutant]:
-    """Read what mutmut found: the mutants that survived, and those that no test reaches."""
-    for line in _output("results").splitlines():
-        name, _, status = line.strip().rpartition(": ")
-        if status in {"survived", "no tests"}:
-            changes = [text for text in _output("show", name).splitlines() if text[:1] in {"-", "+"}]
-            was = [text[1:].strip() for text in changes if text[0] == "-" and not text.startswith("---")]
-            becomes = [text[1:].strip() for text in changes if text[0] == "+" and not text.startswith("+++")]
-            yield Mutant(_readable(name), "\n".join(was), "\n".join(becomes))
+    subprocess.run(_command(*words), cwd=COPY, check=True, env={**os.environ, **ENVIRONMENT})
 
 
 def _output(*words: str) -> str:
-    command = [sys.executable, "-m", "mutmut", *words]
-    return subprocess.run(command, cwd=COPY, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(_command(*words), cwd=COPY, check=True, capture_output=True, text=True).stdout
+
+
+def _command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "mutmut", *words]
+
+
+def _states() -> Mapping[str, str]:
+    """Read what mutmut found: the state of each mutant, by its name."""
+    lines = (line.strip().rpartition(": ") for line in _output("results", "--all", "true").splitlines())
+    return {name: state for name, _, state in lines if "__mutmut_" in name}
+
+
+def _shown(name: str) -> Mutant:
+    """Return the change that a mutant is."""
+    changes = [text for text in _output("show", name).splitlines() if text[:1] in {"-", "+"}]
+    was = [text[1:].strip() for text in changes if text[0] == "-" and not text.startswith("---")]
+    becomes = [text[1:].strip() for text in changes if text[0] == "+" and not text.startswith("+++")]
+    return Mutant(_readable(name), "\n".join(was), "\n".join(becomes))
+
+
+def _row(mutant: Mutant) -> str:
+    """Write a mutant as `judged.toml` has it; the strings of TOML are those of JSON."""
+    fields = (f"{field} = {json.dumps(value, ensure_ascii=False)}" for field, value in mutant._asdict().items())
+    return "\n".join(["[[survivor]]", *fields])
 
 
 def _readable(name: str) -> str:

@@ -225,12 +225,7 @@ class Walk:
         assert self.model.opened == self.model.ended, "each session ends its initial update"
 
 
-@settings(
-    max_examples=WALKS,
-    deadline=None,
-    derandomize="EXALB_WALKS" not in os.environ,
-    suppress_health_check=list(HealthCheck),
-)
+@settings(max_examples=WALKS, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.sampled_from(EVENTS), min_size=30, max_size=120))
 def test_every_walk_ends_with_desired_table(events: list[tuple[Prefix, Attributes | None] | str]) -> None:
     walk = Walk()

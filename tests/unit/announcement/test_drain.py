@@ -17,7 +17,15 @@ DEPREFERRED, WITHDRAWING, WITHDRAWN, RETURNING = DrainState
 SHUTTING_DOWN = {"status": "False", "reason": "KubeletNotReady", "message": "node is shutting down"}
 STARTING = {"status": "False", "reason": "KubeletNotReady", "message": "container runtime is down"}
 EVERYTHING = DrainPolicy(on_cordon=True, taints=(TaintSelector.parse("rack=down:NoExecute"),))
+ANY_RACK = DrainPolicy(taints=(TaintSelector.parse("rack"), TaintSelector.parse("x")))
 RACK = {"key": "rack", "value": "down", "effect": "NoExecute"}
+NAMED = {
+    DrainCause.ANNOTATION: "exalb.io/drain",
+    DrainCause.TAINT: "taint rack",
+    DrainCause.CORDON: "cordoned",
+    DrainCause.NODE_SHUTDOWN: "kubelet",
+}
+"""What the sentence about a cause names, besides the node."""
 
 
 def _annotated(value: str) -> dict[str, Any]:
@@ -41,12 +49,18 @@ def _annotated(value: str) -> dict[str, Any]:
         pytest.param({"taints": [RACK]}, EVERYTHING, DrainCause.TAINT, False, id="tainted"),
         pytest.param({"taints": [{**RACK, "effect": "NoSchedule"}]}, EVERYTHING, None, False, id="another-effect"),
         pytest.param({"taints": [{**RACK, "value": "up"}]}, EVERYTHING, None, False, id="another-value"),
+        pytest.param({"taints": [{**RACK, "key": "row"}]}, EVERYTHING, None, False, id="another-key"),
+        pytest.param({"taints": [{**RACK, "value": "up"}]}, ANY_RACK, DrainCause.TAINT, False, id="any-value"),
+        pytest.param(
+            {"taints": [{**RACK, "effect": "NoSchedule"}]}, ANY_RACK, DrainCause.TAINT, False, id="any-effect"
+        ),
         pytest.param({"ready": SHUTTING_DOWN, **_annotated("true")}, DrainPolicy(), DrainCause.NODE_SHUTDOWN, True),
     ],
 )
 def test_cause(marks: dict[str, Any], policy: DrainPolicy, cause: DrainCause | None, forced: bool) -> None:
     request = drain_request(parse_node(node("n1", **marks)), policy)
     assert (request and request.cause, bool(request and request.forced)) == (cause, forced)
+    assert request is None or all(name in request.why for name in ("n1", NAMED[request.cause]))
 
 
 @pytest.mark.parametrize(
@@ -56,13 +70,14 @@ def test_cause(marks: dict[str, Any], policy: DrainPolicy, cause: DrainCause | N
         ("rack=down", TaintSelector("rack", "down")),
         ("rack:NoExecute", TaintSelector("rack", "", "NoExecute")),
         (" rack=down:NoSchedule", TaintSelector("rack", "down", "NoSchedule")),
+        ("rack:PreferNoSchedule", TaintSelector("rack", "", "PreferNoSchedule")),
     ],
 )
 def test_taint_selector(text: str, selector: TaintSelector) -> None:
     assert TaintSelector.parse(text) == selector
 
 
-@pytest.mark.parametrize("text", ["", "=down", ":NoExecute", "rack:Never"])
+@pytest.mark.parametrize("text", ["", "=down", ":NoExecute", "rack:Never", "rack:down:NoExecute"])
 def test_text_that_is_no_taint_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no taint"):
         TaintSelector.parse(text)
@@ -97,7 +112,30 @@ def test_step(
     result = next_step(step, request, POLICY, BEGAN + timedelta(seconds=seconds), confirmed=confirmed)
     assert (result and result.state) == after
     if result and result.state is not state:
-        assert result.since == BEGAN + timedelta(seconds=seconds)
+        assert (result.cause, result.since) == (DrainCause.ANNOTATION, BEGAN + timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize("state", [DEPREFERRED, WITHDRAWING, WITHDRAWN])
+def test_present_cause_is_that_of_the_step(state: DrainState) -> None:
+    request = drain_request(parse_node(node("n1", cordoned=True)), EVERYTHING)
+    step = next_step(DrainStep(state, DrainCause.ANNOTATION, BEGAN), request, POLICY, BEGAN, confirmed=False)
+    assert step == DrainStep(state, DrainCause.CORDON, BEGAN)
+
+
+@pytest.mark.parametrize(
+    ("state", "confirmed", "seconds"),
+    [
+        pytest.param(DEPREFERRED, True, 1, id="depreferred"),
+        pytest.param(DEPREFERRED, False, 3, id="depreferred-and-not-confirmed"),
+        pytest.param(WITHDRAWING, True, None, id="withdrawing"),
+        pytest.param(WITHDRAWN, True, None, id="withdrawn"),
+        pytest.param(None, True, None, id="serving"),
+    ],
+)
+def test_time_alone_ends_a_step(state: DrainState | None, confirmed: bool, seconds: int | None) -> None:
+    step = DrainStep(state, DrainCause.ANNOTATION, BEGAN) if state else None
+    due = None if seconds is None else BEGAN + timedelta(seconds=seconds)
+    assert due_at(step, POLICY, confirmed=confirmed) == due
 
 
 STEPS = DrainPolicy(returning=ReturnPolicy(5.0, (Depreference(Means.PREPEND, 2),), 10.0))
@@ -157,6 +195,5 @@ def test_reported_step_of_a_return_is_read_back() -> None:
     until = "2026-01-05T08:00:15Z"
     returning = ReturnReport(step=2, steps=3, announced="prepend=2", until=until)
     report = DrainReport(state=RETURNING, cause=DrainCause.TAINT, since="2026-01-05T08:00:00Z", returning=returning)
-    step = step_of(report)
-    assert step
-    assert step.returning == ReturnStep(2, 3, Depreference(Means.PREPEND, 2), 15.0)
+    part = ReturnStep(2, 3, Depreference(Means.PREPEND, 2), 15.0)
+    assert step_of(report) == DrainStep(RETURNING, DrainCause.TAINT, BEGAN, part)

@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from exalb.announcement.drain_news import DrainNews, DrainProgress, drain_news
-from exalb.api.speaker import DrainState
+from exalb.announcement.drain_news import DrainNews, DrainProgress, drain_news, reported_progress
+from exalb.api.speaker import DrainCause, DrainReport, DrainState
 
 BEGUN, HELD, WITHDRAWN, UNDONE = DrainNews
 DEPREFERRED = DrainProgress(DrainState.DEPREFERRED, 0)
@@ -35,3 +35,11 @@ GONE_BUT_HOLDING = DrainProgress(DrainState.WITHDRAWN, 1)
 def test_news_of_a_course(course: list[DrainProgress | None], news: list[DrainNews]) -> None:
     found = [each for before, after in pairwise(course) for each in drain_news(before, after)]
     assert found == news
+
+
+def test_progress_is_that_of_a_report() -> None:
+    report = DrainReport(
+        state=DrainState.DEPREFERRED, cause=DrainCause.ANNOTATION, since="2026-01-05T08:00:00Z", held=2
+    )
+    assert reported_progress(report) == HOLDING
+    assert reported_progress(None) is None

@@ -2,16 +2,18 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
 from exalb.announcement.drain import DrainPolicy, DrainRequest, DrainStep
-from exalb.announcement.drained_plan import DrainPlanner
+from exalb.announcement.drained_plan import DrainPlanner, settled_drain
+from exalb.announcement.planner import NodeDrain, RoutePlanner
 from exalb.announcement.returning import Depreference, Means, ReturnStep
 from exalb.api.speaker import DrainCause, DrainState
 from exalb.kube.manifests import snapshot_of
-from exalb.model.cluster import Cluster
+from exalb.model.cluster import Cluster, Key
 from exalb.validation.rules import validate
 from tests.support.decisions import plan_of
 from tests.support.objects import (
@@ -126,8 +128,8 @@ def test_routes_have_graceful_shutdown_before_and_after(state: DrainState) -> No
 @pytest.mark.parametrize(
     ("spec", "wanted"),
     [
-        pytest.param({}, [("", 2, None), ("", 0, 9), ("", 0, None)], id="ebgp"),
-        pytest.param({"peerASN": 64512}, [("65535:0", 0, None), ("", 0, 9), ("", 0, None)], id="ibgp"),
+        pytest.param({}, [("", 2, None), ("", 0, 9), ("", 0, None), ("", 0, 9)], id="ebgp"),
+        pytest.param({"peerASN": 64512}, [("65535:0", 0, None), ("", 0, 9), ("", 0, None), ("", 0, 9)], id="ibgp"),
     ],
 )
 def test_routes_of_a_node_that_returns(spec: dict[str, Any], wanted: list[tuple[str, int, int | None]]) -> None:
@@ -135,7 +137,7 @@ def test_routes_of_a_node_that_returns(spec: dict[str, Any], wanted: list[tuple[
     cluster, _ = snapshot_of([POOL, WEB, endpoints(), N2, node("n1", "10.0.0.1"), peer(**spec)], "exalb-system")
     planner, rules, plan = DrainPlanner("n1", DrainPolicy()), validate(cluster), plan_of("n1", cluster)
     found = []
-    for how in (Depreference(Means.PREPEND, 2), Depreference(Means.MED, 9), None):
+    for how in (Depreference(Means.PREPEND, 2), Depreference(Means.MED, 9), None, Depreference(Means.MED, 9)):
         part = ReturnStep(1, 2, how, 5.0) if how else None
         step = DrainStep(DrainState.RETURNING, DrainCause.ANNOTATION, datetime(2026, 1, 5, tzinfo=UTC), part)
         returning = planner.plan(cluster, rules, plan, step if how else None, None)
@@ -164,3 +166,48 @@ def test_answer_follows_the_endpoints_of_the_other_node() -> None:
     assert held(both) == held(both) == []
     assert held(replace(both, slices=alone.slices)) == [ROUTE]
     assert held(both) == []
+
+
+def test_drain_of_a_plan_says_its_step_and_what_it_holds() -> None:
+    alone, _ = snapshot_of([POOL, WEB, endpoints(), N1, peer()], "exalb-system")
+    planner, rules, plan = DrainPlanner("n1", DrainPolicy()), validate(alone), plan_of("n1", alone)
+    step = DrainStep(DrainState.DEPREFERRED, DrainCause.ANNOTATION, datetime(2026, 1, 5, tzinfo=UTC))
+    lacking = {ip_network(ROUTE): (Key("default", "web"),)}
+    request = DrainRequest(DrainCause.ANNOTATION, "node n1 is drained")
+    for forced in (False, True):
+        drain = planner.plan(alone, rules, plan, step, request._replace(forced=forced)).drain
+        assert drain == NodeDrain(step, forced, lacking)
+        assert drain.held == ({} if forced else lacking)
+    undone = step._replace(state=DrainState.RETURNING)
+    assert planner.plan(alone, rules, plan, undone, None).drain == NodeDrain(undone, False, {}, undone=True)
+
+
+def test_end_of_a_drain_is_its_last_step() -> None:
+    cluster, _ = snapshot_of([POOL, WEB, endpoints(), N1, N2, peer()], "exalb-system")
+    rules, plan = validate(cluster), plan_of("n1", cluster)
+    ended = settled_drain(cluster, rules, plan, DrainPolicy())
+    assert ended.drain
+    assert (ended.drain.step.state, ended.drain.step.cause) == (DrainState.WITHDRAWN, DrainCause.ANNOTATION)
+    assert isinstance(ended.drain.step.since, datetime)
+    [refusal] = ended.sessions["tor"].withheld.values()
+    assert "n1" in refusal.message
+    away = replace(cluster, nodes={})
+    assert settled_drain(away, rules, plan, DrainPolicy()) is plan
+
+
+def test_unchanged_parts_are_the_same_objects() -> None:
+    """The driver compares attributes by identity first."""
+    more = [assigned_service("mail", "198.51.100.8"), endpoints("mail")]
+    old, new = (snapshot_of([POOL, WEB, endpoints(), N1, peer(), *add], "exalb-system")[0] for add in ([], more))
+    grown = replace(old, services={**new.services, **old.services}, slices={**new.slices, **old.slices})
+    rules, step = (
+        validate(old),
+        DrainStep(DrainState.DEPREFERRED, DrainCause.ANNOTATION, datetime(2026, 1, 5, tzinfo=UTC)),
+    )
+    routes, planner = RoutePlanner("n1"), DrainPlanner("n1", DrainPolicy())
+    first, again, later = (
+        planner.plan(cluster, rules, routes.plan(cluster, rules), step, None) for cluster in (old, old, grown)
+    )
+    assert again.sessions["tor"] is first.sessions["tor"]
+    assert later.sessions["tor"].routes[ip_network(ROUTE)] is first.sessions["tor"].routes[ip_network(ROUTE)]
+    assert len(later.sessions["tor"].routes) == 2

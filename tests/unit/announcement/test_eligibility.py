@@ -284,6 +284,7 @@ def test_address_outside_of_active_pools_is_withheld() -> None:
     plan = plan_of("n1", snapshot_of(objects, "exalb-system")[0])
     [refusal] = plan.sessions["tor"].withheld.values()
     assert refusal.reason is Reason.ADDRESS_NOT_IN_POOL
+    assert "198.51.100.7" in refusal.message
 
 
 TEAM = {"namespaceSelectors": [{"matchLabels": {"team": "yes"}}]}

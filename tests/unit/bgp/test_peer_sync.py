@@ -1,50 +1,34 @@
 """The steps by which one peer gets its table."""
 
-from collections.abc import Iterable
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import IPv6Address, ip_network
 
 import pytest
 
-from exalb_bgp.events import Negotiated, Snapshot, UpdateSent
+from exalb_bgp.events import Negotiated, UpdateSent
 from exalb_bgp.paths import resolve, update_size
 from exalb_bgp.peer_state import CHUNK
 from exalb_bgp.peer_sync import WINDOW, PeerSync
-from exalb_bgp.rib import Attributes, Community, ExtendedCommunity, ExtendedKind, LargeCommunity, Prefix, Rib
+from exalb_bgp.rib import Attributes, Community, ExtendedCommunity, ExtendedKind, LargeCommunity, Rib
 from exalb_bgp.session import Family, Session, State
-from exalb_bgp.steps import Announce, EndOfRib, ResendAll, Step, Withdraw
-
-NODE = IPv4Address("10.77.0.11")
-SESSION = Session("tor", IPv4Address("10.77.0.100"), 64512, 64513, NODE, families=frozenset({Family.IPV4}))
-P1, P2, P3 = (ip_network(f"198.51.100.{number}/32") for number in (1, 2, 3))
-V6 = ip_network("2001:db8:100::1/128")
-A, B = Attributes(med=1), Attributes(med=2)
-
-
-def peer(rib: Rib, session: Session = SESSION, families: Iterable[Family] = (Family.IPV4,)) -> PeerSync:
-    """Return an Established peer without announced routes."""
-    peer_sync = PeerSync(session)
-    peer_sync.negotiate(Negotiated(session.peer_address, NODE, frozenset(families), False))
-    peer_sync.set_desired(session, rib)
-    peer_sync.establish()
-    return peer_sync
-
-
-def shown(attributes: Attributes, *prefixes: Prefix) -> UpdateSent:
-    """Return the event of an announcement that was written."""
-    return UpdateSent(SESSION.peer_address, ((resolve(attributes, NODE, SESSION), prefixes),))
-
-
-def withdrawn(*prefixes: Prefix) -> UpdateSent:
-    return UpdateSent(SESSION.peer_address, withdrawn=prefixes)
-
-
-def steps(peer_sync: PeerSync) -> list[Step]:
-    return list(peer_sync.steps())
-
-
-def announce(attributes: Attributes, *prefixes: Prefix) -> Announce:
-    return Announce(SESSION, resolve(attributes, NODE, SESSION), prefixes)
+from exalb_bgp.steps import Announce, EndOfRib, ResendAll, Withdraw
+from tests.support.bgp.one_peer import (
+    NODE,
+    P1,
+    P2,
+    P3,
+    SESSION,
+    V6,
+    A,
+    B,
+    adopted,
+    announce,
+    peer,
+    shown,
+    steps,
+    up,
+    withdrawn,
+)
 
 
 def test_table_is_announced_in_groups_and_ends_with_end_of_rib() -> None:
@@ -201,20 +185,6 @@ def test_refused_prefix_waits_for_other_attributes_and_blocks_nothing() -> None:
     assert peer_sync.sent == 0
     peer_sync.set_desired(SESSION, {P1: B, P2: A})
     assert steps(peer_sync) == [announce(B, P1)]
-
-
-def adopted(rib: Rib, held: Rib, completed: Iterable[Family]) -> PeerSync:
-    """Return a peer of an engine that was running before, with these routes and this End-of-RIB."""
-    peer_sync = PeerSync(SESSION)
-    peer_sync.set_desired(SESSION, rib)
-    peer_sync.adopt(up(completed), {prefix: resolve(attributes, NODE, SESSION) for prefix, attributes in held.items()})
-    return peer_sync
-
-
-def up(completed: Iterable[Family], families: Iterable[Family] = SESSION.families) -> Snapshot:
-    """Return the state of an Established session as read from an engine."""
-    peer_address = SESSION.peer_address
-    return Snapshot(peer_address, State.ESTABLISHED, NODE, frozenset(families), False, completed=frozenset(completed))
 
 
 def test_adopted_settled_session_gets_no_steps() -> None:
