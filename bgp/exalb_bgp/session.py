@@ -17,6 +17,9 @@ class Family(Enum):
     IPV4 = "ipv4"
     IPV6 = "ipv6"
 
+    # That of Enum is a function of Python, and each decision about a Service needs a dozen; a member is one object.
+    __hash__ = object.__hash__
+
     @property
     def label(self) -> str:
         """The name of the family in Kubernetes and in text for people."""

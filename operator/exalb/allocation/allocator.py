@@ -128,8 +128,10 @@ class Allocator:
         self._waiting.take(key)
         if service is None or not self._is_managed(service, cluster):
             self._outcomes.set(key, None)
-        elif is_satisfied(service, self._kept(service), self._ledger.pools):
-            self._outcomes.set(key, self._outcome(service, self._kept(service), None))
+            return
+        kept = self._kept(service)
+        if is_satisfied(service, kept, self._ledger.pools):
+            self._outcomes.set(key, self._outcome(service, kept, None))
         else:
             self._undecided[key] = service
 
@@ -197,7 +199,7 @@ class Allocator:
         """Choose for one Service; return Services whose refusal may be another one now."""
         service = self._waiting.take(key) or self._undecided.pop(key)
         kept, kind = self._kept(service), chooser.kind_of(service)
-        choice = chooser.choose(service, kept)
+        choice = chooser.choose(service, kept, kind)
         if isinstance(choice, Refusal):
             self._outcomes.set(key, self._outcome(service, kept, choice))
             return self._waiting.add(service, choice, kind if is_of_kind(choice) else None)
@@ -271,5 +273,7 @@ def _used_by_spec(service: Service) -> Iterator[tuple[Address, str]]:
 
 
 def _in_order(service: Service, addresses: list[Address] | tuple[Address, ...]) -> tuple[Address, ...]:
+    if len(addresses) < 2:
+        return tuple(addresses)
     order = [VERSIONS[family] for family in service.families]
     return tuple(sorted(addresses, key=lambda address: order.index(address.version)))

@@ -45,14 +45,13 @@ class Chooser:
         self._free = FreeAddresses(ledger)
         self._memo = RefusalMemo(self._pools)
 
-    def choose(self, service: Service, kept: tuple[Address, ...]) -> Choice:
-        """Return the addresses for `service`, or why it gets no more than `kept`."""
+    def choose(self, service: Service, kept: tuple[Address, ...], kind: Hashable) -> Choice:
+        """Return the addresses for `service`, which is of this kind, or why it gets no more than `kept`."""
         request = service.request
         if service.is_deleted:
             return Refusal(Reason.SERVICE_DELETED, f"{service.key} is being deleted: it gets no new address")
         if request.problem:
             return request.problem
-        kind = self.kind_of(service)
         known = self._memo.find(kind)
         if known:
             return known
@@ -99,11 +98,13 @@ class Chooser:
         self, asking: _AllocationRequest, pool: AllocatingPool, wanted: Iterable[Address], more: int = 0
     ) -> Refusal | None:
         """Say why the namespace may not have `wanted` and `more` addresses that nobody has; None if it may."""
-        namespace = asking.service.key.namespace
+        quota, namespace = pool.pool.spec.quota_per_namespace, asking.service.key.namespace
+        if quota is None:
+            return None
         has = self._ledger.has_of_namespace(pool, namespace)
         inside = [address for address in wanted if pool.pool.has(address)]
         after = count_after(has, asking.kept, inside) + more
-        return quota_refusal(pool.name, namespace, pool.pool.spec.quota_per_namespace, has=len(has), after=after)
+        return quota_refusal(pool.name, namespace, quota, has=len(has), after=after)
 
     def _from_named_pool(self, asking: _AllocationRequest, name: str) -> Choice:
         service, pool = asking.service, self._pools.by_name.get(name)

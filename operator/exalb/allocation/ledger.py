@@ -48,6 +48,8 @@ class Ledger:
         """Services that ExaLB does not manage and that have the address in their status."""
         self._occupied: dict[Address, dict[Key, str]] = {}
         """Services that use the address in their spec, and the field."""
+        self._users = (self._holders, self._claims, self._blocked, self._occupied)
+        """An address in any of these is not free."""
         self.touched: set[Address] = set()
         """The addresses about which anything changed; the allocator empties it after each round."""
         self.touched_quotas: set[str] = set()
@@ -132,7 +134,7 @@ class Ledger:
 
     def _refusal_of_losers(self, service: Service, address: Address, *, has_holders: bool) -> Refusal | None:
         for key in sorted(self._losing.get(address, set()) - {service.key}):
-            alone = self._new_holders(address)
+            alone = self._new_holders(address, self.pools.find(address))
             alone.add(self._claims[address][key].service)
             if not has_holders or alone.refusal(service):
                 message = f"{address} is being released by Service {key}: retrying when its status is updated"
@@ -164,45 +166,46 @@ class Ledger:
         holders = self._holders.get(address)
         return holders.services if holders else {}
 
-    def _new_holders(self, address: Address) -> Holders:
-        pool = self.pools.find(address)
+    def _new_holders(self, address: Address, pool: AllocatingPool | None) -> Holders:
         across = pool is not None and pool.pool.spec.allow_cross_namespace_sharing
         return Holders(address, pool.name if pool else "", across_namespaces=across)
 
     def add(self, service: Service, address: Address) -> None:
         """Enter that `service` has `address`."""
-        if address not in self._holders:
-            self._holders[address] = self._new_holders(address)
-        self._holders[address].add(service)
+        holders, pool = self._holders.get(address), self.pools.find(address)
+        if holders is None:
+            holders = self._holders[address] = self._new_holders(address, pool)
+        holders.add(service)
         self.shares.add(service, address)
         self._mark(address)
-        self._count(service, address, 1)
+        self._count(service, address, pool, 1)
 
     def remove(self, key: Key, address: Address) -> None:
         """Enter that the Service no longer has `address`."""
-        service = self._holders[address].remove(key)
-        if not self._holders[address].services:
+        holders = self._holders[address]
+        service = holders.remove(key)
+        if not holders.services:
             del self._holders[address]
         self.shares.remove(service, address)
         self._mark(address)
-        self._count(service, address, -1)
+        self._count(service, address, self.pools.find(address), -1)
 
     def _mark(self, address: Address) -> None:
         self.touched.add(address)
         pool = self.pools.find(address)
         if pool:
             numbers = self._used.setdefault((pool.name, address.version), set())
-            tables = (self._holders, self._blocked, self._claims, self._occupied)
-            is_used = any(address in table for table in tables) and pool.can_give(address)
-            (numbers.add if is_used else numbers.discard)(int(address))
+            is_used = any(address in table for table in self._users)
+            if not is_used:
+                numbers.discard(int(address))
+            elif int(address) not in numbers and pool.can_give(address):
+                numbers.add(int(address))
 
-    def _count(self, service: Service, address: Address, change: int) -> None:
-        pool = self.pools.find(address)
-        if pool:  # pragma: no branch - a Service holds only addresses of pools
+    def _count(self, service: Service, address: Address, pool: AllocatingPool | None, change: int) -> None:
+        if pool and pool.pool.spec.quota_per_namespace is not None:
             namespace = service.key.namespace
             has = self._of_namespace.setdefault((pool.name, namespace), Counter())
-            if pool.pool.spec.quota_per_namespace is not None:
-                self.touched_quotas.add(namespace)
+            self.touched_quotas.add(namespace)
             has[address] += change
             if not has[address]:
                 del has[address]
@@ -212,7 +215,7 @@ class Ledger:
         return self._used.get((pool.name, version), set())
 
     def has_of_namespace(self, pool: AllocatingPool, namespace: str) -> Mapping[Address, int]:
-        """Return the addresses of `pool` that a namespace has, each with the number of its Services there."""
+        """Return the addresses of a pool with a quota that a namespace has, each with its number of Services there."""
         return self._of_namespace.get((pool.name, namespace), Counter())
 
 

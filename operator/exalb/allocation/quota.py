@@ -21,12 +21,12 @@ def count_after(has: Mapping[Address, int], kept: Collection[Address], wanted: C
     return len(has) - released + gained
 
 
-def quota_refusal(pool: str, namespace: str, quota: int | None, *, has: int, after: int) -> Refusal | None:
+def quota_refusal(pool: str, namespace: str, quota: int, *, has: int, after: int) -> Refusal | None:
     """Say why a namespace that has `has` addresses of a pool may not have `after`; None if it may.
 
     A quota that was lowered takes no address away: a Service may still exchange one for another.
     """
-    if quota is None or after <= max(quota, has):
+    if after <= max(quota, has):
         return None
     message = f"namespace {namespace} has {has} addresses of pool {pool}: its quotaPerNamespace is {quota}"
     return Refusal(Reason.QUOTA_EXCEEDED, message)

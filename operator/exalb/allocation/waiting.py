@@ -113,6 +113,8 @@ class Waiting:
 
     def touched(self, addresses: Iterable[Address], quotas: Iterable[str]) -> Iterator[Age]:
         """Yield those with an explicit request that these addresses, or quotas of these namespaces, concern."""
+        if not self._explicit:
+            return
         concerned = chain(
             (self._by_address.get(address, ()) for address in addresses),
             (self._explicit.get(namespace, ()) for namespace in quotas),

@@ -102,14 +102,18 @@ class AdjRibOut:
         rules: Rules,
         before: SessionPlan | None,
     ) -> None:
-        self._peer, self._node, self._names = peer, node, rules.names
-        self._parameters = parameters
+        self._names = rules.names
         session = session_of(peer, parameters) if isinstance(parameters, SessionParameters) else None
         # The driver compares sessions by identity first.
         session = before.session if before and before.session == session else session
         refusal = Refusal(parameters.reason, parameters.message) if isinstance(parameters, FieldError) else None
         families = frozenset(FAMILIES[name] for name in peer.spec.families)
         self._advertisements = tuple(each for each in rules.advertisements if advertises_to(each, peer, node))
+        self._hops = (
+            {family: next_hop(peer, parameters, node, family) for family in families}
+            if isinstance(parameters, SessionParameters)
+            else {}
+        )
         self._contributed: dict[Address, _Contributed] = {}
         self._decided: dict[Prefix, PrefixDecision] = {}
         self.plan = SessionPlan(peer.name, families, session, refusal, {}, {}, {}, peer.spec.bfd)
@@ -164,7 +168,7 @@ class AdjRibOut:
     def _decide(
         self, prefix: Prefix, addresses: set[Address], now: Mapping[Address, _Contributed]
     ) -> PrefixDecision | None:
-        if not addresses or self.plan.session is None or not isinstance(self._parameters, SessionParameters):
+        if not addresses or self.plan.session is None:
             return None
         parts = [
             part
@@ -173,7 +177,7 @@ class AdjRibOut:
             for part in contributed.parts
             if part.prefix == prefix
         ]
-        hop = next_hop(self._peer, self._parameters, self._node, Family.of(prefix))
+        hop = self._hops[Family.of(prefix)]
         return (
             refuse_all(parts, hop) if isinstance(hop, Refusal) else decide(parts, self.plan.session, hop, self._names)
         )

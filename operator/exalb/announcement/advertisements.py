@@ -64,7 +64,7 @@ def contributions(candidate: Candidate, advertisements: Iterable[ActiveAdvertise
         length = spec.aggregation_length if candidate.address.version == 4 else spec.aggregation_length_v6
         is_host = length == candidate.prefix.max_prefixlen
         prefix = candidate.prefix if is_host else candidate.prefix.supernet(new_prefix=length)
-        if not pool.covers(prefix):
+        if not is_host and not pool.covers(prefix):
             message = f"{prefix} of BGPAdvertisement {advertisement.name} reaches beyond pool {pool.name}"
             too_wide[prefix] = Refusal(Reason.AGGREGATE_TOO_WIDE, message)
             continue

@@ -18,7 +18,7 @@ The order is: ready endpoints before draining ones, then the older Service. With
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import NamedTuple, TypeAlias
 
@@ -86,7 +86,9 @@ def decide(
 
     `names` are the values of communities by name.
     """
-    ordered = sorted(parts, key=_rank)
+    ordered = list(parts)
+    if len(ordered) > 1:
+        ordered.sort(key=_rank)
     accepted: Accepted = {}
     services: list[str] = []
     members: list[Contribution] = []
@@ -134,12 +136,13 @@ def _with(
         if isinstance(its, Refusal):
             return its
         combined[name] = its.carried_by(session)
-    return _conflict(combined.values(), parts[0]) or _too_many(combined, parts[0]) or combined
+    return _conflict(combined, parts[0]) or _too_many(combined, parts[0]) or combined
 
 
-def _conflict(requests: Iterable[RequestedAttributes], part: Contribution) -> Refusal | None:
-    for field, label in _EXCLUSIVE:
-        by_value = {getattr(request, field): request for request in requests if getattr(request, field) is not None}
+def _conflict(requests: Accepted, part: Contribution) -> Refusal | None:
+    for field, label in _EXCLUSIVE if len(requests) > 1 else ():
+        values = ((getattr(request, field), request) for request in requests.values())
+        by_value = {value: request for value, request in values if value is not None}
         if len(by_value) > 1:
             both = " and ".join(
                 request.describe(field, label)
@@ -154,6 +157,8 @@ def _conflict(requests: Iterable[RequestedAttributes], part: Contribution) -> Re
 
 
 def _too_many(requests: Accepted, part: Contribution) -> Refusal | None:
+    if not any(request.communities for request in requests.values()):
+        return None
     for kind, count in count_communities(request.communities for request in requests.values()):
         if count > MAX_COMMUNITIES:
             message = (
@@ -182,11 +187,18 @@ def _attributes(
     is_weighed = any(part.advertisement.spec.weight == "Endpoints" for part in members if part.candidate is best)
     if is_host_route(members[0].prefix) and best.weight and is_weighed:
         communities.add(_bandwidth(session.local_asn, best.weight))
-    return Attributes(
+    plain = Attributes(
         next_hop=next_hop.address,
         local_pref=_value(request.local_pref for request in requests),
         med=_value(request.med for request in requests),
         as_path_prepend=_value(request.as_path_prepend for request in requests) or 0,
+    )
+    return _with_communities(plain, communities) if communities else plain
+
+
+def _with_communities(plain: Attributes, communities: Iterable[AnyCommunity]) -> Attributes:
+    return replace(
+        plain,
         communities=tuple(sorted(each for each in communities if isinstance(each, Community))),
         large_communities=tuple(sorted(each for each in communities if isinstance(each, LargeCommunity))),
         extended_communities=tuple(

@@ -122,11 +122,12 @@ def endpoint_state(
     of_family = [part for part in slices if part.family is family]
     # A manifest without ports is not judged by them: the API server would refuse it.
     serving = [part for part in of_family if part.ports & service.endpoint_ports or not service.endpoint_ports]
-    counts = _count(serving, node.name if service.local_traffic else None)
-    for readiness, state in ((Readiness.READY, EndpointState.READY), (Readiness.DRAINING, EndpointState.DRAINING)):
-        if counts[readiness] and (programmed or readiness is not Readiness.READY):
-            return state, counts[readiness] if service.local_traffic else 0, None
-    if counts[Readiness.READY]:
+    ready, draining = _count(serving, node.name if service.local_traffic else None)
+    if ready and programmed:
+        return EndpointState.READY, ready if service.local_traffic else 0, None
+    if draining:
+        return EndpointState.DRAINING, draining if service.local_traffic else 0, None
+    if ready:
         return EndpointState.NONE, 0, _not_programmed(service, node)
     where = f" on node {node.name}, and externalTrafficPolicy is Local" if service.local_traffic else ""
     message = f"{service.key} has no ready {family.label} endpoint{where}"
@@ -145,8 +146,8 @@ def _not_programmed(service: Service, node: Node) -> Refusal:
     return Refusal(Reason.ENDPOINTS_NOT_PROGRAMMED, message)
 
 
-def _count(slices: Iterable[EndpointSlice], node: str | None) -> Mapping[Readiness, int]:
-    """Count endpoints by readiness; one address in two slices is one endpoint, ready if either says so."""
+def _count(slices: Iterable[EndpointSlice], node: str | None) -> tuple[int, int]:
+    """Count the ready and the draining endpoints; one address in two slices is one, ready if either says so."""
     best: dict[str, Readiness] = {}
     for part in slices:
         for endpoint in part.endpoints:
@@ -154,5 +155,5 @@ def _count(slices: Iterable[EndpointSlice], node: str | None) -> Mapping[Readine
                 continue
             if endpoint.readiness is Readiness.READY or endpoint.address not in best:
                 best[endpoint.address] = endpoint.readiness
-    values = list(best.values())
-    return {readiness: values.count(readiness) for readiness in Readiness}
+    ready = sum(readiness is Readiness.READY for readiness in best.values())
+    return ready, len(best) - ready

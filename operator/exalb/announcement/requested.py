@@ -7,12 +7,14 @@ from exalb.announcement.advertisements import Contribution
 from exalb.api.community_values import AnyCommunity
 from exalb.api.reasons import Reason, Refusal
 from exalb.model.cluster import AttributeOverrides
+from exalb.validation.advertisements import ActiveAdvertisement
 from exalb.validation.community_names import resolve_communities
 from exalb.validation.override_limits import accepted_part, refused_value
 from exalb_bgp.rib import is_host_route
 from exalb_bgp.session import Session
 
 Value = TypeVar("Value")
+NO_OVERRIDES = AttributeOverrides()
 
 
 class RequestedAttributes(NamedTuple):
@@ -47,8 +49,10 @@ def requested(part: Contribution, names: Mapping[str, AnyCommunity]) -> Requeste
     """Return the attributes of a contribution; annotations apply to host routes only."""
     advertisement, service = part.advertisement, part.candidate.service
     spec, communities = advertisement.spec, advertisement.communities
-    overrides = service.request.overrides if is_host_route(part.prefix) else None
-    overrides = accepted_part(spec, overrides or AttributeOverrides())
+    asked = service.request.overrides if is_host_route(part.prefix) else None
+    if asked is None:
+        return communities if isinstance(communities, Refusal) else _own(advertisement, communities)
+    overrides = accepted_part(spec, asked)
     if overrides.problem:
         return Refusal(Reason.INVALID_REQUEST, overrides.problem)
     if refusal := refused_value(spec, advertisement.name, overrides, names):
@@ -65,6 +69,14 @@ def requested(part: Contribution, names: Mapping[str, AnyCommunity]) -> Requeste
         communities,
         overrides,
         str(service.key),
+    )
+
+
+def _own(advertisement: ActiveAdvertisement, communities: tuple[AnyCommunity, ...]) -> RequestedAttributes:
+    """Return what an advertisement requests where no annotation does: of nearly every route."""
+    spec = advertisement.spec
+    return RequestedAttributes(
+        advertisement.name, spec.local_pref, spec.med, spec.as_path_prepend, communities, NO_OVERRIDES
     )
 
 

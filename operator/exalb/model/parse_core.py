@@ -90,7 +90,9 @@ def text(value: object) -> str:
 
 def text_map(raw: Raw | None) -> Mapping[str, str]:
     """Return labels, annotations or a selector. Raise MalformedError."""
-    if not isinstance(raw, Mapping | None):
+    if raw is None:
+        return NOTHING
+    if not isinstance(raw, Mapping):
         raise MalformedError(f"is not shaped as the Kubernetes API says: {raw!r} is no map of text to text")
     return {text(key): text(value) for key, value in raw.items()} if raw else NOTHING
 

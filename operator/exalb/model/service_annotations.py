@@ -65,6 +65,8 @@ _NO_REQUEST = Request()
 
 def parse_request(annotations: Mapping[str, str], load_balancer_ip: str) -> Request:
     """Read the requests of a Service; if they are unreadable or contradict each other, the result has a refusal."""
+    if not annotations and not load_balancer_ip:
+        return _NO_REQUEST
     texts = _spelled(ADDRESSES, annotations)
     if load_balancer_ip:
         texts.append(("spec.loadBalancerIP", load_balancer_ip))

@@ -115,17 +115,18 @@ class PoolIndex:
     """Finds the active pool that has an address."""
 
     def __init__(self, pools: Iterable[ActivePool]) -> None:
-        ranges = ((part.version, part.first, part.last, pool) for pool in pools for part in pool.merged)
-        self._ranges: list[tuple[int, int, int, ActivePool]] = sorted(ranges, key=lambda entry: entry[:2])
+        parts = sorted(((part, pool) for pool in pools for part in pool.merged), key=lambda entry: entry[0].first)
+        self._ranges = {version: [entry for entry in parts if entry[0].version == version] for version in (4, 6)}
+        self._firsts = {version: [part.first for part, _ in entries] for version, entries in self._ranges.items()}
 
     def find(self, address: Address) -> ActivePool | None:
         """Return the pool that has `address`."""
-        at: tuple[int, int] = (address.version, int(address))
-        index = bisect_right(self._ranges, at, key=lambda entry: entry[:2]) - 1
+        version, number = address.version, int(address)
+        index = bisect_right(self._firsts[version], number) - 1
         if index < 0:
             return None
-        version, _, last, pool = self._ranges[index]
-        return pool if version == address.version and at[1] <= last else None
+        part, pool = self._ranges[version][index]
+        return pool if number <= part.last else None
 
 
 def active_pools(inputs: RuleInputs) -> tuple[tuple[ActivePool, ...], list[Finding]]:

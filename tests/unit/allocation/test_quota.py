@@ -43,10 +43,10 @@ def test_count_after(case: Case) -> None:
     assert count_after(has, kept, wanted) == case.after
 
 
-LIMITS = [(None, 5, 6, False), (2, 1, 2, False), (2, 2, 3, True), (2, 5, 5, False), (2, 5, 6, True)]
+LIMITS = [(2, 1, 2, False), (2, 2, 3, True), (2, 5, 5, False), (2, 5, 6, True)]
 
 
 @pytest.mark.parametrize(("quota", "has", "after", "is_refused"), LIMITS)
-def test_quota_refusal(quota: int | None, has: int, after: int, *, is_refused: bool) -> None:
+def test_quota_refusal(quota: int, has: int, after: int, *, is_refused: bool) -> None:
     refusal = quota_refusal("main", "team", quota, has=has, after=after)
     assert (refusal is not None and refusal.reason is Reason.QUOTA_EXCEEDED) == is_refused
