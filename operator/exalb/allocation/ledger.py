@@ -113,7 +113,8 @@ class Ledger:
         return None
 
     def _stranger(self, address: Address) -> Service | None:
-        return min(self._blocked.get(address, {}).values(), key=lambda other: other.age, default=None)
+        blocked = self._blocked.get(address)
+        return min(blocked.values(), key=lambda other: other.age) if blocked else None
 
     def refusal(self, service: Service, address: Address) -> Refusal | None:
         """Say why `service`, which does not have `address`, cannot have it or join its holders; None if it can.

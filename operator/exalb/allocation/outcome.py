@@ -37,13 +37,16 @@ def is_satisfied(service: Service, kept: tuple[Address, ...], pools: PoolTable) 
     request = service.request
     if request.problem or not kept:
         return False
-    current_pool, has = pools.find(kept[0]), {Family.of(address) for address in kept}
+    has = {Family.of(address) for address in kept}
     missing = [family for family in service.families if family not in has]
-    if missing and not (
-        service.policy is IPFamilyPolicy.PREFER_DUAL_STACK and current_pool and not current_pool.has_family(missing[0])
-    ):
+    if missing and not _has_all_of_its_pool(service, kept, missing[0], pools):
         return False
     if request.addresses and (missing or set(request.addresses) != set(kept)):
         return False
-    pools_of_kept = [pool.name for pool in map(pools.find, kept) if pool]
-    return request.pool is None or pools_of_kept == [request.pool] * len(kept)
+    return request.pool is None or all(pool and pool.name == request.pool for pool in map(pools.find, kept))
+
+
+def _has_all_of_its_pool(service: Service, kept: tuple[Address, ...], lacking: Family, pools: PoolTable) -> bool:
+    """Whether a Service that prefers two families has the only one that its pool has."""
+    pool = pools.find(kept[0])
+    return service.policy is IPFamilyPolicy.PREFER_DUAL_STACK and pool is not None and not pool.has_family(lacking)
