@@ -64,6 +64,8 @@ class DrainReport(Model):
     """When the node entered this state, by its own clock."""
     held: int = 0
     """How many prefixes stay announced, with GRACEFUL_SHUTDOWN, since some Service has no other node."""
+    undone: bool = False
+    """Whether nothing drains the node any longer: it returns, or waits in this state until kube-proxy is healthy."""
     returning: ReturnReport | None = None
     """The step of the return; set in the state Returning."""
     message: Annotated[str, Field(max_length=1024)] = ""

@@ -16,7 +16,7 @@ from exalb.explain.l2 import holders
 from exalb.explain.next_steps import NEXT_STEPS
 from exalb.explain.observed import Observed
 from exalb.model.cluster import SpeakerReport
-from exalb.report.drain import RETURN_WAITS, SHOWN_SERVICES
+from exalb.report.drain import SHOWN_SERVICES
 from exalb_bgp.rib import Address, Prefix
 
 _LEAVING = (DrainState.DEPREFERRED, DrainState.WITHDRAWING, DrainState.WITHDRAWN)
@@ -103,6 +103,8 @@ def _why_idle(report: SpeakerReport | None) -> str:
     if not report.observed.established and (report.observed.wanted or not lan):
         return "no session is Established"
     drain = report.observed.drain
+    if drain and waits_to_return(drain):
+        return "its return waits for kube-proxy"
     return f"it is drained ({drain.cause.value})" if drain and drain.state in _LEAVING else ""
 
 
@@ -185,7 +187,12 @@ def drain_step(node: str, report: DrainReport) -> Step:
 
 def is_undone(report: DrainReport) -> bool:
     """Whether nothing drains the node any longer: it returns, or waits until it can forward."""
-    return report.state is DrainState.RETURNING or report.message == RETURN_WAITS
+    return report.undone or report.state is DrainState.RETURNING
+
+
+def waits_to_return(report: DrainReport) -> bool:
+    """Whether the drain is undone, but the node is as the drain left it, because it cannot forward yet."""
+    return report.undone and report.state is not DrainState.RETURNING
 
 
 def _undone_message(nodes: list[str], report: DrainReport, since: str = "") -> str:
@@ -199,12 +206,12 @@ def _undone_message(nodes: list[str], report: DrainReport, since: str = "") -> s
 
 def _undone_words(report: DrainReport) -> str:
     """Say how far an undone drain is; empty where it is not undone."""
-    return f": {report.message}" if report.message == RETURN_WAITS else return_words(report)
+    return f": {report.message}" if waits_to_return(report) else return_words(report)
 
 
 def _next_of_undone(report: DrainReport) -> str:
     """Return what to do about an undone drain; empty where it is not undone."""
-    if report.message == RETURN_WAITS:
+    if waits_to_return(report):
         return NEXT_STEPS[Reason.DATA_PLANE_DOWN]
     return "nothing: the drain is undone, and ends by itself" if is_undone(report) else ""
 

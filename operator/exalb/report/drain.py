@@ -10,8 +10,6 @@ from exalb.runtime.times import time_text
 
 SHOWN_SERVICES = 5
 """How many Services the message names."""
-RETURN_WAITS = "the drain is undone; the return begins when kube-proxy is healthy"
-"""The message of a node that is as the drain left it, because it could not forward what a return attracts."""
 
 
 def drain_report(node: str, drain: NodeDrain | None) -> DrainReport | None:
@@ -24,6 +22,7 @@ def drain_report(node: str, drain: NodeDrain | None) -> DrainReport | None:
         cause=step.cause,
         since=time_text(step.since),
         held=len(drain.held),
+        undone=drain.undone,
         returning=_return_report(step),
         message=drain_message(node, drain)[:1024],
     )
@@ -40,7 +39,8 @@ def _return_report(step: DrainStep) -> ReturnReport | None:
 def drain_message(node: str, drain: NodeDrain) -> str:
     """Say which Services have no other node, or what the return waits for."""
     if drain.undone and drain.step.state is not DrainState.RETURNING:
-        return RETURN_WAITS
+        # The node is as the drain left it, because it could not forward what a return attracts.
+        return "the drain is undone; the return begins when kube-proxy is healthy"
     services = sorted({service for services in drain.lacking.values() for service in services})
     if not services:
         return ""

@@ -5,9 +5,10 @@ from typing import Any
 from exalb.allocation.outcome import Outcome
 from exalb.api.l2 import L2Report
 from exalb.api.shorten import counted, shorten_count
-from exalb.api.speaker import BGPSpeakerStatus
+from exalb.api.speaker import BGPSpeakerStatus, DrainReport
 from exalb.explain.answer import since_words
 from exalb.explain.answer_json import plain, status_json
+from exalb.explain.drain import waits_to_return
 from exalb.explain.observed import Observed
 from exalb.explain.status import status
 from exalb.explain.tables import PoolRow, peer_rows, pool_rows
@@ -31,9 +32,14 @@ def _node(name: str, report: BGPSpeakerStatus) -> dict[str, Any]:
     drain, lan = report.drain, report.l2
     return {
         "node": name,
-        "drain": f"{drain.state.value} since {drain.since} ({drain.cause.value})" if drain else None,
+        "drain": _drain(drain) if drain else None,
         "lan": _lan(lan) if lan else None,
     }
+
+
+def _drain(report: DrainReport) -> str:
+    undone = ", undone: it waits for kube-proxy" if waits_to_return(report) else ""
+    return f"{report.state.value} since {report.since} ({report.cause.value}){undone}"
 
 
 def _lan(report: L2Report) -> str:

@@ -11,7 +11,6 @@ from exalb.explain.answer_json import answer_json, status_json
 from exalb.explain.status import status
 from exalb.explain.subject import explain
 from exalb.model.lease import Lease
-from exalb.report.drain import RETURN_WAITS
 from tests.support.golden import assert_golden
 from tests.support.objects import (
     Object,
@@ -55,10 +54,11 @@ LOCAL = [
 ]
 DRAINED = {"state": "Withdrawn", "cause": "Annotation", "since": SINCE}
 STEP = {"step": 2, "steps": 4, "announced": "prepend=3", "until": "2026-01-31T08:00:30Z"}
+WAITS = "the drain is undone; the return begins when kube-proxy is healthy"
 STARTING = condition("DataPlaneHealthy", "False", "NotHealthyYet", "http://localhost:10256/healthz: HTTP status 503")
 DRAINS: dict[str, dict[str, Any]] = {
     "n1": {"drain": DRAINED},
-    "n2": {"drain": {**DRAINED, "message": RETURN_WAITS}, "conditions": [STARTING]},
+    "n2": {"drain": {**DRAINED, "undone": True, "message": WAITS}, "conditions": [STARTING]},
     "n3": {"drain": {**DRAINED, "state": "Returning", "returning": STEP}},
     "n4": {"drain": {**DRAINED, "state": "Returning", "returning": STEP}},
 }

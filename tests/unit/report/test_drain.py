@@ -11,10 +11,11 @@ from exalb.announcement.planner import NodeDrain
 from exalb.announcement.returning import Depreference, Means, ReturnStep
 from exalb.api.speaker import DrainCause, DrainState
 from exalb.kube.manifests import snapshot_of
-from exalb.report.drain import RETURN_WAITS, drain_report
+from exalb.report.drain import drain_report
 from exalb.validation.rules import validate
 from tests.support import objects
 
+WAITS = "the drain is undone; the return begins when kube-proxy is healthy"
 POOL, PEER = objects.pool("main", "198.51.100.0/24"), objects.peer()
 
 
@@ -66,8 +67,8 @@ def test_node_that_returns_reports_its_step() -> None:
 @pytest.mark.parametrize(
     ("undone", "state", "message"),
     [
-        (True, DrainState.WITHDRAWN, RETURN_WAITS),
-        (True, DrainState.DEPREFERRED, RETURN_WAITS),
+        (True, DrainState.WITHDRAWN, WAITS),
+        (True, DrainState.DEPREFERRED, WAITS),
         (True, DrainState.RETURNING, ""),
         (False, DrainState.WITHDRAWN, ""),
     ],
@@ -76,7 +77,7 @@ def test_node_that_waits_to_return_says_so(undone: bool, state: DrainState, mess
     step = DrainStep(state, DrainCause.ANNOTATION, datetime(2026, 1, 5, 8, tzinfo=UTC))
     report = drain_report("n1", NodeDrain(step, forced=False, lacking={}, undone=undone))
     assert report
-    assert report.message == message
+    assert (report.undone, report.message) == (undone, message)
 
 
 def test_node_that_is_not_drained_reports_none() -> None:

@@ -50,12 +50,14 @@ def test_overview_has_drains_and_lans_of_nodes() -> None:
     drain = {"state": "Withdrawn", "cause": "Annotation", "since": SINCE}
     lan = l2_speaker("n2", "10.0.0.2/24", l2={"addresses": 1, "since": SINCE})
     silent = l2_speaker("n3", l2={"connected": False})
-    found = overview(observed(*BASE, speaker("n1", session(), drain=drain), lan, silent, speaker("n4")))
+    waits = speaker("n5", session(), drain={**drain, "undone": True})
+    found = overview(observed(*BASE, speaker("n1", session(), drain=drain), lan, silent, speaker("n4"), waits))
     assert [(row["node"], row["drain"], row["lan"]) for row in found["nodes"]] == [
         ("n1", f"Withdrawn since {SINCE} (Annotation)", None),
         ("n2", None, f"announces 1 address on eth0 since {SINCE} or earlier"),
         ("n3", None, "the L2 process does not answer"),
         ("n4", None, None),
+        ("n5", f"Withdrawn since {SINCE} (Annotation), undone: it waits for kube-proxy", None),
     ]
 
 
