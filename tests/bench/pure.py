@@ -23,6 +23,7 @@ from exalb.model.patches import Changes
 from exalb.model.ports import Port
 from exalb.report.controller import ControllerReporter
 from exalb.validation.rules import Validator, validate
+from exalb_bgp.revision import Revision
 from tests.bench import report
 from tests.bench.figures import PROCESSOR, Figure, Measure
 from tests.support.decisions import allocation_of, changes_of, plan_of
@@ -96,8 +97,9 @@ def slices(count: int) -> list[Object]:
 
 
 def cluster_of(objects: list[Object]) -> Cluster:
-    """Return the snapshot of these objects."""
-    return snapshot_of([*POOLS, *PEERS, *NODES, *objects], "exalb-system")[0]
+    """Return the snapshot of these objects, with tables as a store makes them."""
+    cluster = snapshot_of([*POOLS, *PEERS, *NODES, *objects], "exalb-system")[0]
+    return replace(cluster, services=Revision(cluster.services), slices=Revision(cluster.slices))
 
 
 def settled(cluster: Cluster) -> Cluster:
@@ -114,7 +116,7 @@ def settled(cluster: Cluster) -> Cluster:
             (condition,) = write.body["status"]["conditions"]
             written = ConditionState(condition["status"], condition["reason"], condition["message"])
             services[key] = replace(services[key], condition=written)
-    return replace(cluster, services=dict(services))
+    return replace(cluster, services=Revision(services))
 
 
 def another(cluster: Cluster, change: Callable[[Service], Service]) -> Iterator[Cluster]:
@@ -122,7 +124,7 @@ def another(cluster: Cluster, change: Callable[[Service], Service]) -> Iterator[
     keys = list(cluster.services)
     for number in range(1, 12):
         key = keys[number * 7919 % len(keys)]
-        cluster = replace(cluster, services={**cluster.services, key: change(cluster.services[key])})
+        cluster = replace(cluster, services=Revision(cluster.services, {key: change(cluster.services[key])}))
         yield cluster
 
 
@@ -241,7 +243,7 @@ def unready(cluster: Cluster) -> Iterator[Cluster]:
     for number in range(1, 12):
         key = keys[number * 7919 % len(keys)]
         gone = tuple(replace(one, endpoints=one.endpoints[1:]) for one in cluster.slices[key])
-        cluster = replace(cluster, slices={**cluster.slices, key: gone})
+        cluster = replace(cluster, slices=Revision(cluster.slices, {key: gone}))
         yield cluster
 
 
