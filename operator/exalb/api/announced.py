@@ -63,20 +63,48 @@ def _address(block: Block, bit: int) -> Address:
     return ip_address((high << 8 | bit).to_bytes(4 if version == 4 else 16))
 
 
-def pack(prefixes: Iterable[Prefix]) -> tuple[str, ...] | None:
-    """Return the entries for these prefixes, in order; None if they are more than a report may have."""
-    blocks: dict[Block, int] = {}
-    others: list[Prefix] = []
-    for prefix in prefixes:
+class Packing:
+    """The entries of a table of prefixes that changes: a change costs what its entry costs."""
+
+    def __init__(self) -> None:
+        self._bits: dict[Block, int] = {}
+        self._texts: dict[Block, str] = {}
+        self._others: dict[Prefix, None] = {}
+
+    def set(self, prefix: Prefix, *, there: bool) -> None:
+        """Add a prefix, or remove it."""
         if prefix.prefixlen == prefix.max_prefixlen:
             block, bit = place(prefix.network_address)
-            blocks[block] = blocks.get(block, 0) | 1 << bit
+            bits = self._bits.get(block, 0)
+            self._set_bits(block, bits | 1 << bit if there else bits & ~(1 << bit))
+        elif there:
+            self._others[prefix] = None
         else:
-            others.append(prefix)
-    if len(blocks) + len(others) > MAX_ITEMS:
-        return None
-    entries = [_entry(block, blocks[block]) for block in sorted(blocks)]
-    return (*entries, *map(str, sorted(others, key=lambda prefix: (prefix.version, prefix))))
+            self._others.pop(prefix, None)
+
+    def _set_bits(self, block: Block, bits: int) -> None:
+        self._texts.pop(block, None)
+        if bits:
+            self._bits[block] = bits
+        else:
+            self._bits.pop(block, None)
+
+    def entries(self) -> tuple[str, ...] | None:
+        """Return the entries, in order; None if they are more than a report may have."""
+        if len(self._bits) + len(self._others) > MAX_ITEMS:
+            return None
+        for block in self._bits.keys() - self._texts.keys():
+            self._texts[block] = _entry(block, self._bits[block])
+        others = sorted(self._others, key=lambda prefix: (prefix.version, prefix))
+        return (*(self._texts[block] for block in sorted(self._texts)), *map(str, others))
+
+
+def pack(prefixes: Iterable[Prefix]) -> tuple[str, ...] | None:
+    """Return the entries for these prefixes, in order; None if they are more than a report may have."""
+    packing = Packing()
+    for prefix in prefixes:
+        packing.set(prefix, there=True)
+    return packing.entries()
 
 
 def _entry(block: Block, bits: int) -> str:

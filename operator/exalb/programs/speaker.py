@@ -31,7 +31,7 @@ from exalb.programs.programmed_endpoints import ProgrammedEndpoints
 from exalb.programs.reconcile import reconcile
 from exalb.programs.settings import SpeakerSettings
 from exalb.report.heartbeats import HEARTBEAT_SECONDS
-from exalb.report.speaker import data_plane_before, speaker_changes
+from exalb.report.speaker import SpeakerReporter, data_plane_before
 from exalb.runtime import metrics
 from exalb.runtime.backoff import Backoff
 from exalb.runtime.clock import now
@@ -67,7 +67,7 @@ class Speaker:
         propagation = self.telemetry.histogram(metrics.PROPAGATION, speaker_metrics.PROPAGATION_BUCKETS)
         self._propagation = speaker_metrics.Propagation(propagation.observe)
         self._writer = Writer(api, self._store, None, count=self.telemetry.count_write)
-        self._validator, self._planner = Validator(), RoutePlanner(node)
+        self._validator, self._planner, self._reporter = Validator(), RoutePlanner(node), SpeakerReporter()
         self._drainer = Drainer(node, settings.drain_policy, driver, self._store.changed.set)
         client = BfdClient(BfdSettings(Path(settings.bfd_directory)))
         self._bfd_client, self._bfd = client, FastFailure(client, driver, self._store.changed.set)
@@ -151,7 +151,7 @@ class Speaker:
             if self._planned:
                 try:
                     status, bfd, l2 = self._driver.status(), self._bfd.status, self._lan.status
-                    await self._writer.apply(speaker_changes(*self._planned, status, now(), bfd, l2=l2))
+                    await self._writer.apply(self._reporter.changes(*self._planned, status, now(), bfd, l2=l2))
                     backoff.reset()
                 except UnavailableError as error:
                     log.debug("report_deferred", error=str(error))

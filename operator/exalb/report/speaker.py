@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from heapq import nsmallest
 from typing import Any, Literal
 
-from exalb.announcement.adj_rib_out import SessionPlan, row_order
+from exalb.announcement.adj_rib_out import Row, SessionPlan
 from exalb.announcement.bfd import waits
 from exalb.announcement.planner import NodePlan
 from exalb.api.announced import pack, unpack
@@ -13,7 +12,7 @@ from exalb.api.reasons import ConditionType, Reason
 from exalb.api.schema import MAX_ITEMS
 from exalb.api.shorten import shorten_names, shorten_sentences
 from exalb.api.speaker import BGPSpeakerStatus, SessionReport
-from exalb.model.cluster import Cluster, Key, Node, SpeakerReport
+from exalb.model.cluster import Cluster, Node, SpeakerReport
 from exalb.model.local_node import DataPlane, LocalNode
 from exalb.model.patches import API_VERSION, Changes, StatusWrite
 from exalb.report.bfd import bfd_report
@@ -21,11 +20,12 @@ from exalb.report.conditions import DesiredCondition, conditions, find_condition
 from exalb.report.drain import drain_report
 from exalb.report.heartbeats import HEARTBEAT_SECONDS
 from exalb.report.l2 import l2_conditions, l2_report
+from exalb.report.node_routes import NodeRoutes
 from exalb.runtime.times import time_text
 from exalb.validation.passwords import secret_reports
 from exalb_bfd.peers import BfdStatus
 from exalb_bgp.rib import Address, Prefix, is_host_route
-from exalb_bgp.session import Family, SessionStatus, State
+from exalb_bgp.session import SessionStatus, State
 from exalb_bgp.speaker import SpeakerStatus
 from exalb_l2.goal import L2Status
 
@@ -54,6 +54,43 @@ _IS_HEALTHY: Mapping[DataPlane, Literal["True", "False", "Unknown"]] = {
 }
 
 
+class SpeakerReporter:
+    """Finds what one speaker has to write; remembers counts of the last plan, so that a report costs what changed."""
+
+    def __init__(self) -> None:
+        self._routes = NodeRoutes()
+
+    def changes(
+        self,
+        cluster: Cluster,
+        plan: NodePlan,
+        status: SpeakerStatus,
+        now: str,
+        bfd: BfdStatus = NO_BFD,
+        *,
+        l2: L2Status | None = None,
+    ) -> Changes:
+        """Return the write that brings the node's BGPSpeaker up to date, or that renews its heartbeat."""
+        node = cluster.nodes.get(plan.node)
+        if node is None:
+            return Changes()
+        self._routes.update(plan)
+        report = cluster.speakers.get(plan.node)
+        before = report.observed if report else BGPSpeakerStatus()
+        current: Mapping[str, Any] = report.status if report else {}
+        desired = _speaker_status(plan, status, cluster, before, now, routes=self._routes, bfd=bfd, l2=l2)
+        desired = desired.model_copy(update={"l2": l2_report(l2, before.l2)})
+        if status_patch(current, desired) is None and _is_fresh(before.heartbeat, now):
+            return Changes()
+        patch = status_patch(current, desired.model_copy(update={"heartbeat": now})) or {}
+        version = report.resource_version if report else None
+        body: dict[str, Any] = {"status": patch}
+        if version:
+            body["metadata"] = {"resourceVersion": version}
+        create = None if report else _new_speaker(node)
+        return Changes((StatusWrite("BGPSpeaker", None, plan.node, "", version, body, "merge", create),))
+
+
 def speaker_changes(
     cluster: Cluster,
     plan: NodePlan,
@@ -63,24 +100,8 @@ def speaker_changes(
     *,
     l2: L2Status | None = None,
 ) -> Changes:
-    """Return the write that brings the node's BGPSpeaker up to date, or that renews its heartbeat."""
-    node = cluster.nodes.get(plan.node)
-    if node is None:
-        return Changes()
-    report = cluster.speakers.get(plan.node)
-    before = report.observed if report else BGPSpeakerStatus()
-    current: Mapping[str, Any] = report.status if report else {}
-    desired = _speaker_status(plan, status, cluster, before, now, bfd=bfd, l2=l2)
-    desired = desired.model_copy(update={"l2": l2_report(l2, before.l2)})
-    if status_patch(current, desired) is None and _is_fresh(before.heartbeat, now):
-        return Changes()
-    patch = status_patch(current, desired.model_copy(update={"heartbeat": now})) or {}
-    version = report.resource_version if report else None
-    body: dict[str, Any] = {"status": patch}
-    if version:
-        body["metadata"] = {"resourceVersion": version}
-    create = None if report else _new_speaker(node)
-    return Changes((StatusWrite("BGPSpeaker", None, plan.node, "", version, body, "merge", create),))
+    """Return what a speaker has to write, without a memory."""
+    return SpeakerReporter().changes(cluster, plan, status, now, bfd, l2=l2)
 
 
 def _is_fresh(heartbeat: str | None, now: str) -> bool:
@@ -109,28 +130,26 @@ def _speaker_status(
     before: BGPSpeakerStatus,
     now: str,
     *,
+    routes: NodeRoutes,
     bfd: BfdStatus,
     l2: L2Status | None,
 ) -> BGPSpeakerStatus:
     earlier = {session.peer: session for session in before.sessions}
     sessions = [
-        _session(session, status.sessions.get(name, SessionStatus()), earlier.get(name), bfd)
+        _session(session, routes, status.sessions.get(name, SessionStatus()), earlier.get(name), bfd)
         for name, session in sorted(plan.sessions.items())
     ]
     established = sum(session.state is State.ESTABLISHED for session in sessions)
-    announced = {prefix for session in plan.sessions.values() for prefix in session.rib}
-    withheld = {row for session in plan.sessions.values() for row in session.withheld}
-    partly = sum(1 for _, prefix in withheld if prefix in announced)
-    desired = [_ready(status), _data_plane(cluster.host), _all_announced(withheld, plan, status)]
+    desired = [_ready(status), _data_plane(cluster.host), _all_announced(routes, plan, status)]
     desired += l2_conditions(l2, cluster.host)
     return BGPSpeakerStatus(
         sessions=tuple(sessions[:MAX_ITEMS]),
         established=established,
         wanted=len(sessions),
         summary=f"{established}/{len(sessions)}",
-        prefixes=len(announced),
-        withheld=len(withheld) - partly,
-        partly_withheld=partly,
+        prefixes=routes.prefixes,
+        withheld=len(routes.withheld) - routes.partly,
+        partly_withheld=routes.partly,
         heartbeat=before.heartbeat,
         drain=drain_report(plan.node, plan.drain),
         unusable_secrets=secret_reports(cluster),
@@ -150,26 +169,26 @@ def _data_plane(host: LocalNode) -> DesiredCondition:
     return DesiredCondition(ConditionType.DATA_PLANE_HEALTHY, healthy, Reason(host.data_plane.value), host.why)
 
 
-def _all_announced(withheld: set[tuple[Key, Prefix]], plan: NodePlan, status: SpeakerStatus) -> DesiredCondition:
+def _all_announced(routes: NodeRoutes, plan: NodePlan, status: SpeakerStatus) -> DesiredCondition:
     """Name the first routes that are withheld, by Service and prefix, so that equal causes give an equal message.
 
     With Local traffic some always are, on nodes without endpoints. Families that routers refuse come first, since no
     Service can change that.
     """
-    refused = _refused_families(plan, status)
+    refused, withheld = _refused_families(plan, routes, status), routes.withheld
     if not withheld and not refused:
         return DesiredCondition(ConditionType.ALL_ANNOUNCED, "True", Reason.NOTHING_WITHHELD)
-    first = nsmallest(SHOWN_ROWS, withheld, key=row_order)
-    rows = [f"{key} {_short(prefix)}: {_why_withheld((key, prefix), plan)}" for key, prefix in first]
-    routes = [shorten_sentences(rows, SHOWN_ROWS, total=len(withheld))] if rows else []
-    message = "; ".join(refused[:SHOWN_ROWS] + routes)
+    rows = [f"{row[0]} {_short(row[1])}: {_why_withheld(row, plan)}" for row in withheld[:SHOWN_ROWS]]
+    named = [shorten_sentences(rows, SHOWN_ROWS, total=len(withheld))] if rows else []
+    message = "; ".join(refused[:SHOWN_ROWS] + named)
     return DesiredCondition(ConditionType.ALL_ANNOUNCED, "False", Reason.SOME_WITHHELD, message)
 
 
-def _refused_families(plan: NodePlan, status: SpeakerStatus) -> list[str]:
+def _refused_families(plan: NodePlan, routes: NodeRoutes, status: SpeakerStatus) -> list[str]:
     """Return a sentence for each router that does not take prefixes of a family that should be announced to it."""
     sentences = {
-        name: _not_negotiated(session, status.sessions.get(name)) for name, session in sorted(plan.sessions.items())
+        name: _not_negotiated(session, routes, status.sessions.get(name))
+        for name, session in sorted(plan.sessions.items())
     }
     return [f"BGPPeer {name}: {why}" for name, why in sentences.items() if why and plan.sessions[name].rib]
 
@@ -179,7 +198,7 @@ def _short(prefix: Prefix) -> Address | Prefix:
     return prefix.network_address if is_host_route(prefix) else prefix
 
 
-def _why_withheld(row: tuple[Key, Prefix], plan: NodePlan) -> str:
+def _why_withheld(row: Row, plan: NodePlan) -> str:
     peers: dict[tuple[str, str], list[str]] = {}
     for name, session in sorted(plan.sessions.items()):
         if row in session.withheld:
@@ -191,9 +210,11 @@ def _why_withheld(row: tuple[Key, Prefix], plan: NodePlan) -> str:
     return shorten_names(texts, SHOWN_PEERS)
 
 
-def _session(plan: SessionPlan, status: SessionStatus, before: SessionReport | None, bfd: BfdStatus) -> SessionReport:
+def _session(
+    plan: SessionPlan, routes: NodeRoutes, status: SessionStatus, before: SessionReport | None, bfd: BfdStatus
+) -> SessionReport:
     session = plan.session
-    error = status.last_error or _not_negotiated(plan, status)
+    error = status.last_error or _not_negotiated(plan, routes, status)
     if session is None:
         error = plan.refusal.message if plan.refusal else ""
     seen = bfd_report(plan, bfd, before.bfd if before else None)
@@ -208,13 +229,15 @@ def _session(plan: SessionPlan, status: SessionStatus, before: SessionReport | N
         since=_since(status.since, status.state, before) if session and status.since else None,
         prefixes_wanted=len(plan.rib),
         prefixes_sent=status.sent,
-        announced=_announced(plan, status, before),
+        announced=_announced(plan, routes, status, before),
         bfd=seen,
         last_error=None if error is None else error[:LONGEST_SENTENCE],
     )
 
 
-def _announced(plan: SessionPlan, status: SessionStatus, before: SessionReport | None) -> tuple[str, ...] | None:
+def _announced(
+    plan: SessionPlan, routes: NodeRoutes, status: SessionStatus, before: SessionReport | None
+) -> tuple[str, ...] | None:
     """Return the prefixes that the peer has, packed; None if they are not known.
 
     While too many are not sent, those of the report before that are still wanted count.
@@ -222,17 +245,17 @@ def _announced(plan: SessionPlan, status: SessionStatus, before: SessionReport |
     if status.state is not State.ESTABLISHED:
         return ()
     if status.unsent is not None:
-        return pack(prefix for prefix in plan.rib if prefix not in status.unsent)
+        return routes.packed(plan.peer, status.unsent)
     earlier = unpack(before.announced) if before and before.announced is not None else None
     return pack(prefix for prefix in plan.rib if prefix.network_address in earlier) if earlier else None
 
 
-def _not_negotiated(plan: SessionPlan, status: SessionStatus | None) -> str | None:
+def _not_negotiated(plan: SessionPlan, routes: NodeRoutes, status: SessionStatus | None) -> str | None:
     """Say what the router did not agree to in an Established session, and that those routes are withheld."""
     session = plan.session
     if session is None or status is None or status.state is not State.ESTABLISHED:
         return None
-    lacking = (session.families - status.families).intersection(map(Family.of, plan.rib))
+    lacking = (session.families - status.families) & routes.families(plan.peer)
     if lacking:
         names = " and ".join(sorted(family.label for family in lacking))
         return (
