@@ -225,7 +225,7 @@ class Allocator:
 
     def _use(self) -> dict[tuple[str, Family], PoolUse]:
         return {
-            (pool.name, family): PoolUse(pool.capacity(family), len(self._ledger.used(pool, VERSIONS[family])))
+            (pool.name, family): PoolUse(pool.capacity(family), len(self._ledger.used(pool, VERSIONS[family]).numbers))
             for pool in self._ledger.pools.in_order
             for family in Family
             if pool.has_family(family)

@@ -12,6 +12,7 @@ from exalb.allocation.holders import Holders
 from exalb.allocation.ownership import Standing
 from exalb.allocation.pools import AllocatingPool, PoolTable
 from exalb.allocation.sharing import ShareIndex
+from exalb.allocation.used_numbers import UsedNumbers
 from exalb.api.reasons import Reason, Refusal, TransientRefusal
 from exalb.model.cluster import Key, Service
 from exalb_bgp.rib import Address
@@ -54,7 +55,7 @@ class Ledger:
         """The addresses about which anything changed; the allocator empties it after each round."""
         self.touched_quotas: set[str] = set()
         """The namespaces whose number of addresses changed in a pool with a quota."""
-        self._used: dict[tuple[str, int], set[int]] = {}
+        self._used: dict[tuple[str, int], UsedNumbers] = {}
         self._of_namespace: dict[tuple[str, str], Counter[Address]] = {}
 
     def claim(self, address: Address, claim: Claim) -> None:
@@ -195,12 +196,11 @@ class Ledger:
         self.touched.add(address)
         pool = self.pools.find(address)
         if pool:
-            numbers = self._used.setdefault((pool.name, address.version), set())
-            is_used = any(address in table for table in self._users)
-            if not is_used:
-                numbers.discard(int(address))
-            elif int(address) not in numbers and pool.can_give(address):
-                numbers.add(int(address))
+            used = self.used(pool, address.version)
+            if not any(address in table for table in self._users):
+                used.discard(int(address))
+            elif int(address) not in used.numbers and pool.can_give(address):
+                used.add(int(address))
 
     def _count(self, service: Service, address: Address, pool: AllocatingPool | None, change: int) -> None:
         if pool and pool.pool.spec.quota_per_namespace is not None:
@@ -211,9 +211,9 @@ class Ledger:
             if not has[address]:
                 del has[address]
 
-    def used(self, pool: AllocatingPool, version: int) -> set[int]:
-        """Return the addresses in use of those that `pool` can give, as numbers."""
-        return self._used.get((pool.name, version), set())
+    def used(self, pool: AllocatingPool, version: int) -> UsedNumbers:
+        """Return the addresses in use of those that `pool` can give."""
+        return self._used.setdefault((pool.name, version), UsedNumbers())
 
     def has_of_namespace(self, pool: AllocatingPool, namespace: str) -> Mapping[Address, int]:
         """Return the addresses of a pool with a quota that a namespace has, each with its number of Services there."""
