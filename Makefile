@@ -163,8 +163,8 @@ bench: $(VENV)/.ready ## Measure in a lab of its own; prints a table and JSON
 	@$(BIN)/python -m tests.bench
 
 .PHONY: trace
-trace: $(VENV)/.ready ## One Service event and one endpoint event, stage by stage in µs
-	@$(BIN)/python -m tests.bench.trace
+trace: $(VENV)/.ready ## One Service event and one endpoint event, stage by stage in µs; OTHERS='1000 10000' Services beside it
+	@$(BIN)/python -m tests.bench.trace $(if $(OTHERS),--others $(OTHERS))
 
 .PHONY: fleet
 fleet: $(VENV)/.ready ## The load of 10, 100 and 500 speakers on one API server (root, half an hour)

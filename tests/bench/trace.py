@@ -1,4 +1,4 @@
-"""Follow one Service event and one endpoint event, stage by stage: `python -m tests.bench.trace [--json FILE]`.
+"""Follow one event, stage by stage: `python -m tests.bench.trace [--others N …] [--json FILE]`.
 
 Everything is real but the API server, of which only the TLS connection is: the client, the store, the decisions, the
 driver, the relay, ExaBGP, and a router on the loopback. The API server's end, the speaker and the router share one
@@ -15,7 +15,7 @@ import ssl
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from ipaddress import IPv4Address, ip_network
 from pathlib import Path
@@ -38,8 +38,10 @@ from tests.support.bgp.listener import Listener
 from tests.support.engine.process import Node, settled
 from tests.support.objects import Object, assigned_service, at_version, endpoint, endpoints, node, peer, pool
 
-TRIES, OTHERS, PAUSE = 200, 1000, 0.02
-"""Events of each kind, other Services, and seconds between two events."""
+TRIES, PAUSE = 200, 0.02
+"""Events of each kind, and seconds between two events."""
+OTHERS = (1_000, 10_000)
+"""How many other Services there are: one trace for each number."""
 STAGES = {
     "kernel": "kernel, TLS, HTTP: from the API server's write to a line",
     "json": "JSON of the line",
@@ -57,11 +59,22 @@ EVENTS = {
     "service": "a Service with its address comes → UPDATE",
     "endpoint": "the endpoint is not ready any more → withdrawal",
 }
-MEASURES = {
-    f"{event}-{stage}": Measure(f"{said}: {words}" if number == 0 else f"… {words}")
-    for event, said in EVENTS.items()
-    for number, (stage, words) in enumerate(STAGES.items())
-}
+
+
+def _key(event: str, stage: str, others: int) -> str:
+    return f"{event}-{stage}" if others == OTHERS[0] else f"{event}-{stage}-{others}"
+
+
+def measures(sizes: Sequence[int] = OTHERS) -> dict[str, Measure]:
+    """Return the rows for these numbers of other Services."""
+    return {
+        _key(event, stage, others): Measure(f"{said}, {others:,} others: {words}" if number == 0 else f"… {words}")
+        for others in sizes
+        for event, said in EVENTS.items()
+        for number, (stage, words) in enumerate(STAGES.items())
+    }
+
+
 Spent = dict[str, float]
 
 
@@ -257,22 +270,24 @@ async def _follow(directory: Path, others: int) -> dict[str, list[Spent]]:
     return found
 
 
+def _figures(others: int) -> Iterator[Figure]:
+    before = load_average()
+    with tempfile.TemporaryDirectory() as directory:
+        found = asyncio.run(_follow(Path(directory), others))
+    load = (before, load_average())
+    for event, spents in found.items():
+        for stage in STAGES:
+            yield Figure(_key(event, stage, others), MICROSECONDS, [1e6 * spent[stage] for spent in spents], load)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; return the exit status."""
     parser = report.parser("tests.bench.trace", __doc__)
-    parser.add_argument("--others", type=int, default=OTHERS, help=f"other Services ({OTHERS})")
+    parser.add_argument("--others", type=int, nargs="+", default=OTHERS, help="how many other Services there are")
     options = parser.parse_args(arguments)
-    before = load_average()
-    with tempfile.TemporaryDirectory() as directory:
-        found = asyncio.run(_follow(Path(directory), options.others))
-    load = (before, load_average())
-    figures = [
-        Figure(f"{event}-{stage}", MICROSECONDS, [1e6 * spent[stage] for spent in spents], load)
-        for event, spents in found.items()
-        for stage in STAGES
-    ]
-    title = f"One event, {options.others:,} other Services, stage by stage, in µs: median / 99th percentile"
-    return report.publish(figures, options.json, MEASURES, title)
+    figures = [figure for others in options.others for figure in _figures(others)]
+    title = "One event, stage by stage, in µs: median / 99th percentile"
+    return report.publish(figures, options.json, measures(options.others), title)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Kept state changes no decision: after any sequence of changes, the decision is that of a new program."""
 
 from dataclasses import replace
+from itertools import islice
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,9 +10,12 @@ from exalb.allocation.allocator import Allocator
 from exalb.analysis.plan import Plan
 from exalb.analysis.plan_json import to_json
 from exalb.announcement.l2 import L2Plan
-from exalb.announcement.planner import RoutePlanner
+from exalb.announcement.planner import NodePlan, RoutePlanner
 from exalb.report.controller import ControllerReporter
+from exalb.report.speaker import SpeakerReporter, speaker_changes
 from exalb.validation.rules import Validator, validate
+from exalb_bgp.session import Family, SessionStatus, State
+from exalb_bgp.speaker import SpeakerStatus
 from tests.laws.making import NODES, identity
 from tests.laws.strategies import clusters, objects
 from tests.laws.worlds import World, settled
@@ -93,6 +97,26 @@ def test_planner_decides_as_a_new_one(start: list[Object], walk: list[tuple[str,
         for name, planner in zip(NODES, planners, strict=True):
             assert planned_by(world, planner) == planned_by(world, RoutePlanner(name))
             assert planner.plan(world.cluster, world.rules) is planner.plan(world.cluster, validate(world.cluster))
+
+
+def seen_by(plan: NodePlan, number: int) -> SpeakerStatus:
+    """Return a status of the engine: sessions that are Established, with some prefixes still to send, or are not."""
+    unsent = {name: frozenset(islice(session.rib, number % 3)) for name, session in plan.sessions.items()}
+    up = SessionStatus(State.ESTABLISHED, families=frozenset([*Family][: 1 + number % 2]))
+    sessions = {name: replace(up, sent=1, unsent=None if number % 7 == 6 else left) for name, left in unsent.items()}
+    return SpeakerStatus(True, {} if number % 5 == 4 else sessions)
+
+
+@given(clusters, steps, st.integers(0, 100))
+def test_speaker_reports_as_a_new_one(start: list[Object], walk: list[tuple[str, Object | None]], number: int) -> None:
+    world, planner, reporter = World(settled(start)), RoutePlanner(NODES[0]), SpeakerReporter()
+    for at, step in enumerate([("start", None), *walk], number):
+        take(world, step)
+        plan = planner.plan(world.cluster, world.rules)
+        if at % 4:  # some plans are never reported
+            status = seen_by(plan, at)
+            remembered = reporter.changes(world.cluster, plan, status, made(9))
+            assert remembered == speaker_changes(world.cluster, plan, status, made(9))
 
 
 @given(clusters, steps)

@@ -14,18 +14,8 @@ from exalb_bgp.speaker import SpeakerStatus
 from tests.laws.strategies import clusters
 from tests.laws.worlds import World
 from tests.support.decisions import allocation_of, changes_of, plan_of
+from tests.support.merging import merged
 from tests.support.objects import Object, made
-
-
-def merged(current: dict[str, Any], patch: Any) -> dict[str, Any]:
-    """Apply a merge patch (RFC 7386)."""
-    found = dict(current)
-    for key, value in patch.items():
-        if value is None:
-            found.pop(key, None)
-        else:
-            found[key] = merged(found.get(key, {}), value) if isinstance(value, dict) else value
-    return found
 
 
 def merged_strategically(current: dict[str, Any], patch: Any) -> dict[str, Any]:
