@@ -24,9 +24,15 @@ def merged(before: dict[str, Any], parts: dict[str, dict[str, Any]], notes: Sequ
 
 
 def _replaced(rows: Sequence[dict[str, Any]], figures: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows with the new figures in place of those of the same measure; other new ones at the end."""
-    new = {figure["measure"]: _row(figure) for figure in figures}
-    return [new.pop(row["measure"], row) for row in rows] + list(new.values())
+    """Return the rows with the new figures in place of those of the same measure, others after their predecessor."""
+    kept = {row["measure"]: row for row in rows}
+    order = list(kept)
+    for before, figure in zip([None, *figures], figures, strict=False):
+        if figure["measure"] not in kept:
+            at = order.index(before["measure"]) + 1 if before else len(order)
+            order.insert(at, figure["measure"])
+        kept[figure["measure"]] = _row(figure)
+    return [kept[measure] for measure in order]
 
 
 def _machine(part: dict[str, Any]) -> dict[str, str]:
