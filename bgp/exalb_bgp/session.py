@@ -89,9 +89,13 @@ class Session:
         return self.local_asn == self.peer_asn
 
 
+KEPT_ENDS = 4
+"""How many ends of sessions with one peer are kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class SessionCounts:
-    """Counters of the sessions with one peer, since this program first wanted one."""
+    """Counters of the sessions with one peer, and the newest ends, since this program first wanted one."""
 
     established: int = 0
     """How often a session came up."""
@@ -99,6 +103,10 @@ class SessionCounts:
     """How often a session went down."""
     updates: int = 0
     """UPDATE messages written to the peer."""
+    ends: tuple[datetime, ...] = ()
+    """When the newest sessions went down, oldest first: KEPT_ENDS of them at most; UTC."""
+    why: str = ""
+    """Why the last of these went down; empty where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from exalb_bgp.events import CloseCause, Closed, EndOfRibSent, Established, Even
 from exalb_bgp.paths import completed
 from exalb_bgp.peer_sync import PeerSync
 from exalb_bgp.rib import Address, Attributes, Prefix, Rib, without_zone
-from exalb_bgp.session import Session, SessionCounts, SessionStatus
+from exalb_bgp.session import KEPT_ENDS, Session, SessionCounts, SessionStatus
 from exalb_bgp.speaker import Speaker, SpeakerStatus
 from exalb_bgp.steps import Announce, Step, Withdraw
 
@@ -136,11 +136,11 @@ class SpeakerSync:
                 peer_sync.close()
         if isinstance(event, Established | Closed):
             self._set_peer_goal(event.peer)
-        self._count_transition(event.peer, was_up)
         status = session_status.observe(self._statuses[event.peer], peer_sync.session, event, now)
         if isinstance(event, Established | Closed) and (reason := self._reset.pop(event.peer, None)):
             status = status if peer_sync.established else replace(status, last_error=reason, ended=reason)
         self._statuses[event.peer] = status
+        self._count_transition(event.peer, was_up, now)
 
     def adopt(self, snapshots: Iterable[Snapshot], held: Held, now: datetime) -> None:
         """Adopt an engine that was running before: the states of its sessions and their routes."""
@@ -149,23 +149,24 @@ class SpeakerSync:
             old, was_up = self._statuses[address], peer_sync.established
             if address not in snapshots_by_peer:
                 peer_sync.forget()
-                self._count_transition(address, was_up)
                 new = session_status.started(peer_sync.session)
                 self._statuses[address] = replace(new, last_error=old.last_error, ended=old.ended)
+                self._count_transition(address, was_up, now)
                 continue
             snapshot, session = snapshots_by_peer[address], peer_sync.session
             table = {prefix: completed(path, session) for prefix, path in held.get(address, _NOTHING).items()}
             peer_sync.adopt(snapshot, table)
-            self._count_transition(address, was_up)
             self._statuses[address] = session_status.adopted(old, session, snapshot, now)
+            self._count_transition(address, was_up, now)
             self._set_peer_goal(address)
 
-    def _count_transition(self, peer: Address, was_up: bool) -> None:
+    def _count_transition(self, peer: Address, was_up: bool, now: datetime) -> None:
         counts, is_up = self._counts[peer], self._peers[peer].established
         if is_up and not was_up:
             self._counts[peer] = replace(counts, established=counts.established + 1)
         elif was_up and not is_up:
-            self._counts[peer] = replace(counts, closed=counts.closed + 1)
+            ends, why = (*counts.ends, now)[-KEPT_ENDS:], self._statuses[peer].ended or ""
+            self._counts[peer] = replace(counts, closed=counts.closed + 1, ends=ends, why=why)
 
     def steps(self) -> Iterator[Step]:
         """Yield the next steps for every peer; they count as in flight.

@@ -61,7 +61,9 @@ async def test_session_that_flaps_is_one_event_that_counts(
     assert re.search(rf"\(x{FLAPS} over \d+s\) +Warning +SessionsDown +BGPPeer/flapping +0 of 1 sessions", shown), shown
     shown = world.cluster.kubectl("describe", "bgppeers.exalb.io", "flapping")
     assert re.search(rf"Warning +SessionsDown +\d+s \(x{FLAPS} over \d+s\) +exalb.io/controller", shown), shown
+    [flaps] = about(world, "flapping", "SessionFlapping")
+    assert (flaps["type"], times(flaps)) == ("Warning", 1), "the session flaps from its fourth end on"
     controller.end()
     posts = [write for write in world.writes("counting", before) if write.resource == "events"]
-    assert [write.verb for write in posts if write.verb == "create"] == ["create"] * 2, posts
+    assert [write.verb for write in posts if write.verb == "create"] == ["create"] * 3, posts
     assert {write.status for write in posts} == {200, 201}

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from exalb.report.flaps import FLAP_SECONDS
+from exalb_bgp.session import KEPT_ENDS
 from tests.lab import fixtures, packages
 from tests.support.monitoring import ALERTS, METALLB, dashboard_queries, rules, unknown
 from tests.support.tree import ROOT
@@ -177,6 +179,11 @@ def check(promtool: Path, folder: Path, series: dict[str, str], alerts: dict[str
     }
     (folder / "test.yaml").write_text(yaml.safe_dump({"rule_files": [str(ALERTS)], "tests": [test]}))
     run(promtool, "test", "rules", folder / "test.yaml")
+
+
+def test_session_flaps_by_the_alert_when_it_does_by_its_condition() -> None:
+    [rule] = [rule for rule in rules(ALERTS.name) if rule["alert"] == "ExalbSessionFlapping"]
+    assert rule["expr"].endswith(f"[{FLAP_SECONDS / 60:.0f}m]) > {KEPT_ENDS - 1}")
 
 
 def test_every_alert_has_a_runbook() -> None:

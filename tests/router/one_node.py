@@ -5,7 +5,8 @@ and `explain` reads that report.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Any
 
@@ -16,6 +17,7 @@ from exalb.explain.observed import Observed
 from exalb.explain.subject import explain
 from exalb.kube.manifests import snapshot_of
 from exalb.report.speaker import speaker_changes
+from exalb.runtime.times import time_text
 from exalb_bgp.speaker import Speaker
 from tests.lab.network import Namespace, attach, bridge
 from tests.lab.routers.frr import Frr
@@ -23,7 +25,7 @@ from tests.lab.routers.router import Neighbor
 from tests.support.decisions import plan_of
 from tests.support.engine.rig import Engine
 from tests.support.objects import Object, assigned_service, endpoint, endpoints, node, peer, pool
-from tests.support.observing import NOW, observed
+from tests.support.observing import LEADS, observed
 
 NODE, ROUTER = IPv4Address("203.0.113.11"), IPv4Address("203.0.113.1")
 NEIGHBOR = Neighbor(NODE, 64512, hold_time=3)
@@ -81,9 +83,10 @@ class Rack:
 
     def seen(self) -> Observed:
         """Return the cluster as a person sees it now."""
-        [write] = speaker_changes(self.cluster, self.plan, self.engine.status, NOW.isoformat()).writes
+        now = datetime.now(UTC)
+        [write] = speaker_changes(self.cluster, self.plan, self.engine.status, time_text(now)).writes
         report = {"apiVersion": "exalb.io/v1beta1", "kind": "BGPSpeaker", "metadata": {"name": "n1"}, **write.body}
-        return observed(*self.objects, report)
+        return replace(observed(*self.objects, report), now=now, lease=LEADS._replace(renewed=now))
 
     def well(self) -> bool:
         """Whether nothing is broken."""

@@ -11,10 +11,15 @@ from ipaddress import IPv4Address, IPv4Interface, ip_network
 
 import pytest
 
+from exalb.api.reasons import Reason
+from exalb.explain.status import status
+from exalb_bgp.session import KEPT_ENDS, State
 from tests.lab.routers.bird import Bird
 from tests.lab.routers.router import Neighbor
 from tests.lab.wait import until
 from tests.router.one_node import NEIGHBOR, NODE, ROUTER, Rack, built, rack
+from tests.support.session_faults import PAGE, SEEN
+from tests.support.surfaces import surfaces
 
 __all__ = ["built", "rack"]
 
@@ -90,7 +95,10 @@ def test_second_session_from_the_address_is_refused(rack: Rack, start_bird: Call
 
 
 def test_second_session_replaces_one_with_graceful_restart(rack: Rack, start_bird: Callable[[bool], NodeBird]) -> None:
-    """Each attempt of one speaker ends the session of the other; the BIRD's never comes back."""
+    """Each attempt of one speaker ends the session of the other; the BIRD's never comes back.
+
+    At a good moment ours is Established, and its table is sent; `explain` and all others say then, too, what is wrong.
+    """
     rack.router.configure(replace(NEIGHBOR, hold_time=9))
     bird = start_bird(True)
     rack.wants()
@@ -99,6 +107,31 @@ def test_second_session_replaces_one_with_graceful_restart(rack: Rack, start_bir
     assert not has(rack, PODS, NODE)
     assert not bird.peerings()[ROUTER].established
     assert COLLISION in bird.birdc("show protocols")
+    until("the session went down often", partial(was_closed, rack, times=KEPT_ENDS), seconds=SECONDS)
+    for subject in ("service/shop/web", "peer/tor", "node/n1"):
+        until(f"{subject} flaps", partial(flaps, rack, subject), seconds=SECONDS, every=0.02)
+    found = status(rack.seen())
+    assert Reason.SESSION_FLAPPING in {step.reason for step in found.problems}, found
+    places = SEEN[Reason.SESSION_FLAPPING] | PAGE
+    until("all places agree", partial(agree_at_a_good_moment, rack, places), seconds=SECONDS, every=0.02)
+
+
+def flaps(rack: Rack, subject: str) -> bool:
+    """Whether the answer has the finding first while the session is Established, with its cause and what to do."""
+    first = rack.answer(subject).first_broken
+    assert first, rack.engine.session("tor")
+    assert first.reason is Reason.SESSION_FLAPPING, first
+    assert "the last time: the TCP connection was closed" in first.message, first
+    assert "another BGP speaker" in first.next, first
+    return True
+
+
+def agree_at_a_good_moment(rack: Rack, places: frozenset[str]) -> bool:
+    """Whether conditions, event, metric and page have the finding while the session is Established."""
+    seen, found = rack.seen(), rack.engine.status
+    assert found.sessions["tor"].state is State.ESTABLISHED
+    assert surfaces(seen, Reason.SESSION_FLAPPING.value, found) >= places
+    return True
 
 
 def test_own_session_without_graceful_restart_replaces_it_too(

@@ -10,6 +10,8 @@ from tests.support.objects import Object, condition
 
 NOW = datetime(2026, 1, 31, 8, 0, tzinfo=UTC)
 SINCE = "2026-01-30T08:00:00Z"
+FLAPS = [f"2026-01-31T07:5{minute}:00.000000Z" for minute in (0, 2, 4, 6)]
+"""When a session went down that flaps."""
 LEADS = Lease("exalb-controller-0_1a2b", NOW - timedelta(seconds=1))
 
 

@@ -21,6 +21,9 @@ SEEN: dict[Reason, frozenset[str]] = {
     Reason.SESSIONS_DOWN: frozenset(
         {"condition Established", "condition Ready", "event on BGPPeer", "metric exalb_bgp_session_established"}
     ),
+    Reason.SESSION_FLAPPING: frozenset(
+        {"condition Established", "condition Ready", "event on BGPPeer", "metric exalb_bgp_session_transitions_total"}
+    ),
     Reason.NOT_SENT: frozenset({"metric exalb_bgp_prefixes_sent"}),
     Reason.ENGINE_NOT_CONNECTED: frozenset({"condition Ready", "metric exalb_engine_connected"}),
 }

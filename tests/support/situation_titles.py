@@ -52,6 +52,7 @@ TITLES: dict[str, Title] = {
     "heartbeat-old": Title("the speaker died, and no controller runs", "the last event stays the last word"),
     "exabgp-dead": Title("the BGP engine does not answer", "FRR's pod is not Ready"),
     "session-down": Title("a session is down", f"{LOG_ALONE}; a metric"),
+    "session-flaps": Title("a session goes down again and again, and is up now", f"{LOG_ALONE}; a metric"),
     "session-not-reported": Title("the speaker does not know the new BGPPeer yet", SILENT),
     "no-endpoint": Title("the Service has no endpoint", LOG_WORD.format("noEndpoints")),
     "endpoint-not-ready": Title("no endpoint is ready", LOG_WORD.format("noEndpoints")),

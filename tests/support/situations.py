@@ -19,7 +19,7 @@ from tests.support.objects import (
     service,
     wants,
 )
-from tests.support.observing import LEADS, down, session, speaker
+from tests.support.observing import FLAPS, LEADS, down, session, speaker
 
 EXCLUDED = {"node.kubernetes.io/exclude-from-external-load-balancers": ""}
 FAMILIES: Any = {"ipFamilies": ["IPv6"]}
@@ -211,6 +211,13 @@ CASES = [
         R.NOT_SENT,
         "Announcement",
         says="did not negotiate",
+    ),
+    Case(
+        "session-flaps",
+        world(speaker=speaker("n1", session(ended=FLAPS, endedBecause="the TCP connection was closed"))),
+        R.SESSION_FLAPPING,
+        "Sessions",
+        says="the TCP connection was closed",
     ),
     Case("session-not-reported", world(speaker=speaker("n1", session("other"))), R.NOT_SENT, "Announcement"),
     Case("no-endpoint", world(endpoints=None), R.NO_READY_ENDPOINTS, "Announcement"),

@@ -26,7 +26,7 @@ from exalb.report.speaker import speaker_changes
 from exalb.runtime import metrics
 from exalb.runtime.exposition import Family
 from exalb.web.view import overview
-from exalb_bgp.session import FAMILIES, SessionStatus
+from exalb_bgp.session import FAMILIES, KEPT_ENDS, SessionCounts, SessionStatus
 from exalb_bgp.speaker import SpeakerStatus
 from exalb_l2.goal import L2Status, Problem
 from tests.support.observing import NOW
@@ -101,6 +101,11 @@ def _status(report: SpeakerReport | None) -> SpeakerStatus | None:
             sent=session.prefixes_sent,
             unsent=frozenset() if session.prefixes_sent >= session.prefixes_wanted else None,
             last_error=session.last_error,
+            counts=SessionCounts(
+                closed=len(session.ended or ()),
+                ends=tuple(map(datetime.fromisoformat, session.ended or ())),
+                why=session.ended_because or "",
+            ),
         )
         for session in report.observed.sessions
     }
@@ -221,7 +226,12 @@ def _lan(report: BGPSpeakerStatus) -> L2Status | None:
 
 def _states(seen: Observed, reason: str, status: SpeakerStatus | None) -> Iterator[str]:
     """Yield the metrics that show the reason by their values."""
-    values = {family.name: [sample.value for sample in family.samples] for family in _families(seen, status)}
+    families = list(_families(seen, status))
+    values = {family.name: [sample.value for sample in family.samples] for family in families}
+    flaps = metrics.SESSION_TRANSITIONS.name
+    closed = [s.value for one in families if one.name == flaps for s in one.samples if s.labels["to"] == "closed"]
+    if reason == Reason.SESSION_FLAPPING.value and max(closed, default=0) >= KEPT_ENDS:
+        yield f"metric {flaps}"
     for name, (shows, when) in STATES.items():
         if shows.value == reason and any(bool(value) is when for value in values.get(name, ())):
             yield f"metric {name}"

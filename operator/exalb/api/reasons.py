@@ -226,6 +226,8 @@ class Reason(Enum):
     """Every node that wants a session with the peer has one."""
     SESSIONS_DOWN = "SessionsDown"
     """At least one node that wants a session with the peer has none."""
+    SESSION_FLAPPING = "SessionFlapping"
+    """A session goes down again and again; it may be Established at this moment."""
     NO_SESSION_WANTED = "NoSessionWanted"
     """No node wants a session with the peer: it is invalid, or nodeSelectors match no node."""
     USED_AS_TEMPLATE = "UsedAsTemplate"

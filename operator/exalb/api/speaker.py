@@ -9,7 +9,7 @@ from exalb.api.bfd import BfdReport
 from exalb.api.l2 import L2Report
 from exalb.api.reasons import ConditionType, Reason
 from exalb.api.schema import MAX_ITEMS, Conditions, Model, Time
-from exalb_bgp.session import State
+from exalb_bgp.session import KEPT_ENDS, State
 
 Entry = Annotated[str, Field(max_length=96)]
 
@@ -97,7 +97,11 @@ class SessionReport(Model):
     bfd: BfdReport | None = None
     """The BFD session with the router; unset where the peer asks for none."""
     last_error: Annotated[str, Field(max_length=1024)] | None = None
-    """Why the session last ended, or why it is not Established."""
+    """Why the session last ended, or why it is not Established; unset while it is Established, and all is sent."""
+    ended: Annotated[tuple[Time, ...] | None, Field(max_length=KEPT_ENDS)] = None
+    """When the session last went down, oldest first, by the node's clock; the session may be Established again."""
+    ended_because: Annotated[str, Field(max_length=1024)] | None = None
+    """Why it went down the last time."""
 
 
 class SecretReport(Model):

@@ -8,7 +8,7 @@ from exalb.model.labels import CONTROLLER, SPEAKER
 
 _POOLS = "kubectl get ipaddresspools.exalb.io"
 _BOTH_ENDS = "compare both ends: address, AS numbers, password, families; and read the router's log"
-_OF_SESSIONS = (Reason.SESSIONS_DOWN, Reason.NOT_SENT)
+_OF_SESSIONS = (Reason.SESSIONS_DOWN, Reason.NOT_SENT, Reason.SESSION_FLAPPING)
 """Reasons whose message has the error of a session, which says more than the reason."""
 _DESCRIBE = "kubectl describe {about}"
 _ENDPOINTS = "compare selector and targetPort with the pods, which must be ready: kubectl get pods --show-labels"
@@ -73,6 +73,10 @@ NEXT_STEPS: Mapping[Reason, str] = {
     ),
     Reason.ENGINE_NOT_CONNECTED: "see the log of the container bgp in the speaker's pod on that node",
     Reason.SESSIONS_DOWN: _BOTH_ENDS,
+    Reason.SESSION_FLAPPING: (
+        "look for lost packets, for a holdTime that is too short, and for restarts of the router (its log) or of ExaBGP"
+        " (the log of the container bgp)"
+    ),
     Reason.NOT_SENT: "wait a moment; if it stays so, see AllAnnounced of the node's BGPSpeaker, and its speaker's log",
     Reason.INVALID_SPEC: "correct the field that the message names",
     Reason.POOL_OVERLAP: "remove the addresses from one of the two pools",

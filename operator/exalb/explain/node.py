@@ -11,7 +11,7 @@ from exalb.explain.drain import drain_step
 from exalb.explain.l2 import kernel_refusal, silence_of
 from exalb.explain.observed import Observed, host_of, speaker_refusal
 from exalb.explain.peer import session_step
-from exalb.explain.sessions import grouped, session_state
+from exalb.explain.sessions import flap_steps, grouped, session_state
 
 
 def explain_node(observed: Observed, name: str) -> Answer:
@@ -48,6 +48,7 @@ def _steps(observed: Observed, name: str) -> Iterator[Step]:
     states = [session_state(observed, name, plan) for _, plan in sorted(sessions.items())]
     for group in sorted(grouped(states), key=lambda item: item.refusal is not None):
         yield session_step(group)
+    yield from flap_steps(states)
     yield from _withheld(list(sessions.values()))
 
 

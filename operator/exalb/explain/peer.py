@@ -7,7 +7,7 @@ from exalb.announcement.advertisements import selects_peer
 from exalb.api.reasons import Reason, Refusal
 from exalb.explain.answer import Answer, Step, answer, broken, good, names, note, since_words
 from exalb.explain.observed import Observed
-from exalb.explain.sessions import Group, SessionState, grouped, session_state, without_services
+from exalb.explain.sessions import Group, SessionState, flap_steps, grouped, session_state, without_services
 from exalb.validation.peers import ActivePeer, is_for
 
 
@@ -36,8 +36,10 @@ def _steps(observed: Observed, name: str) -> Iterator[Step]:
         return
     yield good("Nodes", f"{len(wanting)} of {len(observed.cluster.nodes)} nodes want a session", nodes=tuple(wanting))
     yield from _advertisements(observed, peer)
-    for group in sorted(grouped(_session_states(observed, name, wanting)), key=lambda item: item.refusal is not None):
+    states = list(_session_states(observed, name, wanting))
+    for group in sorted(grouped(states), key=lambda item: item.refusal is not None):
         yield session_step(group)
+    yield from flap_steps(states)
 
 
 def _no_node(observed: Observed, name: str, about: str) -> Step:

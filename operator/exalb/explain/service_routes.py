@@ -12,7 +12,7 @@ from exalb.explain.answer import Step, Verdict, broken, good, names, note, since
 from exalb.explain.l2 import l2_steps
 from exalb.explain.next_steps import next_step
 from exalb.explain.observed import Observed
-from exalb.explain.sessions import Group, SessionState, grouped
+from exalb.explain.sessions import Group, SessionState, flap_steps, grouped
 from exalb.model.cluster import Service
 from exalb.validation.advertisements import ActiveAdvertisement, selects_pool
 from exalb.validation.pools import PoolIndex
@@ -39,6 +39,7 @@ def route_steps(observed: Observed, service: Service) -> Iterator[Step]:
         yield from _of_prefixes(
             observed, service, [row for row in rows if address in row.prefix], str(address), works=works
         )
+    yield from flap_steps(row.state for row in rows if not row.withheld)
     if is_sent:
         yield Step("Routers", Verdict.UNCHECKED, ROUTERS)
 

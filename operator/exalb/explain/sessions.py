@@ -7,8 +7,10 @@ from typing import NamedTuple, TypeVar
 from exalb.announcement.adj_rib_out import SessionPlan
 from exalb.api.reasons import Reason, Refusal
 from exalb.api.speaker import SessionReport
+from exalb.explain.answer import Step, broken, names
 from exalb.explain.observed import Observed, speaker_refusal
 from exalb.model.cluster import Cluster
+from exalb.report.flaps import flap_of
 from exalb_bgp.session import State
 
 Item = TypeVar("Item")
@@ -22,6 +24,8 @@ class SessionState(NamedTuple):
     report: SessionReport | None
     refusal: Refusal | None
     """Why not all of its prefixes are with the router."""
+    flap: Refusal | None = None
+    """The finding that it goes down again and again, also where all is with the router at this moment."""
 
     @property
     def since(self) -> str:
@@ -46,8 +50,9 @@ def session_state(observed: Observed, node: str, plan: SessionPlan) -> SessionSt
     speaker = observed.cluster.speakers.get(node)
     reports = speaker.observed.sessions if speaker else ()
     report = next((session for session in reports if session.peer == plan.peer), None)
-    refusal = speaker_refusal(observed, node) or plan.refusal or _refusal(report)
-    return SessionState(node, plan.peer, report, refusal)
+    unknown = speaker_refusal(observed, node) or plan.refusal
+    flap = flap_of(speaker.observed, report) if speaker and report and not unknown else None
+    return SessionState(node, plan.peer, report, unknown or _refusal(report), flap)
 
 
 def _refusal(report: SessionReport | None) -> Refusal | None:
@@ -71,6 +76,17 @@ class Group(NamedTuple):
     peers: tuple[str, ...]
     since: str
     """The latest time since when it is so."""
+
+
+def flap_steps(states: Iterable[SessionState]) -> Iterator[Step]:
+    """Yield a step for each peer and each cause for which sessions go down again and again."""
+    found: dict[tuple[str, Refusal], dict[str, None]] = {}
+    for state in states:
+        if state.flap:
+            found.setdefault((state.peer, state.flap), {})[state.node] = None
+    for (peer, flap), nodes in found.items():
+        refusal = replace(flap, message=f"{names(nodes)} → {peer}: {flap.message}")
+        yield broken("Sessions", refusal, f"peer/{peer}", nodes=tuple(nodes), peers=(peer,))
 
 
 def grouped(states: Iterable[SessionState], about: Callable[[SessionState], object] = lambda _: None) -> list[Group]:

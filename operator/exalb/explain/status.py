@@ -13,7 +13,14 @@ from exalb.explain.answer import Step, Verdict, broken, names, note
 from exalb.explain.drain import drain_steps
 from exalb.explain.observed import Observed, speaker_refusal
 from exalb.explain.peer import idle_peers
-from exalb.explain.sessions import SessionState, grouped, planned_sessions, session_state, without_services
+from exalb.explain.sessions import (
+    SessionState,
+    flap_steps,
+    grouped,
+    planned_sessions,
+    session_state,
+    without_services,
+)
 from exalb.model.cluster import Key
 from exalb.report.conditions import find_condition
 from exalb_bgp.session import State
@@ -97,6 +104,7 @@ def _problems(observed: Observed, states: list[SessionState]) -> Iterator[Step]:
             message = f"{names(group.nodes)} → {group.peers[0]}: {group.refusal.message}"
             refusal = Refusal(group.refusal.reason, message)
             yield broken("Sessions", refusal, f"peer/{group.peers[0]}", nodes=group.nodes, peers=group.peers)
+    yield from flap_steps(states)
     yield from l2.problems(observed)
     yield from _services(observed)
 

@@ -71,7 +71,7 @@ def peer_rows(observed: Observed) -> Iterator[PeerRow]:
 
 
 def _peer_row(node: str, plan: SessionPlan, state: SessionState) -> PeerRow:
-    report, session = state.report, plan.session
+    report, session, wrong = state.report, plan.session, state.refusal or state.flap
     return PeerRow(
         node=node,
         peer=plan.peer,
@@ -82,8 +82,8 @@ def _peer_row(node: str, plan: SessionPlan, state: SessionState) -> PeerRow:
         since=state.since,
         sent=report.prefixes_sent if report else 0,
         wanted=report.prefixes_wanted if report else 0,
-        error=f"{state.refusal.reason.value}: {state.refusal.message}" if state.refusal else "",
-        is_good=state.refusal is None,
+        error=f"{wrong.reason.value}: {wrong.message}" if wrong else "",
+        is_good=wrong is None,
     )
 
 

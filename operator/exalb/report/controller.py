@@ -14,6 +14,7 @@ from exalb.model.patches import Changes, EventDraft
 from exalb.report.announcements import AnnouncementReporter
 from exalb.report.drain_events import drain_events
 from exalb.report.failure_events import failure_events
+from exalb.report.flaps import flaps
 from exalb.report.heartbeats import stale_changes
 from exalb.report.node_claim_events import claim_events
 from exalb.report.resources import resource_changes
@@ -83,12 +84,18 @@ class ControllerReporter:
 
 
 def same_reports(before: Mapping[str, SpeakerReport], after: Mapping[str, SpeakerReport]) -> bool:
-    """Whether the reports say the same: a heartbeat alone costs no more work than this comparison."""
+    """Whether the reports say the same: a heartbeat alone costs no more work than this comparison.
+
+    By its heartbeat a report says, too, that a session no longer flaps.
+    """
     return all(_content(before.get(name)) == _content(after.get(name)) for name in changed_keys(before, after))
 
 
-def _content(speaker: SpeakerReport | None) -> BGPSpeakerStatus | None:
-    return speaker.observed.model_copy(update={"heartbeat": None}) if speaker else None
+def _content(speaker: SpeakerReport | None) -> tuple[BGPSpeakerStatus, list[str]] | None:
+    if speaker is None:
+        return None
+    flapping = [peer for peer, _ in flaps(speaker.observed)]
+    return speaker.observed.model_copy(update={"heartbeat": None}), flapping
 
 
 def _speaker_events(before: Cluster, after: Cluster, rules: Rules) -> tuple[EventDraft, ...]:

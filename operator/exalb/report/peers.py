@@ -1,14 +1,15 @@
 """Decides the status of each BGPPeer from its spec and the reports of the speakers. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exalb.api.peer import BGPPeerSpec, BGPPeerStatus
-from exalb.api.reasons import ConditionType, Reason
+from exalb.api.reasons import ConditionType, Reason, Refusal
 from exalb.api.shorten import shorten_names, shorten_sentences
 from exalb.api.speaker import SessionReport, is_stale
-from exalb.model.cluster import Cluster, Peer
-from exalb.report.conditions import DesiredCondition
+from exalb.model.cluster import Cluster, Peer, SpeakerReport
+from exalb.report.conditions import DesiredCondition, find_condition
+from exalb.report.flaps import flaps
 from exalb.validation.peers import ActivePeer, is_for
 from exalb_bgp.session import State
 
@@ -27,6 +28,8 @@ class PeerSessions:
     is_template: bool
     nodes: Sequence[str]
     reports: Mapping[str, SessionReport]
+    flapping: Mapping[str, Refusal]
+    """The nodes whose session flaps, each with the finding."""
 
     @property
     def down(self) -> list[str]:
@@ -45,24 +48,39 @@ class PeerSessions:
 
 def peer_sessions(cluster: Cluster, active: Iterable[ActivePeer]) -> Iterator[tuple[Peer, PeerSessions]]:
     """Yield every BGPPeer with its sessions; stale reports do not count."""
-    reports = _reports(cluster)
+    reports, flapping = _reports(cluster), _flapping(cluster)
     by_name = {peer.name: peer for peer in active}
     templates = {peer.spec.template for peer in cluster.peers.values() if peer.spec and peer.spec.template}
     for peer in cluster.peers.values():
         accepted = by_name.get(peer.name)
         nodes = [node.name for node in cluster.nodes.values() if is_for(accepted, node)] if accepted else []
         spec = accepted.spec if accepted else peer.spec
-        yield peer, PeerSessions(spec, peer.name in templates, nodes, reports.get(peer.name, {}))
+        of_peer = reports.get(peer.name, {}), flapping.get(peer.name, {})
+        yield peer, PeerSessions(spec, peer.name in templates, nodes, *of_peer)
 
 
 def _reports(cluster: Cluster) -> dict[str, dict[str, SessionReport]]:
     """Return the sessions that speakers report, by peer and node."""
     found: dict[str, dict[str, SessionReport]] = {}
+    for speaker in _reporting(cluster):
+        for session in speaker.observed.sessions:
+            found.setdefault(session.peer, {})[speaker.name] = session
+    return found
+
+
+def _flapping(cluster: Cluster) -> dict[str, dict[str, Refusal]]:
+    """Return the findings about sessions that flap, by peer and node."""
+    found: dict[str, dict[str, Refusal]] = {}
+    for speaker in _reporting(cluster):
+        for peer, finding in flaps(speaker.observed):
+            found.setdefault(peer, {})[speaker.name] = finding
+    return found
+
+
+def _reporting(cluster: Cluster) -> Iterator[SpeakerReport]:
     for speaker in cluster.speakers.values():
         if speaker.name in cluster.nodes and not is_stale(speaker.observed):
-            for session in speaker.observed.sessions:
-                found.setdefault(session.peer, {})[speaker.name] = session
-    return found
+            yield speaker
 
 
 def peer_status(sessions: PeerSessions) -> BGPPeerStatus:
@@ -98,6 +116,13 @@ def sessions_changed(before: BGPPeerStatus, after: BGPPeerStatus) -> bool:
     )
 
 
+def begins_to_flap(before: BGPPeerStatus, established: DesiredCondition) -> bool:
+    """Whether a session flaps that did not, so quickly that no report has it down."""
+    was = find_condition(before.conditions, ConditionType.ESTABLISHED)
+    flapping = Reason.SESSION_FLAPPING
+    return established.reason is flapping and (was is None or was.reason != flapping.value)
+
+
 def established_condition(sessions: PeerSessions) -> DesiredCondition:
     """Return the condition Established of a peer."""
     kind, wanted, down = ConditionType.ESTABLISHED, len(sessions.nodes), sessions.down
@@ -105,6 +130,10 @@ def established_condition(sessions: PeerSessions) -> DesiredCondition:
         return DesiredCondition(kind, "False", Reason.NO_SESSION_WANTED, "no node wants a session with this peer")
     counts = f"{sessions.established} of {wanted} sessions are Established"
     if not down:
+        found = sorted(set(sessions.nodes) & sessions.flapping.keys())
+        if flapping := [f"node {node}: {sessions.flapping[node].message}" for node in found]:
+            message = f"{counts}; {shorten_sentences(flapping, SHOWN_NODES)}"
+            return DesiredCondition(kind, "True", Reason.SESSION_FLAPPING, message)
         return DesiredCondition(kind, "True", Reason.ALL_ESTABLISHED, counts)
     nodes = [f"node {node}: {_why_down(sessions.reports.get(node))}" for node in down]
     message = f"{counts}; {shorten_sentences(nodes, SHOWN_NODES)}"
@@ -120,11 +149,12 @@ def _why_down(report: SessionReport | None) -> str:
 def ready_condition(
     sessions: PeerSessions, accepted: DesiredCondition, established: DesiredCondition
 ) -> DesiredCondition:
-    """Return the condition Ready of a peer: accepted, and a session on every node that wants one.
+    """Return the condition Ready of a peer: accepted, and a session on every node that wants one, which does not flap.
 
     A peer that only serves others as their template wants no session, so it needs none to be Ready.
     """
-    if accepted.status == "False" or established.status == "True":
+    flapping = established.reason is Reason.SESSION_FLAPPING
+    if accepted.status == "False" or (established.status == "True" and not flapping):
         cause = accepted
     elif not sessions.nodes and sessions.is_template:
         message = "other BGPPeers use this one as their template; no node has a session with it"
@@ -132,6 +162,6 @@ def ready_condition(
             ConditionType.READY, "True", Reason.USED_AS_TEMPLATE, message, accepted.observed_generation
         )
     else:
-        cause = established
+        cause = replace(established, status="False")
     generation = accepted.observed_generation
     return DesiredCondition(ConditionType.READY, cause.status, cause.reason, cause.message, generation)

@@ -25,6 +25,7 @@ from exalb.report.conditions import (
 )
 from exalb.report.peers import (
     PeerSessions,
+    begins_to_flap,
     established_condition,
     peer_sessions,
     peer_status,
@@ -179,15 +180,16 @@ def _selection(names: tuple[str, ...], selectors: tuple[LabelSelector, ...]) -> 
 
 
 def _events(report: _Report, before: Status) -> Iterator[EventDraft]:
-    """Yield one event when a spec becomes wrong, or wrong in another way, or when sessions come up or go down."""
+    """Yield one event when a spec becomes wrong, or wrong in another way; when sessions come up, go down, or flap."""
     current = find_condition(before.conditions, report.validity.type)
     said = (current.reason, current.message) if current else None
     if report.validity.status == "False" and said != (report.validity.reason.value, report.validity.message):
         yield _event(report, report.validity, "Warning", "Validate")
     elif isinstance(report.status, BGPPeerStatus) and isinstance(before, BGPPeerStatus):
         (established,) = (wanted for wanted in report.conditions if wanted.type is ConditionType.ESTABLISHED)
-        if sessions_changed(before, report.status):
-            yield _event(report, established, "Normal" if established.status == "True" else "Warning", "Connect")
+        if sessions_changed(before, report.status) or begins_to_flap(before, established):
+            is_well = established.reason is Reason.ALL_ESTABLISHED
+            yield _event(report, established, "Normal" if is_well else "Warning", "Connect")
 
 
 def _event(report: _Report, condition: DesiredCondition, kind: Literal["Normal", "Warning"], action: str) -> EventDraft:

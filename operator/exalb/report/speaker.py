@@ -18,6 +18,7 @@ from exalb.model.patches import API_VERSION, Changes, StatusWrite
 from exalb.report.bfd import bfd_report
 from exalb.report.conditions import DesiredCondition, conditions, find_condition, status_patch
 from exalb.report.drain import drain_report
+from exalb.report.flaps import newest_ends
 from exalb.report.heartbeats import HEARTBEAT_SECONDS
 from exalb.report.l2 import l2_conditions, l2_report
 from exalb.report.node_routes import NodeRoutes
@@ -136,7 +137,7 @@ def _speaker_status(
 ) -> BGPSpeakerStatus:
     earlier = {session.peer: session for session in before.sessions}
     sessions = [
-        _session(session, routes, status.sessions.get(name, SessionStatus()), earlier.get(name), bfd)
+        _session(session, routes, status.sessions.get(name, SessionStatus()), earlier.get(name), now=now, bfd=bfd)
         for name, session in sorted(plan.sessions.items())
     ]
     established = sum(session.state is State.ESTABLISHED for session in sessions)
@@ -211,7 +212,13 @@ def _why_withheld(row: Row, plan: NodePlan) -> str:
 
 
 def _session(
-    plan: SessionPlan, routes: NodeRoutes, status: SessionStatus, before: SessionReport | None, bfd: BfdStatus
+    plan: SessionPlan,
+    routes: NodeRoutes,
+    status: SessionStatus,
+    before: SessionReport | None,
+    *,
+    now: str,
+    bfd: BfdStatus,
 ) -> SessionReport:
     session = plan.session
     error = status.last_error or _not_negotiated(plan, routes, status)
@@ -220,6 +227,7 @@ def _session(
     seen = bfd_report(plan, bfd, before.bfd if before else None)
     if seen and waits(plan, bfd):
         error = seen.message
+    why = status.counts.why if status.counts.ends else (before and before.ended_because) or ""
     return SessionReport(
         peer=plan.peer,
         peer_address=str(session.peer_address) if session else None,
@@ -232,6 +240,8 @@ def _session(
         announced=_announced(plan, routes, status, before),
         bfd=seen,
         last_error=None if error is None else error[:LONGEST_SENTENCE],
+        ended=newest_ends(status.counts, before, now),
+        ended_because=why[:LONGEST_SENTENCE] or None,
     )
 
 

@@ -1,7 +1,7 @@
 """All sessions of a speaker together: changed sessions, adopted sessions, several peers."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
 import pytest
@@ -18,6 +18,7 @@ from exalb_bgp.speaker_sync import SpeakerSync
 from exalb_bgp.steps import Announce, EndOfRib, Step, Withdraw
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=1)
 HERE, THERE, PEER = IPv4Address("10.77.0.11"), IPv4Address("10.77.0.12"), IPv4Address("10.77.0.100")
 SESSION = Session("tor", PEER, 64512, 64513, HERE, local_address=HERE, families=frozenset({Family.IPV4}))
 MOVED = replace(SESSION, local_address=THERE)
@@ -193,11 +194,25 @@ def test_status_counts_transitions_and_updates() -> None:
     sync = announced()
     assert sync.status(True).sessions["tor"].counts == SessionCounts(established=1, updates=1)
     sync.handle_event(Closed(PEER, CloseCause.LOST), NOW)
-    sync.handle_event(Closed(PEER, CloseCause.LOST), NOW)
-    assert sync.status(True).sessions["tor"].counts == SessionCounts(established=1, closed=1, updates=1)
+    sync.handle_event(Closed(PEER, CloseCause.LOST), LATER)
+    once = SessionCounts(established=1, closed=1, updates=1, ends=(NOW,), why="the TCP connection was closed")
+    assert sync.status(True).sessions["tor"].counts == once
     establish(sync, HERE)
-    sync.adopt([], {}, NOW)
-    assert sync.status(True).sessions["tor"].counts == SessionCounts(established=2, closed=2, updates=1)
+    sync.adopt([], {}, LATER)
+    twice = SessionCounts(established=2, closed=2, updates=1, ends=(NOW, LATER))
+    assert sync.status(True).sessions["tor"].counts == twice
+
+
+def test_newest_ends_are_kept_with_the_cause_of_the_last() -> None:
+    sync = announced()
+    moments = [NOW + timedelta(seconds=number) for number in range(6)]
+    for moment in moments:
+        sync.handle_event(Closed(PEER, CloseCause.LOST), moment)
+        establish(sync, HERE)
+    sync.note_reset(PEER, "BFD went down")
+    sync.handle_event(Closed(PEER, CloseCause.LOCAL), LATER)
+    counts = sync.status(True).sessions["tor"].counts
+    assert (counts.closed, counts.ends, counts.why) == (7, (*moments[-3:], LATER), "BFD went down")
 
 
 def test_counters_alone_do_not_change_the_status() -> None:

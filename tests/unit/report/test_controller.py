@@ -8,7 +8,7 @@ from exalb.report.controller import ControllerReporter
 from exalb.validation.rules import validate
 from tests.support.decisions import allocation_of
 from tests.support.objects import assigned, made, node, peer, pool, service
-from tests.support.observing import session, speaker
+from tests.support.observing import FLAPS, session, speaker
 
 
 def test_only_reports_that_changed_are_looked_at_again() -> None:
@@ -26,6 +26,26 @@ def test_only_reports_that_changed_are_looked_at_again() -> None:
     up = replace(settled, speakers={"n1": parse_speaker(report)})
     (write,) = reporter.changes(up, rules, allocation, made(3)).writes
     assert (write.kind, write.body["status"]["sessions"]) == ("BGPPeer", "1/1")
+
+
+def test_heartbeat_ends_the_condition_of_a_session_that_flapped() -> None:
+    """Nothing else tells the controller: the speaker writes no more of a session at rest than its heartbeat."""
+    cluster, _ = snapshot_of([peer(), node()], "exalb-system")
+    rules, allocation, reporter = validate(cluster), allocation_of(cluster), ControllerReporter()
+    found = []
+    for age in (60, 0, -300, -301):
+        report = parse_speaker(speaker("n1", session(ended=FLAPS), age=age))
+        now = replace(cluster, speakers={"n1": report})
+        writes = [
+            write for write in reporter.changes(now, rules, allocation, made(1)).writes if write.kind == "BGPPeer"
+        ]
+        for write in writes:
+            found.append(
+                {entry["type"]: entry["reason"] for entry in write.body["status"]["conditions"]}["Established"]
+            )
+            status = {**cluster.peers["tor"].status, **write.body["status"]}
+            cluster = replace(cluster, peers={"tor": replace(cluster.peers["tor"], status=status)})
+    assert found == ["SessionFlapping", "AllEstablished"]
 
 
 def test_service_without_announcement_is_counted_and_looked_at_again() -> None:

@@ -45,6 +45,8 @@ def conditions(status: dict[str, Any]) -> dict[str, tuple[str, str]]:
     return {found["type"]: (found["status"], found["reason"]) for found in status["conditions"]}
 
 
+ENDED = [f"2026-01-01T07:5{minute}:00.000000Z" for minute in (0, 2, 4, 6)]
+"""Four ends in the quarter of an hour before the heartbeat of a speaker."""
 UP = ("True", "AllEstablished")
 DOWN = ("False", "SessionsDown")
 NONE = ("False", "NoSessionWanted")
@@ -158,9 +160,47 @@ def _before(established: int, reason: str, wanted: int = 1) -> Object:
         pytest.param(_before(1, "AllEstablished"), "Idle", ("Warning", "SessionsDown"), id="went-down"),
         pytest.param(_before(0, "SessionsDown"), "Idle", None, id="still-down"),
         pytest.param(_before(1, "SessionsDown", 2), "Established", ("Normal", "AllEstablished"), id="node-left"),
+        pytest.param(_before(0, "SessionsDown"), "flaps", ("Warning", "SessionFlapping"), id="came-up-and-flaps"),
+        pytest.param(_before(1, "AllEstablished"), "flaps", ("Warning", "SessionFlapping"), id="flaps-between-reports"),
+        pytest.param(_before(1, "SessionFlapping"), "flaps", None, id="still-flaps"),
+        pytest.param(_before(1, "SessionFlapping"), "Idle", ("Warning", "SessionsDown"), id="went-down-again"),
+        pytest.param(_before(1, "SessionFlapping"), "Established", None, id="flaps-no-more"),
     ],
 )
-def test_event_when_sessions_come_up_or_go_down(before: Any, state: str, event: tuple[str, str] | None) -> None:
+def test_event_when_sessions_come_up_go_down_or_flap(before: Any, state: str, event: tuple[str, str] | None) -> None:
     known = peer() | ({"status": before} if before else {})
-    events = changes(known, node(), speaker("n1", session(state))).events
+    found = session(ended=ENDED) if state == "flaps" else session(state)
+    events = changes(known, node(), speaker("n1", found)).events
     assert [(found.type, found.reason) for found in events] == ([event] if event else [])
+
+
+def test_session_that_flaps_is_not_ready_though_it_is_established() -> None:
+    reports = [speaker("n1", session(ended=ENDED, endedBecause="hold timer expired")), speaker("n2", session())]
+    found = status(peer(), node("n1"), node("n2"), *reports)
+    said = conditions(found)
+    assert (said["Established"], said["Ready"]) == (("True", "SessionFlapping"), ("False", "SessionFlapping"))
+    (message,) = (row["message"] for row in found["conditions"] if row["type"] == "Established")
+    assert message == (
+        "2 of 2 sessions are Established; node n1: the session went down 4 times or more within 15 minutes;"
+        " the last time: hold timer expired"
+    )
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [
+        pytest.param([node("n1"), speaker("n1", session(ended=ENDED), stale=True)], id="stale-report"),
+        pytest.param([speaker("n1", session(ended=ENDED))], id="node-is-gone"),
+        pytest.param([node("n1"), speaker("n1", session(ended=ENDED[1:]))], id="three-ends"),
+        pytest.param([node("n1"), speaker("n1", session("Idle", ended=ENDED))], id="down-now"),
+    ],
+)
+def test_others_do_not_count_as_flapping(objects: list[Object]) -> None:
+    assert "SessionFlapping" not in str(conditions(status(peer(), *objects)))
+
+
+def test_node_that_wants_no_session_does_not_flap() -> None:
+    here = peer(nodeSelectors=[{"matchLabels": {"rack": "a"}}])
+    reports = [speaker("n1", session()), speaker("n2", session(ended=ENDED))]
+    found = status(here, node("n1", rack="a"), node("n2"), *reports)
+    assert conditions(found)["Established"] == UP

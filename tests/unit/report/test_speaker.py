@@ -13,7 +13,7 @@ from exalb.kube.manifests import snapshot_of
 from exalb.model.cluster import Cluster
 from exalb.model.parse_custom import parse_speaker
 from exalb.report.speaker import speaker_changes
-from exalb_bgp.session import Family, SessionStatus, State
+from exalb_bgp.session import Family, SessionCounts, SessionStatus, State
 from exalb_bgp.speaker import SpeakerStatus
 from tests.support import objects
 from tests.support.decisions import plan_of
@@ -55,6 +55,22 @@ def test_new_session_is_written() -> None:
     written = _reported(replace(UP, since=BEGAN + timedelta(seconds=5)), _reported(UP))
     assert written is not None
     assert written["sessions"][0]["since"] == "2026-01-05T08:00:05Z"
+
+
+def test_end_of_a_session_is_reported_and_costs_no_write_later() -> None:
+    """A new speaker, which saw no end, reads what was reported before; so does one whose session is long at rest."""
+    counts = SessionCounts(established=2, closed=1, ends=(BEGAN,), why="hold timer expired")
+    before = _reported(replace(UP, counts=counts))
+    assert before is not None
+    session = before["sessions"][0]
+    assert (session["ended"], session["endedBecause"]) == (["2026-01-05T08:00:00.000000Z"], "hold timer expired")
+    assert _reported(UP, before) is None
+
+
+def test_session_that_never_went_down_has_no_end() -> None:
+    before = _reported(UP)
+    assert before is not None
+    assert {"ended", "endedBecause"} & before["sessions"][0].keys() == set()
 
 
 def test_another_state_has_its_own_begin() -> None:
