@@ -106,18 +106,6 @@ def test_leader_with_an_expired_lease_writes_nothing(world: World, programs: Pro
     assert {write.user for write in (*world.writes("other", before),)} == {"other"}
 
 
-def test_next_leader_starts_at_once_when_the_leader_ends(world: World, programs: Programs, gate: Gate) -> None:
-    world.pool("main", "198.51.100.0/24")
-    first = programs.controller("leaving", gate.url, world.namespace)
-    first.wait_leads()
-    second = programs.controller("coming", gate.url, world.namespace)
-    second.wait_ready()
-    first.end()
-    second.wait_leads(seconds=10)
-    world.service("web")
-    world.wait_address("web")
-
-
 def test_node_that_states_addresses_of_others_has_events_and_takes_nothing(
     world: World, programs: Programs, gate: Gate
 ) -> None:
