@@ -8,6 +8,7 @@ makes and loads one small archive. Archives are named by the digest of what they
 import hashlib
 import os
 import shutil
+import tarfile
 import tempfile
 import time
 from collections.abc import Iterable
@@ -74,6 +75,17 @@ def exalb_image(say: Say, checkout: Path = CHECKOUT) -> Archive:
                 image = image.with_layer(layer)
             _write(archive, image, list(files.values()))
     return archive
+
+
+def layout(directory: Path, say: Say) -> Path:
+    """Unpack ExaLB's image with all its layers into a directory (OCI image layout), and return that.
+
+    The archive of the code comes last, and its index is the one that stays.
+    """
+    for archive in (runtime_image(say), exalb_image(say)):
+        with tarfile.open(archive.path) as tar:
+            tar.extractall(directory, filter="data")
+    return directory
 
 
 def demo_images(say: Say, checkout: Path = CHECKOUT) -> list[Archive]:

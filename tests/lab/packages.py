@@ -101,6 +101,12 @@ REGISTRY = (
 )
 """A registry in a directory, and the tool that copies an image there: for `make release-dry`, not for the lab."""
 
+CONTAINERS = (
+    Package("podman", ("podman",), ("podman", "podman-auto-update", "podman-restart"), tested="4.3"),
+    Package("crun", ("crun",), tested="1.8"),
+)
+"""A program that takes the commands of Docker, in which tests run the image as people do; the lab does not need it."""
+
 BROWSER = (Package("chromium", ("chromium",)),)
 """A browser, in which tests look at the web page; the lab does not need it."""
 

@@ -7,7 +7,6 @@ names are those that the release workflow gives them in a registry of yours.
 import contextlib
 import os
 import sys
-import tarfile
 import tempfile
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -26,20 +25,12 @@ def push(release: Path, version: str, helm: str) -> str:
     with contextlib.ExitStack() as done:
         done.callback(own.delete)
         scratch = Path(done.enter_context(tempfile.TemporaryDirectory()))
-        source = f"oci:{_layout(scratch / 'layout')}"
+        source = f"oci:{images.layout(scratch / 'layout', print)}"
         name = done.enter_context(registry.serving(release.absolute() / "registry", own, LOOPBACK, scratch))
         copy = ["skopeo", "copy", "--insecure-policy", "--dest-tls-verify=false"]
         image = own.run([*copy, source, f"docker://{name}/exalb:{version}"])
         pushed = own.run([helm, "push", chart, f"oci://{name}/charts", "--plain-http"])
         return f"{image.stdout}{pushed.stdout}{pushed.stderr}"
-
-
-def _layout(directory: Path) -> Path:
-    """Unpack the image with all its layers: the archive of the code comes last, and its index is the one that stays."""
-    for archive in (images.runtime_image(print), images.exalb_image(print)):
-        with tarfile.open(archive.path) as tar:
-            tar.extractall(directory, filter="data")
-    return directory
 
 
 if __name__ == "__main__":
