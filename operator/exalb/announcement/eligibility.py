@@ -41,6 +41,7 @@ class Candidate:
     """The host route of the address."""
     pool: ActivePool | None
     state: EndpointState
+    """Whether or not it is refused."""
     refusal: Refusal | None
     """Why the node does not announce it."""
     weight: int
@@ -106,9 +107,7 @@ def candidates(
         else:
             refused = pool.refusal_to(service, address, None, is_held=True)
             refusal = refused or context.refusal_of(address) or refusal
-        refusal = context.refusal or refusal
-        state = EndpointState.NONE if refusal else state
-        found.append(Candidate(service, address, host_route(address), pool, state, refusal, weight))
+        found.append(Candidate(service, address, host_route(address), pool, state, context.refusal or refusal, weight))
     return tuple(found)
 
 

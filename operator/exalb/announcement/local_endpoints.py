@@ -79,5 +79,5 @@ class LocalEndpoints:
         node = cluster.nodes.get(self._node)
         if node is None:
             return False
-        local = service if service.local_traffic else replace(service, local_traffic=True)
+        local = replace(service, local_traffic=True)
         return endpoint_state(local, cluster.slices.get(service.key, ()), node, family)[0] is EndpointState.READY
