@@ -55,7 +55,7 @@ DEAD = frozenset({"killed", "timeout", "segfault"})
 # The ignored test counts instructions; mutmut adds some to every function.
 CONFIG = """
 [tool.pytest.ini_options]
-addopts = "--import-mode=importlib -p no:cacheprovider -p no:xdist -p no:cov"
+addopts = "--import-mode=importlib -p no:cacheprovider -p no:xdist -p no:cov -p no:unraisableexception"
 pythonpath = ["."]
 asyncio_mode = "auto"
 timeout = 120

@@ -195,3 +195,9 @@ def test_refused_services_are_asked_again(objects: list[Object], before: set[str
     there, then = decided(objects, before, after)
     assert any(outcome.refusal for outcome in there.values())
     assert there != then
+
+
+def test_service_that_no_longer_waits_for_an_address_leaves_the_others_waiting() -> None:
+    waiting = [service(name, annotations=EXPLICIT) for name in "bc"]
+    *_, last = decided([MAIN, holder("a", 1), *waiting], set("abc"), set("ab"), set("b"))
+    assert last["b"].addresses
