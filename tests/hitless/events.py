@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from tests.hitless.rig import DEADLINE, Rig
 from tests.lab import exalb, logind, wait
+from tests.support import objects
 
 DRAIN = "exalb.io/drain"
+QUIET = 60.0
+"""Seconds of the events that move no route: so long that what is lost without an event shows."""
 AWAY = 600.0
 """Seconds without an API server: longer than the lease of a controller, and than a silent Node stays Ready."""
 CUT = 8.0
@@ -35,8 +38,18 @@ class Event:
 
 
 def nothing(rig: Rig) -> None:
-    """Let time pass: what is lost now, the machine loses."""
-    rig.wait_seconds(10)
+    """Let time pass: what is lost now, no event loses."""
+    rig.wait_seconds(QUIET)
+
+
+def change_rules(rig: Rig) -> None:
+    """Create and delete a Service each second, for which every kube-proxy writes its rules, and no route changes."""
+    for _ in range(round(QUIET)):
+        other = objects.service(f"default/rules-{rig.number()}", type="ClusterIP", ports=[{"port": 80}])
+        rig.lab.apply([other])
+        rig.wait_seconds(0.5)
+        rig.lab.kubectl("delete", "service", other["metadata"]["name"], "--wait=false")
+        rig.wait_seconds(0.5)
 
 
 def delete_speaker(rig: Rig) -> None:
@@ -180,7 +193,8 @@ def service(name: str) -> Callable[[Rig], None]:
 
 _TAINT = "maintenance=true:NoSchedule"
 EVENTS: Mapping[str, Event] = {
-    "nothing": Event("nothing", nothing),
+    "nothing": Event(f"nothing for {QUIET:.0f} s", nothing),
+    "rules": Event("nothing but kube-proxy's rules, each second", change_rules),
     "speaker-pod": Event(
         "speaker pod deleted", delete_speaker, planned=True,
         metallb="native, roll-out: 0 of 11,942 lost, next hop away 720 ms; default mode with GR: 0 of 9,725 lost",

@@ -9,8 +9,11 @@ how many had an open connection, and the long connections that broke.
 import asyncio
 import contextlib
 import json
+import socket
 import sys
 import time
+
+from tests.support.client import bound_socket, exchange, was_open
 
 RATE = 10.0
 """Requests a second; MetalLB's figures are from 200."""
@@ -19,8 +22,6 @@ SECONDS = 1.0
 CONNECTIONS = 8
 SILENT = 5.0
 """A long connection that says nothing for so many seconds is broken."""
-REQUEST = b"GET / HTTP/1.1\r\nHost: probe\r\n\r\n"
-"""This end closes each connection, so that no pod is in TIME-WAIT (`tests/stories/asking.py` says why)."""
 
 
 class Probe:
@@ -44,46 +45,47 @@ class Probe:
     async def _ask(self) -> None:
         since, is_open = time.time(), False
         try:
-            async with asyncio.timeout(SECONDS):
-                reader, writer = await asyncio.open_connection(self._host, 80)
-                is_open = True
-                with contextlib.closing(writer):
-                    await _exchange(reader, writer)
-        except (OSError, EOFError) as error:
+            with bound_socket(self._host) as connection:
+                try:
+                    await self._connected(connection, SECONDS)
+                except OSError as error:
+                    is_open = was_open(connection, error)
+                    raise
+        except OSError as error:
             self.lost.append(since)
             self.failed += not isinstance(error, TimeoutError)
             self.open += is_open
+
+    async def _connected(self, connection: socket.socket, seconds: float) -> None:
+        """Connect, and ask for the first page."""
+        async with asyncio.timeout(seconds):
+            await asyncio.get_running_loop().sock_connect(connection, (self._host, 80))
+            await exchange(connection)
 
     async def opened(self) -> asyncio.Task[None]:
         """Open a long connection, at the second try or later if need be; the task uses it until it breaks."""
         async with asyncio.timeout(10 * SILENT):
             while True:
-                with contextlib.suppress(OSError):
-                    async with asyncio.timeout(SILENT):
-                        reader, writer = await asyncio.open_connection(self._host, 80)
-                    return asyncio.create_task(self._use(reader, writer))
+                with contextlib.suppress(OSError), contextlib.ExitStack() as unless_connected:
+                    connection = unless_connected.enter_context(bound_socket(self._host))
+                    await self._connected(connection, SILENT)
+                    unless_connected.pop_all()
+                    return asyncio.create_task(self._use(connection))
+                await self._pause(0.1)
 
-    async def _use(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while not self._ended.is_set():
-                async with asyncio.timeout(SILENT):
-                    await _exchange(reader, writer)
-                await self._pause(1.0)
-        except (OSError, EOFError, TimeoutError):
-            self.broken += 1
-        finally:
-            writer.close()
+    async def _use(self, connection: socket.socket) -> None:
+        with connection:
+            try:
+                while not self._ended.is_set():
+                    async with asyncio.timeout(SILENT):
+                        await exchange(connection)
+                    await self._pause(1.0)
+            except OSError:
+                self.broken += 1
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._ended.wait(), seconds)
-
-
-async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(REQUEST)
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
-    await reader.readexactly(length)
 
 
 async def main(hosts: list[str]) -> None:

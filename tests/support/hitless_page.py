@@ -1,6 +1,6 @@
 """The page about events, made from a run: docs/hitless.json has it, with every figure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tests.support.tree import ROOT
@@ -10,9 +10,13 @@ ROUTERS = {"frr": "FRR", "bird": "BIRD"}
 COLUMNS = {(True, True): "GR, BFD", (True, False): "GR", (False, True): "BFD", (False, False): "neither"}
 """Graceful restart and BFD of the sessions."""
 POLICIES = ("Local", "Cluster")
+CONTROLS = ("nothing", "rules")
+"""The events in which no route moves."""
 MEANING = """\
 - Each event happened once, to one of two nodes, with eight routers at the same time: all figures of an event are of the
-  same moment. Each router asked the Services itself.
+  same moment. Each router asked the Services itself, with the port chosen before the path, so that all packets of a
+  connection take one path, as those of a host behind the router do
+  ([why](routers/README.md#what-holds-for-every-router)).
 - A cell is **lost / broken / gap / left**: requests of those asked that had no answer within a second, and how many of
   these failed at once; long connections that ended; milliseconds from the first to the last lost request; milliseconds
   from the beginning of the event until the router's kernel no longer forwarded to the node, `-` if it always did.
@@ -23,7 +27,7 @@ MEANING = """\
 - The hold time is 3 s, with BFD 9 s. BFD ends after 3 packets of 300 ms. The restart time of GR is 30 s.
 - With policy Local, a pod is on each node; with Cluster on the other node alone, so that no pod is lost with the node.
 - **load** is the load average of the machine over a minute, before and after. Above the number of processors, programs
-  waited for one: times are longer then, and the event `nothing` shows what the machine itself loses."""
+  waited for one: times are longer then. The first two events move no route: they show what is lost without any."""
 LIMITS = """\
 - A connection whose next hop changes is reset by the next node, or goes on where that leads to the same pod. Routers
   that hash by threshold, as Linux does, move a part of the connections of the other nodes too. No order of BGP messages
@@ -59,14 +63,18 @@ def _lines(run: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _aims(events: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    planned = [each for event in events if event["planned"] for each in event["results"]]
-    asked, lost, opened = (sum(each[part] for each in planned) for part in ("asked", "lost", "open"))
-    measured = f"{lost - opened} of {asked:,}, and {opened} more whose connection was open"
-    yield "no request lost in a planned event", measured
+    yield "no request lost in a planned event", _lost(event for event in events if event["planned"])
+    yield "none without an event", _lost(event for event in events if event["event"] in CONTROLS)
     off = [each for event in events if event["event"] == "power-off" for each in event["results"]]
     for bfd, aim in ((True, "power-off with BFD: node left within 1,200 ms"), (False, "with hold time 3 s: 4,000 ms")):
         left = [each["left"] for each in off if each["bfd"] is bfd]
         yield aim, f"{min(left):,} to {max(left):,} ms" if left and None not in left else "not measured"
+
+
+def _lost(events: Iterable[Mapping[str, Any]]) -> str:
+    results = [each for event in events for each in event["results"]]
+    asked, lost, opened = (sum(each[part] for each in results) for part in ("asked", "lost", "open"))
+    return f"{lost - opened} of {asked:,}, and {opened} more whose connection was open"
 
 
 def _rows(event: Mapping[str, Any], router: str) -> Iterator[str]:

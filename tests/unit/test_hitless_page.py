@@ -36,7 +36,9 @@ def test_cell_says_what_was_lost_and_when_the_node_was_left() -> None:
 
 def test_aims_are_held_against_the_figures() -> None:
     assert "| 32 of 1,600, and 16 more whose connection was open |" in page(lost=3, open=1)
-    assert "| 0 of 0, and 0 more whose connection was open |" in page(planned=False, lost=3, open=1)
+    assert page(planned=False, lost=3, open=1).count("| 0 of 0, and 0 more whose connection was open |") == 2
+    for control in ("nothing", "rules"):
+        assert "| none without an event | 32 of 1,600, and 16 more" in page(control, planned=False, lost=3, open=1)
     assert page("power-off", left=1041).count("| 1,041 to 1,041 ms |") == 2
     assert page("power-off").count("| not measured |") == page(left=1041).count("| not measured |") == 2
 
