@@ -146,7 +146,7 @@ bfd-soak: $(VENV)/.ready ## BFD with real routers while busy loops have all proc
 
 .PHONY: outage
 outage: $(VENV)/.ready ## The API server away for MINUTES=60 while programs, routers and a node fail (root); counts requests
-	EXALB_OUTAGE=$(MINUTES) $(BIN)/python -m pytest tests/stories/test_api_outage.py
+	EXALB_OUTAGE=$(MINUTES) $(BIN)/python -m pytest -v tests/stories/test_api_outage.py
 
 .PHONY: bfd-cost
 bfd-cost: $(VENV)/.ready ## Processor time and memory of the BFD process with 1, 10 and 50 sessions (root, five minutes)
