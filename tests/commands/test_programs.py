@@ -109,6 +109,7 @@ def test_kubeconfig_without_the_package_is_one_sentence() -> None:
     [
         (["ex"], ["explain"], ":4"),
         (["explain", "pe"], ["peer/"], ":6"),
+        (["explain", "peer", "no"], [], ":4"),
         (["drain", "--und"], ["--undo"], ":4"),
         (["status", "-o", "j"], ["json"], ":4"),
     ],

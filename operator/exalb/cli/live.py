@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from exalb.cli import output
@@ -10,7 +10,7 @@ from exalb.explain.answer_json import answer_json, status_json
 from exalb.explain.observed import Observed, with_supposed_secrets
 from exalb.explain.status import status
 from exalb.explain.subject import explain as explain_subject
-from exalb.explain.subject import parse_subject
+from exalb.explain.subject import parse_subject, subject_of
 from exalb.kube.client import ApiClient, ApiError, RefusedError
 from exalb.kube.credentials import Credentials, CredentialsError, load_credentials
 from exalb.kube.live import Live, read_live
@@ -84,9 +84,10 @@ def observed_of(live: Live) -> Observed:
     return Observed(with_supposed_secrets(live.cluster), live.now, live.lease)
 
 
-def explain(target: Target, subject: str) -> int:
-    """Print the chain of one object; return 0 where nothing is broken."""
+def explain(target: Target, words: Sequence[str]) -> int:
+    """Print the chain of the object that words name; return 0 where nothing is broken."""
     try:
+        subject = subject_of(words)
         parse_subject(subject, "")
     except ValueError as error:
         print(f"exalb explain: {error}", file=sys.stderr)  # noqa: T201 - a command speaks to a terminal

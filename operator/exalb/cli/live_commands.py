@@ -46,9 +46,9 @@ def _watches_cluster(command: Callable[..., int]) -> Callable[..., int]:
     return command
 
 
-def _kinds(incomplete: str) -> list[CompletionItem]:
-    """Return the kinds of subjects that begin so."""
-    kinds = ("service/", "address/", "peer/", "node/")
+def _kinds(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the kinds of subjects that begin so, while the first word is typed."""
+    kinds = () if context.params.get("subject") else ("service/", "address/", "peer/", "node/")
     return [CompletionItem(kind) for kind in kinds if kind.startswith(incomplete)]
 
 
@@ -65,12 +65,13 @@ def status(**target: str) -> int:
     epilog=f"{EXIT_CODES}\n\n\b\nExamples:\n  kubectl exalb explain service/web -n shop\n"
     "  kubectl exalb explain address/198.51.100.7\n  kubectl exalb explain peer/tor\n  kubectl exalb explain node/n1"
 )
-@click.argument("subject", metavar="SUBJECT", shell_complete=lambda *words: _kinds(words[-1]))
+@click.argument("subject", metavar="SUBJECT", nargs=-1, required=True, shell_complete=_kinds)
 @_asks_cluster
-def explain(subject: str, **target: str) -> int:
+def explain(subject: tuple[str, ...], **target: str) -> int:
     """Show why something has no traffic, step by step, with the first broken step and what to do about it.
 
-    SUBJECT is service/NAME, address/IP, peer/NAME or node/NAME.
+    SUBJECT is service/NAME, address/IP, peer/NAME or node/NAME; or two words, such as service NAME. Names that kubectl
+    has for a kind will do, such as svc or bgppeers.exalb.io.
     """
     from exalb.cli import live  # noqa: PLC0415
 

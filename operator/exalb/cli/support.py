@@ -15,13 +15,13 @@ from exalb.cli.live import EXIT_BAD, EXIT_GOOD, EXIT_UNUSABLE, Target, ask, obse
 from exalb.explain.answer_json import plain, status_json
 from exalb.explain.log_lines import LogLine, lines_about
 from exalb.explain.status import status
+from exalb.explain.subject import service_key
 from exalb.explain.support import cleaned, pod_summary
 from exalb.explain.tables import peer_rows
 from exalb.kube.client import ApiClient
 from exalb.kube.lists import list_objects
 from exalb.kube.live import READ, read_live
 from exalb.kube.pod_logs import Log, read_logs, read_pods
-from exalb.model.cluster import Key
 from exalb.runtime.version import VERSION
 
 
@@ -36,8 +36,7 @@ def show_logs(target: Target, service: str) -> int:
     if found is None:
         return EXIT_UNUSABLE
     namespace, logs = found
-    home, _, name = service.removeprefix("service/").rpartition("/")
-    key = Key(home or namespace, name)
+    key = service_key(service, namespace)
     lines = lines_about(((log.node or log.pod, log.text) for log in logs), key)
     show(target, lambda: [line._asdict() for line in lines], partial(_print_lines, lines))
     if not lines:

@@ -11,6 +11,7 @@ from exalb.cli import output
 from exalb.cli.live import EXIT_BAD, EXIT_GOOD, EXIT_UNUSABLE, Asked, Target, run, show
 from exalb.explain.answer import names
 from exalb.explain.answer_json import plain
+from exalb.explain.subject import service_key
 from exalb.explain.tables import PeerRow, PoolRow, RouteRow, bar, nodes_text, peer_rows, pool_rows, route_rows
 from exalb.model.cluster import Key
 from exalb_bgp.rib import Prefix
@@ -68,8 +69,7 @@ def parse_route(text: str | None, namespace: str) -> Key | Prefix | None:
         return None
     if text[0].isdigit() or ":" in text:
         return ip_network(text, strict=False)
-    home, _, name = text.removeprefix("service/").rpartition("/")
-    return Key(home or namespace, name)
+    return service_key(text, namespace)
 
 
 def _route(row: RouteRow, *, wide: bool) -> Sequence[str]:

@@ -1,7 +1,10 @@
 """Answers about the object that a person names, such as `service/web`. Pure."""
 
+from collections.abc import Sequence
 from ipaddress import ip_address
 
+from exalb.api.definitions import RESOURCES
+from exalb.api.schema import GROUP
 from exalb.explain.address import explain_address
 from exalb.explain.answer import Answer
 from exalb.explain.node import explain_node
@@ -10,6 +13,22 @@ from exalb.explain.peer import explain_peer
 from exalb.explain.service import explain_service
 from exalb.model.cluster import Key
 from exalb_bgp.rib import Address
+
+
+def _names(kind: str) -> set[str]:
+    """Return the names by which kubectl knows one of our kinds."""
+    [(plural, short)] = [(resource.plural, resource.short) for resource in RESOURCES if resource.kind == kind]
+    return {short, *(name + group for name in (kind.lower(), plural) for group in ("", f".{GROUP}"))}
+
+
+SERVICE = {"service", "services", "svc"}
+KINDS = {
+    "service": SERVICE,
+    "address": {"address", "ip"},
+    "peer": {"peer", "peers", *_names("BGPPeer")},
+    "node": {"node", "nodes", "no", *_names("BGPSpeaker")},
+}
+"""Of each kind of subject the names that people write: those that kubectl knows, too."""
 
 
 def explain(observed: Observed, subject: str, namespace: str) -> Answer:
@@ -22,17 +41,29 @@ def explain(observed: Observed, subject: str, namespace: str) -> Answer:
     return (explain_peer if kind == "peer" else explain_node)(observed, key)
 
 
+def subject_of(words: Sequence[str]) -> str:
+    """Return the subject that words of a command line name: `service/web`, or `service web`; ValueError for others."""
+    if len(words) == 1 or (len(words) == 2 and "/" not in words[0]):
+        return "/".join(words)
+    raise ValueError(f"{' '.join(words)!r} is not one subject, such as service/NAME or service NAME")
+
+
 def parse_subject(text: str, namespace: str) -> tuple[str, Key | Address | str]:
     """Return the kind of a subject, such as `service/web`, and its key, address or name; ValueError if it is none."""
-    kind, _, name = text.partition("/")
-    match kind.lower():
-        case "service" | "services" | "svc" if name:
-            home, _, own = name.rpartition("/")
-            return "service", Key(home or namespace, own)
-        case "address" | "ip" if name:
-            return "address", ip_address(name)
-        case "peer" | "peers" | "bgppeer" | "exapeer" | "bgppeers.exalb.io" if name:
-            return "peer", name
-        case "node" | "nodes" | "bgpspeaker" | "exaspeaker" | "bgpspeakers.exalb.io" if name:
-            return "node", name
+    written, _, name = text.partition("/")
+    kind = next((kind for kind, names in KINDS.items() if written.lower() in names and name), None)
+    match kind:
+        case "service":
+            return kind, service_key(text, namespace)
+        case "address":
+            return kind, ip_address(name)
+        case "peer" | "node":
+            return kind, name
     raise ValueError(f"{text!r} is not service/NAME, address/IP, peer/NAME or node/NAME")
+
+
+def service_key(text: str, namespace: str) -> Key:
+    """Return the key of a Service that is written `web`, `shop/web` or `service/web`; `namespace` is the default."""
+    kind, _, rest = text.partition("/")
+    home, _, name = (rest if kind.lower() in SERVICE and rest else text).rpartition("/")
+    return Key(home or namespace, name)
