@@ -246,10 +246,14 @@ $(SITE)/venv/.ready: requirements/site.txt
 	  $(SITE_BIN)/pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes -r $< && \
 	  touch $@
 
+# Pages that people seldom look for: the search shows them after all others.
+LAST := CHANGELOG.md ARCHITECTURE.md CONTRIBUTING.md bgp/README.md tests/lab/README.md docs/decisions/*.md
+
 .PHONY: site
 site: $(SITE)/venv/.ready ## Make the documents a site in .site/html; a broken link is an error
 	@rm -rf $(SITE)/pages && mkdir -p $(SITE)/pages
 	@git ls-files --cached --others --exclude-standard '*.md' 'docs/pictures/*' LICENSE | tar --create --files-from - | tar --extract --directory $(SITE)/pages
+	@cd $(SITE)/pages && sed -i '1i ---\nsearch: {boost: 0.0001}\n---\n' $(LAST)
 	@NO_MKDOCS_2_WARNING=1 $(SITE_BIN)/mkdocs build --strict
 	@echo "The site is in $(SITE)/html"
 

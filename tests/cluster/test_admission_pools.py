@@ -8,6 +8,7 @@ import pytest
 from tests.cluster.chart import POLICY, in_force, wait_refused
 from tests.lab.api import Json
 from tests.lab.cluster import CommandError, Lab
+from tests.support.documented import commands
 from tests.support.specs import pool
 
 NAME = "guarded"
@@ -17,8 +18,11 @@ GUARDED: Json = {
     "metadata": {"name": NAME},
     "spec": dict(pool()),
 }
-DELETE = ("delete", "ipaddresspools.exalb.io", NAME)
-CONFIRM = ("annotate", "ipaddresspools.exalb.io", NAME, "exalb.io/allow-deletion=true")
+CONFIRM, DELETE = (
+    line.replace(" main", f" {NAME}").split()[1:]
+    for line in commands("docs/operations.md", "kubectl (annotate|delete) ipaddresspools.exalb.io main.*")
+)
+"""The commands of the page for operators."""
 
 
 @pytest.fixture

@@ -8,16 +8,18 @@ import yaml
 
 from tests.cluster.chart import NAMESPACE
 from tests.lab.cluster import Lab
+from tests.support.documented import the_command
 from tests.support.tree import ROOT
 
 IMAGE = "registry.example:5000/exalb:1.2"
+MAKE = the_command("charts/exalb/README.md", "make manifests .+").replace("REGISTRY/exalb:0.1.0", IMAGE)
 
 
 @pytest.fixture
 def made(cluster: Lab, tmp_path: Path) -> Path:
     """Return the folder that `make manifests` has written."""
     helm = cluster.programs / "helm"
-    command = ["make", "manifests", f"HELM={helm}", f"IMAGE={IMAGE}", f"MANIFESTS={tmp_path / 'base'}"]
+    command = [*MAKE.split(), f"HELM={helm}", f"MANIFESTS={tmp_path / 'base'}"]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     cluster.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}])
     return tmp_path / "base"

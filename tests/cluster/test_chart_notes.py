@@ -48,10 +48,10 @@ def metallb(cluster: Lab) -> Iterator[Lab]:
     cluster.delete([made])
 
 
-def run(lab: Lab, text: str, start: str) -> str:
-    """Run the one command of the notes that begins so, and return it."""
+def run(lab: Lab, text: str, start: str, namespace: str = "default") -> str:
+    """Run the one command of the notes that begins so, with this namespace as that of the context; return it."""
     [line] = [line.strip() for line in text.splitlines() if line.strip().startswith(start)]
-    lab.kubectl(*shlex.split(line)[1:])
+    lab.kubectl(f"--namespace={namespace}", *shlex.split(line)[1:])
     return line
 
 
@@ -62,7 +62,22 @@ def test_notes_have_objects_that_the_api_server_accepts(cluster: Lab, notes: Not
     given = "\n".join(line.removeprefix("   ") for line in block.splitlines())
     output = cluster.kubectl("apply", "--dry-run=server", "--filename=-", given=given)
     assert output.count("(server dry run)") == 2
-    assert "kubectl expose deployment NAME --type=LoadBalancer" in text
+
+
+def test_notes_have_commands_that_work(cluster: Lab, world: World, notes: Notes) -> None:
+    """Those that give an address and look at the result; `kubectl expose` needs only a Deployment, and no pod."""
+    cluster.kubectl("create", "deployment", "web", "--image=web", f"--namespace={world.namespace}")
+    world.custom("bgppeers", "BGPPeer", "router", {"myASN": 64512, "peerASN": 64513, "peerAddress": "203.0.113.1"})
+    text = notes(*FIRST)
+    for start in ("kubectl expose deployment NAME", "kubectl get services,exalb", "kubectl describe bgppeers.exalb.io"):
+        run(cluster, text.replace(" NAME ", " web "), start.replace("NAME", "web"), world.namespace)
+    assert world.api.get(f"{world.services}/web")["spec"]["type"] == "LoadBalancer"
+
+
+def test_notes_have_no_other_command() -> None:
+    """A new kind of command in them needs a test here; stories/test_documented_commands forwards the port."""
+    verbs = re.findall(r"^ +kubectl ([\w-]+)", (CHART / "templates" / "NOTES.txt").read_text(), re.MULTILINE)
+    assert set(verbs) == {"apply", "expose", "get", "describe", "label", "port-forward"}
 
 
 def test_notes_do_not_ask_for_a_pool_that_values_give(notes: Notes) -> None:

@@ -1,6 +1,8 @@
 """`make dev` without root, on a real API server: an address, a route, and no start where an ExaLB runs already."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import wait
+from tests.cluster.chart import NAMESPACE
+from tests.lab import fabric, wait
+from tests.support import objects
+from tests.support.documented import commands, the_command
+from tests.support.kubernetes.shell import must
 from tests.support.kubernetes.world import World
 from tests.support.tree import ROOT
 
@@ -21,11 +27,16 @@ ONLY_READING = (
 """Runs a command as an unprivileged user that may read every file, also a checkout and a Python in the home of root."""
 
 
+RECIPE = commands("CONTRIBUTING.md", "kubectl apply .+")
+MAKE = the_command("CONTRIBUTING.md", "make dev NODE=.+")
+
+
 @pytest.fixture
 def example(world: World) -> Iterator[World]:
-    """Return a world with a node and the objects of the recipe."""
-    world.node("dev-node", "10.0.0.1")
-    world.cluster.kubectl("apply", f"--filename={EXAMPLE}")
+    """Return a world with a node and the objects of the recipe, whose commands make them."""
+    world.node(MAKE.partition("NODE=")[2], "10.0.0.1")
+    for line in RECIPE:
+        must(world.cluster, line, ROOT)
     yield world
     world.cluster.kubectl("delete", f"--filename={EXAMPLE}")
 
@@ -46,7 +57,7 @@ def run_to_its_end(command: list[str]) -> str:
 
 def test_address_and_route_without_root(example: World, kubeconfig: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    command = dev(kubeconfig, example.namespace, "--node-name=dev-node")
+    command = dev(kubeconfig, example.namespace)
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)
     try:
@@ -61,9 +72,32 @@ def test_address_and_route_without_root(example: World, kubeconfig: Path, tmp_pa
     assert uid == NOBODY
     announced = [json.loads(line) for line in lines]
     assert [(event["node"], event["peer"], event["prefix"]) for event in announced] == [
-        ("dev-node", "dev", f"{address}/32")
+        (MAKE.partition("NODE=")[2], "dev", f"{address}/32")
     ]
     assert "holds the Lease" in busy
+
+
+def test_recipe_announces_a_route_until_it_is_interrupted(example: World, tmp_path: Path) -> None:
+    """In the network of the control plane, where the ports are free and the kubeconfig is that of the administrator."""
+    lab, log = example.cluster, tmp_path / "log"
+    lab.apply([objects.namespace(NAMESPACE)])
+    lab.kubectl("delete", "lease", "exalb-controller", f"--namespace={NAMESPACE}", "--ignore-not-found")
+    network = lab.layout.namespace(fabric.CONTROL_PLANE)
+    with log.open("w") as output:
+        process = network.popen(
+            [*ONLY_READING, *MAKE.split()],
+            cwd=ROOT,
+            env=dict(lab.environment()),
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        wait.until("a route is announced", lambda: _said(process, log, "route_announced"), seconds=60)
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(30)
+    assert "Traceback" not in log.read_text()
 
 
 def test_cluster_that_is_not_prepared_is_refused(kubeconfig: Path) -> None:
@@ -71,7 +105,12 @@ def test_cluster_that_is_not_prepared_is_refused(kubeconfig: Path) -> None:
 
 
 def _lines(process: subprocess.Popen[bytes], log: Path, event: str) -> list[str]:
-    """Return the lines of the log about an event; fails where the process has ended."""
+    """Return the lines of the log of JSON about an event."""
+    return [line for line in _said(process, log, event) if f'"event": "{event}"' in line]
+
+
+def _said(process: subprocess.Popen[bytes], log: Path, event: str) -> list[str]:
+    """Return the lines of a log with this word; fails where the process has ended."""
     if process.poll() is not None:
         pytest.fail(log.read_text())
-    return [line for line in log.read_text().splitlines() if f'"event": "{event}"' in line]
+    return [line for line in log.read_text().splitlines() if event in line]

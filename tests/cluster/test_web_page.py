@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.reader import EXALB, reader, wait_aggregated
-from tests.lab import wait
+from tests.lab import fabric, wait
+from tests.support.documented import commands
 from tests.support.kubernetes.world import World
 from tests.support.looking import Page
 
 __all__ = ["reader"]
+URL = re.compile(r"http://127.0.0.1:(\d+)(/\S+/)")
 
 
 @pytest.fixture
@@ -25,8 +27,7 @@ def page(reader: Path, world: World, tmp_path: Path) -> Iterator[Page]:  # noqa:
             [EXALB, "web", "--port=0", f"--kubeconfig={reader}"], stdout=output, env={"PATH": os.environ["PATH"]}
         )
     try:
-        url = re.compile(r"http://127.0.0.1:(\d+)(/\S+/)")
-        [(port, path)] = wait.until("the page has a URL", lambda: url.findall(printed.read_text()))
+        [(port, path)] = wait.until("the page has a URL", lambda: URL.findall(printed.read_text()))
         yield Page(int(port), path)
     finally:
         process.terminate()
@@ -46,6 +47,23 @@ def test_change_of_the_cluster_arrives_at_the_page(page: Page, world: World) -> 
     assert [(row["pool"], row["use"]) for row in found["pools"]] == [("main", "1 of 4")]
     answer = page.answer(f"service/{name}")
     assert answer["steps"][answer["firstBroken"]]["reason"] == "NoLeader"
+
+
+@pytest.mark.parametrize("line", commands("docs/reference/*", "kubectl exalb web.*"))
+def test_commands_of_the_pages_serve_it(world: World, line: str, tmp_path: Path) -> None:
+    """As the administrator, in the network of the control plane, where the ports are free."""
+    lab, printed = world.cluster, tmp_path / "printed"
+    network = lab.layout.namespace(fabric.CONTROL_PLANE)
+    path = f"{EXALB.parent}:{lab.programs}:{os.environ['PATH']}"
+    with printed.open("w") as output:
+        process = network.popen(line.split(), stdout=output, env={**lab.environment(), "PATH": path})
+    try:
+        [(port, where)] = wait.until("the page has a URL", lambda: URL.findall(printed.read_text()))
+        assert port == (re.findall("--port (.+)", line) or ["7481"])[0]
+        assert "<title>ExaLB</title>" in Page(int(port), where, network).ask()[1]
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 def test_page_is_read_only_and_for_its_own_browser(page: Page) -> None:

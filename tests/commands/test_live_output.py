@@ -12,11 +12,13 @@ import pytest
 import yaml
 
 from tests.lab import wait
+from tests.support.documented import the_command
 from tests.support.memory_server import MemoryServer, exalb, serving, start
 from tests.support.objects import Object, assigned_service, endpoint, endpoints, node, peer, pool
 from tests.support.observing import down, session, speaker
 from tests.support.unexplained import UNREADABLE
 
+WATCH = the_command("docs/reference/README.md", "kubectl exalb peers --watch")
 SECONDS = 60
 ESCAPE = re.compile(r"\x1b\[([0-9;]*)m")
 COLOURS = {*range(30, 39), *range(40, 49), *range(90, 98), *range(100, 108)}
@@ -77,7 +79,7 @@ async def interrupted(process: asyncio.subprocess.Process) -> tuple[int | None, 
 
 
 async def test_watch_prints_a_session_again_only_when_it_changes(server: MemoryServer, kubeconfig: Path) -> None:
-    process = await start(kubeconfig, "peers", "--watch")
+    process = await start(kubeconfig, *WATCH.split()[2:])
     first = await lines(process, "n2 ")
     assert [line.split()[0] for line in first] == ["NODE", "n1", "n2"]
     server.objects[0] = reporting("n1", down(error="hold timer expired"))
@@ -175,6 +177,17 @@ async def test_yaml_shows_a_session(kubeconfig: Path) -> None:
     rows = yaml.safe_load(text)
     assert (code, [row["node"] for row in rows]) == (1, ["n1", "n2"])
     assert rows[0]["since"] == session()["since"]
+
+
+@pytest.mark.parametrize("subject", ["service web", "svc web", "services/web"])
+async def test_subject_may_be_two_words(kubeconfig: Path, subject: str) -> None:
+    """As kubectl takes `get service web`; a third word is refused."""
+    as_one, as_written = await asyncio.gather(
+        exalb(kubeconfig, "explain", "service/web"), exalb(kubeconfig, "explain", *subject.split())
+    )
+    assert as_written == as_one
+    code, text = await exalb(kubeconfig, "explain", *subject.split(), "node/n1")
+    assert (code, len(text.splitlines()), "node/n1" in text) == (2, 1, True), text
 
 
 @pytest.mark.parametrize("name", UNREADABLE)

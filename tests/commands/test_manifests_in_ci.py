@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.documents import Page
+from tests.support.documented import the_command
 from tests.support.objects import Object, advertisement, peer, pool
-from tests.support.tree import ROOT
 
-[COMMAND] = Page(ROOT / "docs" / "how-to" / "gitops.md").blocks("sh")
+COMMAND = the_command("docs/how-to/gitops.md", "exalb plan .+")
 MAIN = pool("main", "198.51.100.0/24")
 
 

@@ -1,5 +1,6 @@
-"""The pages on routers are true: their configuration and BGPPeer work word for word."""
+"""The pages on routers are true: their configuration and BGPPeer work word for word, and so do their commands."""
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from ipaddress import ip_address
@@ -10,13 +11,22 @@ from exalb_bfd.packet import State as BfdState
 from exalb_bgp.rib import Address
 from exalb_bgp.session import SessionStatus, State
 from tests.lab.wait import TooLateError, until
+from tests.router.pages import PageBird, PageFrr
 from tests.router.rack import DOCS, GTSM, NODES, ROUTER, ROUTERS, Rack
+from tests.support.documented import commands
 from tests.support.engine.bfd import BfdProcess
 
 WEB4, WEB6 = ip_address("198.51.100.10"), ip_address("2001:db8:100::10")
 EVERYWHERE = {"n1": ("ready", 1), "n2": ("ready", 3)}
 WEIGHTED = {"frr"}
 """Those whose page says that they weigh paths by link bandwidth."""
+LOOK = {
+    "frr": commands("docs/routers/frr.md", "vtysh .+"),
+    "bird": commands("docs/routers/bird.md", "(birdc|ip route) .+"),
+    "gobgp": commands("docs/routers/gobgp.md", "gobgp .+"),
+}
+"""By router the commands of its page that show sessions and routes."""
+OF_NODE = {name: re.compile("|".join(rf"{re.escape(address)}\b" for address in both)) for name, both in NODES.items()}
 OUTSIDE = ip_address("172.20.0.10")
 OTHER_POOL = {
     "apiVersion": "exalb.io/v1beta1",
@@ -52,6 +62,25 @@ def test_nodes_share_traffic(rack: Rack, version: int) -> None:
         session = engine.session("tor")
         assert len(session.families) == 2
         assert session.graceful_restart
+
+
+def test_commands_of_the_page_show_sessions_and_routes(rack: Rack) -> None:
+    rack.announce({WEB4: EVERYWHERE, WEB6: EVERYWHERE})
+    rack.until_announced()
+    until("packets go to both nodes", lambda: rack.hops(WEB6).keys() == EVERYWHERE.keys(), seconds=30)
+    for line in LOOK[rack.name.removesuffix(GTSM)]:
+        shown = look(rack, line)
+        if re.search(r"\brib\b|\broutes?\b|unicast", line):
+            assert all(found.search(shown) for found in OF_NODE.values()), f"{line}: {shown}"
+        else:
+            assert re.search("(?i)establ|203.0.113.11 +4 ", shown), f"{line}: {shown}"
+
+
+def look(rack: Rack, line: str) -> str:
+    """Run a command on the router, with the sockets of this one."""
+    if isinstance(rack.router, PageFrr | PageBird):
+        line = re.sub("^(vtysh|birdc)", rack.router.look, line)
+    return rack.namespace.run(["bash", "-c", line]).stdout
 
 
 def sends(rack: Rack, address: Address, wanted: dict[str, int]) -> bool:

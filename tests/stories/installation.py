@@ -1,16 +1,12 @@
 """A lab without ExaLB, and ExaLB's installation in it as the pages say: the commands of a page, run word for word."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address, ip_network
-from pathlib import Path
 
 from tests.lab import exalb, layout, wait
 from tests.lab.cluster import Lab
 from tests.lab.images import ECHO_HNAME
-from tests.support.documents import Page
-from tests.support.kubernetes.shell import shell
 
 ROUTER = str(layout.on_fabric(layout.ROUTER)[0].ip)
 HERE = f"--namespace={exalb.NAMESPACE}"
@@ -61,22 +57,3 @@ def wait_route(lab: Lab, address: IPv4Address, seconds: float = SECONDS) -> None
     nodes = frozenset(node.addresses[0] for node in lab.nodes)
     reached = f"the router reaches {address} by every node"
     wait.until(reached, lambda: lab.router.kernel_routes().get(ip_network(address)) == nodes, seconds=seconds)
-
-
-def blocks(page: Page) -> list[str]:
-    """Return the indented blocks of commands of a page, in their order."""
-    found = re.findall(r"(?:^    .+\n)+", page.text, re.MULTILINE)
-    return [re.sub(r"\\\n +", "", re.sub("^    ", "", block, flags=re.MULTILINE)) for block in found]
-
-
-def block(page: Page, part: str) -> list[str]:
-    """Return the commands of the one block that contains `part`."""
-    [found] = [text for text in blocks(page) if part in text]
-    return found.splitlines()
-
-
-def must(lab: Lab, script: str, folder: Path) -> str:
-    """Run a script that must succeed; return what it printed."""
-    done = shell(lab, script, folder)
-    assert done.returncode == 0, f"{script}: {done.stdout}{done.stderr}"
-    return done.stdout

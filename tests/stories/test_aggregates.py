@@ -12,11 +12,12 @@ from tests.lab.network import Namespace, connect
 from tests.lab.node import Node
 from tests.stories.story import Story
 from tests.stories.traffic import TIMEOUT, advertised, wait_rules
+from tests.support.documented import commands
 from tests.support.note import Note
 
 LENGTH, LENGTH_6 = 28, 120
 TRY = "import socket, sys; socket.create_connection((sys.argv[1], 80), timeout=60); print('connected')"
-TABLE = "5001"
+RULES = commands("docs/aggregates.md", "ip .+")
 COUNTER = """
 table ip watched {{
   counter seen {{ }}
@@ -114,14 +115,14 @@ def _watched(story: Story, client: Namespace, address: IPv4Address) -> tuple[str
 @contextmanager
 def _refused(story: Story, wide: object) -> Iterator[None]:
     """Let the nodes refuse packets for unused addresses, as in the docs; their own packets pass as before."""
-    rules = [f"iif lo to {wide} lookup main pref 5000", f"to {wide} lookup {TABLE} pref 5001"]
+    rules = [line.removeprefix("ip ").replace("198.51.100.0/24", str(wide)) for line in RULES]
     for node in story.lab.nodes:
-        _ip(node, *(f"rule add {rule}" for rule in rules), f"route add unreachable default table {TABLE}")
+        _ip(node, *rules)
     try:
         yield
     finally:
         for node in story.lab.nodes:
-            _ip(node, *(f"rule del {rule}" for rule in rules), f"route del unreachable default table {TABLE}")
+            _ip(node, *(rule.replace(" add ", " del ") for rule in rules))
 
 
 def _ip(node: Node, *commands: str) -> None:

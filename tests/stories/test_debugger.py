@@ -1,21 +1,22 @@
 """A debugger stops a program of the lab at a line, and `make lab-reload` ends debugging."""
 
-import asyncio
 import json
+import re
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BufferedRWPair
 from typing import Any
 
 import pytest
 
-from tests.lab import debug, exalb, relay
+from tests.lab import exalb
 from tests.lab.cluster import Lab
+from tests.stories.made import going_on, make
+from tests.support.documented import commands
+from tests.support.tree import ROOT
 
-CODE = exalb.CHART.parents[1] / "operator/exalb/kube/leader_election.py"
+CODE = ROOT / "operator/exalb/kube/leader_election.py"
+RELOAD, DEBUG = commands("tests/lab/README.md", "make lab-(reload|debug)")
 SITE = "/opt/exalb/lib/python3.11/site-packages"
 
 
@@ -46,32 +47,16 @@ class Debugger:
                 return dict(message.get("body") or {})
 
 
-@contextmanager
-def port_to(target: relay.Target) -> Iterator[int]:
-    """Lead a port of this machine to the target."""
-    done = threading.Event()
-
-    async def serve(listening: socket.socket) -> None:
-        leading = asyncio.create_task(relay.lead(target, listening))
-        await asyncio.to_thread(done.wait)
-        leading.cancel()
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=lambda: asyncio.run(serve(listening)), daemon=True)
-        thread.start()
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            done.set()
-            thread.join(10)
-
-
 @pytest.mark.release
 def test_debugger_stops_the_controller_at_a_line(lab: Lab) -> None:
     """The line is where the controller renews its lease, which it does every few seconds."""
-    target = debug.start(lab, "controller")
     try:
-        with port_to(target) as port, socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        with (
+            going_on(lab, DEBUG, r"controller runs under debugpy: .+ (127\.0\.0\.1):(\d+)\n") as (desk, found),
+            desk.open_socket(socket.AF_INET, socket.SOCK_STREAM) as connection,
+        ):
+            connection.settimeout(60)
+            connection.connect((found[0], int(found[1])))
             debugger = Debugger(connection.makefile("rwb"))
             debugger.send("initialize", adapterID="python", pathFormat="path")
             debugger.until("response", "initialize")
@@ -88,10 +73,10 @@ def test_debugger_stops_the_controller_at_a_line(lab: Lab) -> None:
             debugger.send("disconnect")
             debugger.until("response", "disconnect")
     finally:
-        image = exalb.reload(lab)
+        [image] = re.findall(r"(\S+) runs on every node", make(lab, RELOAD))
     pods = lab.api.items(f"/api/v1/namespaces/{exalb.NAMESPACE}/pods")
     left = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
-    assert {container["image"] for pod in left for container in pod["spec"]["containers"]} == {image.reference}
+    assert {container["image"] for pod in left for container in pod["spec"]["containers"]} == {image}
 
 
 def _line_of(text: str) -> int:

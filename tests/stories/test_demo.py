@@ -9,9 +9,16 @@ import pytest
 
 from tests.lab import demo, gobuild, sweep, wait
 from tests.lab.cluster import Lab
+from tests.stories.made import BUILD_SECONDS, going_on, make
 from tests.stories.story import Story
-from tests.support.documents import Page
-from tests.support.tree import ROOT
+from tests.support.documented import commands, the_command
+from tests.support.looking import Page
+
+UP = the_command("README.md", "make lab")
+WITHOUT_ROUTER = the_command("README.md", "make lab MODE=l2")
+OLDER = the_command("CONTRIBUTING.md", "make lab KUBERNETES=.+")
+RELOAD, SHELL, DOWN = commands("tests/lab/README.md", "make lab-(reload|shell|down)")
+WEB = the_command("tests/lab/README.md", "make lab-web")
 
 OWN: dict[str, Any] = {
     "apiVersion": "v1",
@@ -19,8 +26,6 @@ OWN: dict[str, Any] = {
     "metadata": {"name": "own", "namespace": "default"},
     "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]},
 }
-BUILD_SECONDS = 2400
-"""To compile Kubernetes on a slow machine, and to show the demo."""
 
 
 def test_demo_works_word_for_word(lab: Lab) -> None:
@@ -55,18 +60,31 @@ def test_lab_has_the_client_commands(story: Story) -> None:
 
 @pytest.mark.release
 def test_demo_without_a_router_is_a_command_of_the_readme(nodes: Lab) -> None:
-    """A lab of its own, twice demonstrated: the second command continues with it; another mode is refused."""
+    """A lab of its own, twice demonstrated: the second command continues with it; another mode is refused.
+
+    The other commands of the lab work in it, too.
+    """
     lab = Lab(f"{nodes.name}d")
-    [command] = {line for line in Page(ROOT / "README.md").code() if line.endswith("MODE=l2")}
     try:
-        shown = _make(lab, command)
+        shown = make(lab, WITHOUT_ROUTER)
         assert "the other node announces" in shown
         assert f"Lab {lab.name} is up. Look around" in shown
-        assert "Look around" in _make(lab, "make lab")
-        assert "lab-down" in _make(lab, "make lab MODE=bgp", status=2)
+        assert "Look around" in make(lab, UP)
+        assert "lab-down" in make(lab, f"{UP} MODE=bgp", status=2)
+        assert "runs on every node" in make(lab, RELOAD)
+        assert "\nnode/n2\n" in make(lab, SHELL, given="kubectl get nodes --output=name\n")
+        with going_on(lab, WEB, r"the page of .+ is at http://127\.0\.0\.1:(\d+)(/[^;\s]*)") as (desk, found):
+            page = Page(int(found[0]), found[1], desk)
+            wait.until("the page shows the nodes", lambda: {"n1", "n2"} <= _nodes_of(page), seconds=60)
     finally:
-        _make(lab, "make lab-down")
+        make(lab, DOWN)
     assert sweep.traces(lab.layout) == []
+
+
+def _nodes_of(page: Page) -> set[str]:
+    """Return the nodes of which a page shows the L2 or the sessions."""
+    found = next(page.overviews())
+    return {row["node"] for key in ("peers", "nodes") for row in found.get(key, ())}
 
 
 @pytest.mark.release
@@ -76,21 +94,20 @@ def test_main_job_works_on_an_older_version_of_kubernetes(apiserver: Lab, versio
     """A lab of its own, whose demonstration fails unless the client gets answers; the first run may have to build."""
     lab = Lab(f"{apiserver.name}k")
     try:
-        assert f"Lab {lab.name} is up. Look around" in _make(lab, f"make lab KUBERNETES={version}")
+        assert f"Lab {lab.name} is up. Look around" in make(lab, _of_version(version))
         assert lab.kubernetes == version
-        assert "lab-down" in _make(lab, f"make lab KUBERNETES={gobuild.NEWEST}", status=2)
+        assert "lab-down" in make(lab, _of_version(gobuild.NEWEST), status=2)
     finally:
         lab.close()
-        _make(lab, "make lab-down")
+        make(lab, DOWN)
     assert sweep.traces(lab.layout) == []
 
 
-def _make(lab: Lab, command: str, status: int = 0) -> str:
-    """Run a command of the README in a lab of this name; return its output."""
-    words = [*command.split(), f"EXALB_LAB={lab.name}"]
-    done = subprocess.run(words, cwd=ROOT, check=False, capture_output=True, text=True, timeout=BUILD_SECONDS)
-    assert done.returncode == status, done.stdout + done.stderr
-    return done.stdout
+def _of_version(version: str) -> str:
+    """Return the command of the pages for another version of Kubernetes, which is one that the lab can be made of."""
+    name, _, written = OLDER.partition("=")
+    assert written in gobuild.VERSIONS
+    return f"{name}={version}"
 
 
 def address(lab: Lab) -> str:

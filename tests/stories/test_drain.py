@@ -16,15 +16,22 @@ from exalb_bgp.rib import GRACEFUL_SHUTDOWN, Address
 from tests.lab import fabric, wait
 from tests.stories.story import Story
 from tests.stories.traffic import TIMEOUT, asking, pods_on, wait_rules
-from tests.support.documents import Page
+from tests.support.documented import commands, the_command
 from tests.support.kernel import KernelRoutes
 from tests.support.kubernetes.events import times
 from tests.support.note import Note
-from tests.support.tree import ROOT
 
-PAGE = Page(ROOT / "docs" / "how-to" / "drain.md")
 RATE = 200.0
 DRAIN = "exalb.io/drain"
+ANNOTATE = the_command("docs/how-to/drain.md", "kubectl annotate .+ exalb.io/drain=true")
+WAIT = the_command("docs/how-to/drain.md", "kubectl wait .+")
+REMOVE = the_command("docs/how-to/drain.md", "kubectl annotate .+ exalb.io/drain-")
+FORCE = the_command("docs/how-to/drain.md", "kubectl annotate .+=force --overwrite")
+STATE = the_command("docs/how-to/drain.md", "kubectl get bgpspeakers.exalb.io n1 -o jsonpath.+")
+FIRST = commands("docs/how-to/drain.md", "kubectl exalb drain n1 (--simulate|--wait|--undo --wait)")
+IN_STEPS = the_command("docs/how-to/drain.md", "kubectl exalb drain n1 --undo .+ --timeout 180")
+EXALB_FORCE = the_command("docs/how-to/drain.md", "kubectl exalb drain n1 --force")
+"""The commands of the how-to page."""
 
 
 @pytest.fixture
@@ -69,10 +76,9 @@ def _wait_state(story: Story, node: str, state: str | None, held: int = 0) -> An
     return wait.until(f"the drain of {node} is {state}", reached, seconds=TIMEOUT)
 
 
-def _run_documented(story: Story, node: str, part: str) -> str:
-    """Run the command of the how-to page that contains `part`, for this node."""
-    [command] = {line for line in PAGE.code() if line.startswith("kubectl ") and part in line}
-    return story.lab.kubectl(*re.sub(r"\bn1\b", node, command).split()[1:])
+def _run(story: Story, node: str, line: str) -> str:
+    """Run a command of kubectl of the how-to page, for this node."""
+    return story.lab.kubectl(*re.sub(r"\bn1\b", node, line).split()[1:])
 
 
 def _service(story: Story, policy: str) -> IPv4Address:
@@ -113,10 +119,10 @@ def test_drain_and_its_undo_lose_no_request(undrained: Story, note: Note) -> Non
     _wait_announced(story, address, **{first: False, second: False})
     before = _events(story, first)
     with KernelRoutes(story.network) as kernel, asking(story, address, RATE) as answers:
-        _run_documented(story, first, f"{DRAIN}=true")
-        _run_documented(story, first, "kubectl wait")
+        _run(story, first, ANNOTATE)
+        _run(story, first, WAIT)
         _wait_announced(story, address, **{second: False})
-        _run_documented(story, first, f"{DRAIN}-")
+        _run(story, first, REMOVE)
         _wait_announced(story, address, **{first: False, second: False})
         _wait_state(story, first, None)
     answers.note(note, "requests through a drain and its undo")
@@ -139,20 +145,25 @@ def test_address_without_another_node_is_held(undrained: Story) -> None:
         _wait_announced(story, address, **{first: True})
         _wait_state(story, first, "Withdrawn", held=1)
     assert answers.failures == []
-    assert f"{story.name}/web" in _drain(story, first)["message"]
+    assert f"{story.name}/web" in json.loads(_run(story, first, STATE))["message"]
     _wait_events(story, first, before, "DrainBegun", "DrainHoldsPrefixes", "DrainWithdrawn")
-    _run_documented(story, first, f"{DRAIN}=force")
+    _run(story, first, FORCE)
     _wait_announced(story, address)
-    story.lab.kubectl("annotate", "node", first, f"{DRAIN}-")
+    code, text = _exalb(story, first, IN_STEPS)
+    assert code == 0, text
     _wait_announced(story, address, **{first: False})
+    code, text = _exalb(story, first, EXALB_FORCE)
+    assert code == 0, text
+    _wait_announced(story, address)
 
 
-def _exalb(story: Story, *arguments: str) -> tuple[int, str]:
-    """Run `kubectl exalb` where the API server can be reached; return its exit code and its output."""
-    command = [str(Path(sys.executable).with_name("kubectl-exalb")), *arguments]
+def _exalb(story: Story, node: str, line: str) -> tuple[int, str]:
+    """Run a command of `kubectl exalb` of the how-to page for this node; return its exit code and its output."""
+    arguments = re.sub(r"\bn1\b", node, line).split()[2:]
+    program = [str(Path(sys.executable).with_name("kubectl-exalb")), *arguments]
     kubeconfig = f"--kubeconfig={story.lab.layout.kubeconfig}"
     done = story.lab.layout.namespace(fabric.CONTROL_PLANE).run(
-        [*command, kubeconfig], check=False, timeout=2 * TIMEOUT
+        [*program, kubeconfig], check=False, timeout=2 * TIMEOUT
     )
     return done.returncode, done.stdout + done.stderr
 
@@ -165,17 +176,18 @@ def test_command_drains_and_brings_back(undrained: Story, note: Note) -> None:
     address = _service(story, "Local")
     _wait_announced(story, address, **{first: False, second: False})
     _wait_state(story, first, None)
-    code, text = _exalb(story, "drain", first, "--simulate", "-o=json")
+    simulate, drain, undo = FIRST
+    code, text = _exalb(story, first, f"{simulate} -o=json")
     moved = {entry["prefix"]: entry["services"] for entry in json.loads(text)["moved"]}
     assert (code, moved[f"{address}/32"]) == (0, [f"{story.name}/web"])
     _wait_announced(story, address, **{first: False, second: False})
     with KernelRoutes(story.network) as kernel, asking(story, address, RATE) as answers:
-        code, text = _exalb(story, "drain", first, "--wait")
+        code, text = _exalb(story, first, drain)
         assert (code, "Withdrawn" in text) == (0, True), text
         _wait_announced(story, address, **{second: False})
-        code, text = _exalb(story, "drain", second, "--simulate")
+        code, text = _exalb(story, second, simulate)
         assert (code, f"would take 1 Service down: {story.name}/web" in text) == (1, True), text
-        code, text = _exalb(story, "drain", first, "--undo", "--wait")
+        code, text = _exalb(story, first, undo)
         assert code == 0, text
         _wait_announced(story, address, **{first: False, second: False})
     answers.note(note, "requests through a drain by the command")

@@ -18,11 +18,10 @@ from tests.lab.network import Namespace
 from tests.stories.story import Story
 from tests.stories.traffic import TIMEOUT, asking_from, pods_on, wait_rules
 from tests.support import objects
-from tests.support.documents import Page
+from tests.support.documented import the_command
 from tests.support.note import Note
-from tests.support.tree import ROOT
 
-PAGE = Page(ROOT / "docs" / "how-to" / "l2.md")
+ENABLE = the_command("docs/how-to/l2.md", "helm upgrade .+")
 HOST = 251
 RATE = 20.0
 FIRST, FOREIGN = "10.77.0.60", "10.77.0.69"
@@ -66,8 +65,7 @@ class Neighbourhood:
 @pytest.fixture
 def l2(story: Story) -> Iterator[Story]:
     """Return the story with L2 on, by the command of the page; off again afterwards, in the whole lab."""
-    [command] = {line for line in PAGE.code() if "speaker.l2.enabled=true" in line}
-    words = command.replace("charts/exalb", str(exalb.CHART)).split()[1:]
+    words = ENABLE.replace("charts/exalb", str(exalb.CHART)).split()[1:]
     wait_too = ("--wait", f"--timeout={TIMEOUT:g}s")
     story.lab.helm(*words, *wait_too)
     yield story

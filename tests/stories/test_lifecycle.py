@@ -16,16 +16,19 @@ from exalb.runtime.version import VERSION
 from tests.lab import exalb, fabric, fixtures, images, layout, packages, registry, wait
 from tests.lab.cluster import Lab
 from tests.stories import installation
-from tests.stories.installation import ROUTER, block, must, wait_address, wait_route
+from tests.stories.installation import ROUTER, wait_address, wait_route
 from tests.stories.traffic import asking_from, wait_rules_in
-from tests.support.documents import Page
+from tests.support.documented import commands, the_command
+from tests.support.kubernetes.shell import must
 from tests.support.note import Note
 from tests.support.tree import ROOT
 
-README = Page(ROOT / "README.md")
-UPGRADE, UNINSTALL, INSTALL = (
-    Page(ROOT / "docs" / "how-to" / f"{name}.md") for name in ("upgrade", "uninstall", "install")
-)
+INSTALL = commands("README.md", "helm install .+|kubectl expose .+")
+LOOK_AND_TEST = commands("docs/how-to/install.md", "kubectl get (service|bgp)[^,]+|helm test .+")
+UPGRADE = commands("docs/how-to/upgrade.md", "kubectl get exalb|helm upgrade .+")
+ROLLBACK = the_command("docs/how-to/upgrade.md", "helm rollback .+")
+UNINSTALL = the_command("docs/how-to/uninstall.md", "helm uninstall .+ --wait")
+FOR_GOOD = commands("docs/how-to/uninstall.md", "kubectl .+|helm uninstall exalb --namespace exalb-system")
 RATE = 100.0
 NEXT = "0.2.0"
 """The tag of the next release in the page about upgrades."""
@@ -81,8 +84,8 @@ def release(tmp_path: Path) -> Iterator[Installation]:
 
 def _pushed(lab: Lab, folder: Path) -> Path:
     """Make a release in a folder, give its image the next tag, too, and return the directory of its registry."""
-    command = ["make", "release-dry", f"HELM={lab.programs / 'helm'}", f"RELEASE={folder}"]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    words = ["make", "release-dry", f"HELM={lab.programs / 'helm'}", f"RELEASE={folder}"]
+    subprocess.run(words, cwd=ROOT, check=True, capture_output=True)
     [tag] = folder.glob(f"registry/**/repositories/exalb/_manifests/tags/{VERSION}")
     shutil.copytree(tag, tag.with_name(NEXT))
     return folder / "registry"
@@ -94,20 +97,19 @@ def _pushed(lab: Lab, folder: Path) -> Path:
 def test_lifecycle_of_a_release_loses_no_request(release: Installation, note: Note) -> None:
     """Two commands, an upgrade, a rollback, and a new installation over the old one's objects; then nothing is left."""
     lab, begun = release.lab, time.monotonic()
-    two = block(README, "helm install exalb")
-    assert len(two) == 2
-    for line in two:
+    assert len(INSTALL) == 2
+    for line in INSTALL:
         release.run(line)
     address = wait_address(lab, "web")
     wait_route(lab, address)
     assert _pulling(lab, f"{release.image}:{VERSION}") == {node.name for node in lab.nodes}
     note("release", f"from helm install to the first route {time.monotonic() - begun:.1f} s")
-    for line in block(INSTALL, "helm test exalb"):
+    for line in LOOK_AND_TEST:
         release.run(line)
     wait_rules_in(lab, address)
     with asking_from(lab.client, address, RATE) as answers:
         _upgrade_and_roll_back(release)
-        for line in [*block(UNINSTALL, "helm uninstall exalb --namespace exalb-system --wait"), two[0]]:
+        for line in (UNINSTALL, INSTALL[0]):
             release.run(line)
         _wait_sessions(lab)
         wait_route(lab, address)
@@ -119,12 +121,12 @@ def test_lifecycle_of_a_release_loses_no_request(release: Installation, note: No
 
 
 def _upgrade_and_roll_back(release: Installation) -> None:
-    before, upgrade, after = block(UPGRADE, "helm upgrade exalb")
+    before, upgrade, after = UPGRADE
     assert "True" in release.run(before)
     release.run(upgrade)
     assert _images(release.lab) == {f"{release.image}:{NEXT}"}
     wait.until("SESSIONS are as before", lambda: " 2/2 " in release.run(after), seconds=installation.SECONDS)
-    release.run(*block(UPGRADE, "helm rollback"))
+    release.run(ROLLBACK)
     assert _images(release.lab) == {f"{release.image}:{VERSION}"}
 
 
@@ -159,9 +161,9 @@ def _has_none(release: Installation, line: str, address: IPv4Address) -> bool:
 
 
 def _uninstall_for_good(release: Installation, address: IPv4Address) -> None:
-    """Run the page's block; what is to be waited for by a person is waited for here."""
+    """Run the page's commands; what is to be waited for by a person is waited for here."""
     lab = release.lab
-    for line in block(UNINSTALL, "delete crd"):
+    for line in FOR_GOOD:
         if line.startswith("kubectl get services"):
             wait.until("no address", partial(_has_none, release, line, address), seconds=installation.SECONDS)
         release.run(line)

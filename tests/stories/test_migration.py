@@ -12,14 +12,18 @@ from tests.lab import wait
 from tests.stories import metallb
 from tests.stories.story import Story
 from tests.stories.traffic import TIMEOUT, asking, pods_on, wait_rules
-from tests.support.documents import Page
+from tests.support.documented import commands, the_command
 from tests.support.kernel import KernelRoutes
 from tests.support.kubernetes.metallb import COMPLETE, Command
 from tests.support.note import Note
-from tests.support.tree import ROOT
 
-PAGE = Page(ROOT / "docs" / "migrate" / "metallb.md")
 RATE = 100.0
+MIGRATE = the_command("docs/migrate/metallb.md", "exalb migrate metallb > exalb.yaml")
+FROM_MANIFESTS = commands("docs/migrate/metallb.md", r"kubectl get .+ > \w+.yaml|\(cat .+")
+STEPS = the_command("docs/migrate/metallb.md", ".+ --steps")
+CHECK = the_command("docs/migrate/metallb.md", ".+ --check")
+BACK = the_command("docs/migrate/metallb.md", "kubectl label node NODE .+")
+ALL_NODES = the_command("docs/migrate/metallb.md", ".+ --all-nodes .+")
 LABEL = "exalb.io/migration"
 
 
@@ -64,25 +68,17 @@ def _held(story: Story, addresses: dict[str, str]) -> dict[str, str]:
     return {name: " ".join(story.addresses(name)) for name in addresses}
 
 
-def _documented(part: str) -> str:
-    """Return the one command of the page that contains `part`."""
-    [line] = {line for line in PAGE.code() if part in line and line.startswith(("exalb ", "kubectl ", "("))}
-    return line
-
-
-def _run_first_chapter(command: Command) -> None:
+def _run_first_chapter(person: Command) -> None:
     """Run the commands of the page that only look; manifests give the same objects as the cluster does."""
-    command.must(_documented("exalb migrate metallb > exalb.yaml"))
-    live = (command.folder / "exalb.yaml").read_text()
-    for part in ("> metallb.yaml", "> cluster.yaml", "exalb migrate metallb -f -"):
-        command.must(_documented(part))
-    assert (command.folder / "exalb.yaml").read_text() == live
-    command.must(_documented("exalb migrate metallb --steps"))
-    assert "next: " in command.shell(_documented("exalb migrate metallb --check")).stdout
-    command.must(_documented("exalb migrate metallb --all-nodes"))
-    [peer] = (
-        raw for raw in yaml.safe_load_all((command.folder / "exalb.yaml").read_text()) if raw["kind"] == "BGPPeer"
-    )
+    person.must(MIGRATE)
+    live = (person.folder / "exalb.yaml").read_text()
+    for line in FROM_MANIFESTS:
+        person.must(line)
+    assert (person.folder / "exalb.yaml").read_text() == live
+    person.must(STEPS)
+    assert "next: " in person.shell(CHECK).stdout
+    person.must(ALL_NODES)
+    [peer] = (raw for raw in yaml.safe_load_all((person.folder / "exalb.yaml").read_text()) if raw["kind"] == "BGPPeer")
     assert "nodeSelectors" not in peer["spec"]
 
 
@@ -97,7 +93,7 @@ def _bring_back(story: Story, command: Command, name: str, addresses: dict[str, 
     """Give a node back to MetalLB, by the command of the page; return when its speaker announces everything again."""
     address = story.lab.node(name).addresses[0]
     before = story.router.peerings()[address].connections
-    command.must(_documented(f"{LABEL}=metallb").replace("NODE", name))
+    command.must(BACK.replace("NODE", name))
 
     def returned() -> bool:
         return story.router.peerings()[address].connections > before

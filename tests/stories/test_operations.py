@@ -2,15 +2,14 @@
 
 import json
 import re
-import textwrap
 from pathlib import Path
 
 from tests.stories.story import Story
-from tests.support.documents import Page
+from tests.support.documented import commands, the_command
 from tests.support.kubernetes.shell import shell
-from tests.support.tree import ROOT
 
-OPERATIONS = Page(ROOT / "docs" / "operations.md")
+CONDITION = the_command("docs/operations.md", "kubectl get service web -o jsonpath.+")
+PLANS = commands("docs/operations.md", r"kinds=.+|.+\$kinds .+", but="docker")
 
 
 def test_service_shows_reason_and_controller_makes_plans(story: Story, tmp_path: Path) -> None:
@@ -18,14 +17,11 @@ def test_service_shows_reason_and_controller_makes_plans(story: Story, tmp_path:
     story.deploy("web")
     story.lab.apply(story.service("web"))
     [address] = story.wait_addresses("web")
-    [condition] = [line for line in OPERATIONS.code() if line.startswith("kubectl get service web ")]
-    done = shell(story.lab, f"{condition} --namespace={story.name}", tmp_path)
+    done = shell(story.lab, f"{CONDITION} --namespace={story.name}", tmp_path)
     assert f"Assigned: {address} from pool {story.name}\n" in done.stdout
 
-    block = re.search(r"^    kinds=.*\n(?:    .+\n)+", OPERATIONS.text, re.MULTILINE)
-    assert block
     (tmp_path / "change.yaml").write_text(json.dumps(story.service("planned")))
-    plans = shell(story.lab, textwrap.dedent(block[0]), tmp_path)
+    plans = shell(story.lab, "\n".join(PLANS), tmp_path)
     assert plans.returncode in {0, 1}, plans.stderr
     now, changed = re.split(r"^Services$", plans.stdout, flags=re.MULTILINE)[1:]
     row = re.compile(rf"^{story.name}/web +{re.escape(address)} ", re.MULTILINE)

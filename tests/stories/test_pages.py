@@ -7,10 +7,12 @@ from pathlib import Path
 
 from tests.lab import demo
 from tests.lab.cluster import Lab
+from tests.support.documented import commands
 from tests.support.documents import Page
 from tests.support.tree import ROOT
 
 TUTORIAL = Page(ROOT / "docs" / "tutorial.md")
+COMMANDS = commands("docs/tutorial.md", "(kubectl|vtysh|curl|address=).+")
 
 
 def bash(lab: Lab, script: str) -> str:
@@ -30,6 +32,7 @@ def test_tutorial_works_word_for_word(lab: Lab) -> None:
     pool["spec"] = {**demo.POOL["spec"], "serviceAllocation": {"namespaces": ["tutorial"]}}
     blocks = TUTORIAL.blocks("sh")
     assert len(blocks) == 7
+    assert "\n".join(COMMANDS) == "".join(blocks).strip()
     variable = next(line for line in blocks[2].splitlines() if line.startswith("address="))
     try:
         lab.apply([pool, *demo.PEERS])

@@ -11,14 +11,12 @@ import pytest
 from tests.lab import fabric
 from tests.stories.story import Story
 from tests.stories.traffic import TIMEOUT, asking, pods_on, wait_rules
-from tests.support.documents import Page
+from tests.support.documented import commands
 from tests.support.kernel import KernelRoutes
 from tests.support.note import Note
-from tests.support.tree import ROOT
 
-PAGE = Page(ROOT / "docs" / "how-to" / "upgrade-nodes.md")
 RATE = 100.0
-COMMANDS = [line for line in PAGE.text.splitlines() if line.startswith("    kubectl ")]
+COMMANDS = commands("docs/how-to/upgrade-nodes.md", "kubectl .+")
 
 
 @pytest.fixture

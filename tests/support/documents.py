@@ -10,6 +10,9 @@ from tests.support.tree import ROOT, files
 
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
+SHELL = {"", "console", "sh"}
+"""Languages of fenced blocks that hold commands."""
+EXAMPLES = re.compile(r" *Examples?:$")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -41,10 +44,33 @@ class Page(NamedTuple):
         """Yield each line of code: of fenced and indented blocks, and each span."""
         for _, language, body in FENCE.findall(self.text):
             if language in ("", "console", "sh"):
-                yield from body.splitlines()
-        rest = FENCE.sub("", self.text)
-        yield from (line.strip() for line in rest.splitlines() if line.startswith("    "))
-        yield from SPAN.findall(rest)
+                yield from map(str.strip, body.splitlines())
+        yield from (line.strip() for line in FENCE.sub("", self.text).splitlines() if line.startswith("    "))
+        yield from self.spans()
+
+    def spans(self) -> list[str]:
+        """Return the code within sentences."""
+        return SPAN.findall(FENCE.sub("", self.text))
+
+    def commands(self) -> Iterator[str]:
+        """Yield each command of a block, on one line and without its comment, which two blanks separate from it.
+
+        Blocks are fenced, indented, or the examples at the end of a help. What else is indented so far is no Markdown
+        of ours: a drawing or a manifest is fenced with its language.
+        """
+        lines = [re.split(" {2,}", line)[0] for line in self._lines_of_commands() if not line.startswith("#")]
+        yield from re.sub(r" \\\n|(?<=\|)\n", " ", "\n".join(lines)).splitlines()
+
+    def _lines_of_commands(self) -> Iterator[str]:
+        fence: str | None = None
+        is_example = False
+        for line in self.text.splitlines():
+            if edge := re.match(r" *```(\w*)$", line):
+                fence, is_example = (edge[1] if fence is None else None), False
+            elif fence in SHELL or is_example or (fence is None and line.startswith("    ")):
+                yield line.strip()
+            else:
+                is_example = fence is not None and bool(EXAMPLES.match(line))
 
     def links(self) -> Iterator[str]:
         """Yield the targets of links that stay in the checkout."""
@@ -54,7 +80,7 @@ class Page(NamedTuple):
 
     def manifests(self) -> list[str]:
         """Return the blocks of YAML that hold resources of ours."""
-        return [body for body in self.blocks("yaml") if f"apiVersion: {GROUP}/" in body]
+        return [body for body in self.blocks("yaml") if re.search(rf"^apiVersion: {GROUP}/", body, re.MULTILINE)]
 
     def anchors(self) -> set[str]:
         """Return the anchors of links, as GitHub makes them from headings."""
