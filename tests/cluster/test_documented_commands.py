@@ -122,15 +122,16 @@ def test_commands_of_the_pages_do_what_they_say(town: World, tmp_path: Path) -> 
 
 
 def test_password_that_is_typed_becomes_a_secret(town: World, tmp_path: Path) -> None:
-    """By the two commands of the page: a blank and a backslash belong to it, the line break that ends it does not."""
-    lines = commands("docs/how-to/passwords.md", r"read .+|printf .+ \| kubectl .+")
-    done = shell(town.cluster, "\n".join(lines), tmp_path, "rack 42\\secret\n")
-    assert done.returncode == 0, done.stderr
+    """By the two commands of the page, also in place of an older one: blanks belong to it, the last line break not."""
+    lines = commands("docs/how-to/passwords.md", r"IFS= read .+|printf .+ \| kubectl .+")
     path = f"/api/v1/namespaces/{NAMESPACE}/secrets/tor"
-    found = town.api.get(path)
+    for typed in ("rack-42", " rack 42\\secret "):
+        done = shell(town.cluster, "\n".join(lines), tmp_path, f"{typed}\n")
+        assert done.returncode == 0, done.stderr
+        found = town.api.get(path)
+        assert found["type"] == "kubernetes.io/basic-auth"
+        assert base64.b64decode(found["data"]["password"]).decode() == typed
     town.delete(path)
-    assert found["type"] == "kubernetes.io/basic-auth"
-    assert base64.b64decode(found["data"]["password"]) == b"rack 42\\secret"
 
 
 def test_plan_of_the_page_about_the_installation_shows_the_result(town: World, tmp_path: Path) -> None:

@@ -12,13 +12,12 @@ import pytest
 import yaml
 
 from tests.support.containers import IMAGE, Docker
-from tests.support.documents import Page
+from tests.support.documented import the_command
 from tests.support.kubernetes.world import World
 from tests.support.metallb import metallb_advertisement, metallb_peer, metallb_pool
 from tests.support.tree import ROOT
 
-OPERATIONS = Page(ROOT / "docs" / "operations.md")
-[LINE] = [line for line in OPERATIONS.code() if "docker run" in line]
+LINE = the_command("docs/operations.md", r".+ \| docker run .+ plan -f -")
 RUN = shlex.split(LINE.partition("|")[2].partition("REGISTRY/")[0])[1:]
 """The words of the page from `run` up to the image."""
 LOOK = """
@@ -59,8 +58,8 @@ def test_image_makes_the_plan_of_a_cluster_as_the_page_says(world: World, docker
     world.custom("bgppeers", "BGPPeer", "tor", {"myASN": 64512, "peerASN": 64513, "peerAddress": "203.0.113.1"})
     world.service("web")
     world.endpoints("web", "10.1.0.1", node="n1")
-    [kinds] = [line for line in OPERATIONS.code() if line.startswith("kinds=")]
-    [here] = [line for line in OPERATIONS.code() if re.fullmatch(r"kubectl get \$kinds .*\| exalb plan -f -", line)]
+    kinds = the_command("docs/operations.md", "kinds=.+")
+    here = the_command("docs/operations.md", r"kubectl get \$kinds .*\| exalb plan -f -")
     world.cluster.kubectl(
         "get", "bgppeers.exalb.io"
     )  # kubectl looks which kinds there are: it may know those of before

@@ -14,7 +14,6 @@ NOT_RUN = {
     r"make (chaos|soak|bfd-soak|outage)": "walks for an hour; tests/chaos and tests/stories have shorter walks",
     r"make (bfd-cost|hitless|bench|fleet|performance)": "measures for minutes to hours, on a quiet machine",
     r"docker (build|push) .+": "needs Docker and a registry; the lab builds by buildah",
-    r".+ \| docker run .+ plan -f -": "needs Docker; the lab's nodes run the same image by containerd",
     r"pipx install .": "pipx gets packages from an index; test_wheel installs the wheel as pipx does, without one",
 }
 """Patterns of commands, and why no test runs them."""

@@ -23,8 +23,9 @@ native mode, `|`, its FRR mode. `/` stands between the median and the 99th perce
     "engine": """\
 `exalb_bgp` drives ExaBGP, and the routers only receive. GoBGP ran in the same run, fed by its own client.""",
     "trace": """\
-There are 1,000 other Services, or 10,000. In µs: median `/` 99th percentile. The stages inside the speaker, from JSON
-to driver, are its time of a processor; the others are time that passed. `make trace` prints this part alone.""",
+There are 1,000 other Services where a measure does not say how many. In µs: median `/` 99th percentile. The stages
+inside the speaker, from JSON to driver, are its time of a processor; the others are time that passed. `make trace`
+prints this part alone.""",
     "crowd": """\
 5,000 Services of another namespace name a pool that does not exist. API server, etcd and controller are real, and
 share the machine.""",
