@@ -1,4 +1,4 @@
-"""`python -m tests.mutation [allocation announcement peer_sync] [--files PATTERN …]`: mutate, run the tests, compare.
+"""`python -m tests.mutation [SUBJECT …] [--files FILE …] [--resume]`: mutate, run the tests, compare.
 
 mutmut makes the mutants and runs the tests, in a copy of the checkout under `mutants/` that has the layout it needs.
 The exit status is 1 if a mutant survives that nobody has judged: kill it by a test, or judge it in `judged.toml`. It is
@@ -87,21 +87,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "subjects", nargs="*", metavar="SUBJECT", help=f"of {', '.join(SUBJECTS)}; all if none is given"
     )
     parser.add_argument("--files", nargs="+", help="mutate only these files, such as 'src/exalb/allocation/pools.py'")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the last run: what it did not reach, and survivors once more"
+    )
     options = parser.parse_args(arguments)
     names = options.subjects or [
         name
         for name, subject in SUBJECTS.items()
         if not options.files or any(fnmatch(file, subject.files) for file in options.files)
     ]
-    good = [_test(name, options.files or []) for name in names]
+    if options.resume and len(names) != 1:
+        parser.error("--resume needs the subject of the last run")
+    good = [_test(name, options.files or [], resume=options.resume) for name in names]
     return 0 if good and all(good) else 1
 
 
-def _test(name: str, files: Sequence[str]) -> bool:
+def _test(name: str, files: Sequence[str], *, resume: bool) -> bool:
     """Mutate one subject, or some of its files; print what survives, and return whether all of that is judged."""
     subject = SUBJECTS[name]
-    _copy(files or [subject.files], subject.tests)
+    if not resume:
+        _copy(files or [subject.files], subject.tests)
+    _copy_tests()
     _run("run")
+    if resume and (survivors := [mutant for mutant, state in _states().items() if state not in DEAD]):
+        _run("run", *survivors)
     states = _states()
     alive = [mutant for mutant, state in states.items() if state not in DEAD]
     survivors = set(map(_shown, alive))
@@ -122,12 +131,17 @@ def _copy(files: Sequence[str], tests: Sequence[str]) -> None:
     without = shutil.ignore_patterns("__pycache__")
     for source in ("operator/exalb", "bgp/exalb_bgp"):
         shutil.copytree(ROOT / source, COPY / "src" / Path(source).name, ignore=without)
+    config = CONFIG.format(files=json.dumps(files), tests=json.dumps(tests))
+    (COPY / "pyproject.toml").write_text(config)
+
+
+def _copy_tests() -> None:
+    shutil.rmtree(COPY / "tests", ignore_errors=True)
     (COPY / "tests").mkdir()
     for name in COPIED:
         part, target = ROOT / "tests" / name, COPY / "tests" / name
+        without = shutil.ignore_patterns("__pycache__")
         shutil.copytree(part, target, ignore=without) if part.is_dir() else shutil.copy(part, target)
-    config = CONFIG.format(files=json.dumps(files), tests=json.dumps(tests))
-    (COPY / "pyproject.toml").write_text(config)
 
 
 def _run(*words: str) -> None:

@@ -201,3 +201,29 @@ def test_service_that_no_longer_waits_for_an_address_leaves_the_others_waiting()
     waiting = [service(name, annotations=EXPLICIT) for name in "bc"]
     *_, last = decided([MAIN, holder("a", 1), *waiting], set("abc"), set("ab"), set("b"))
     assert last["b"].addresses
+
+
+def crossing(name: str, port: int, to: str, *, asks: bool = False) -> Object:
+    """Return a Service that consents to share with the namespaces `to`, and has the address or asks for it."""
+    annotations = wants(sharing_key="k", sharing_namespaces=to) | (wants(addresses=HAS) if asks else {})
+    raw = service(name, *([] if asks else [HAS]), annotations=annotations, ports=[{"port": port}], day=1 + asks)
+    return raw if asks else assigned(raw)
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [
+        pytest.param(
+            [crossing("a", 80, "team,x"), crossing("team/b", 81, "default"), crossing("x/c", 82, "default", asks=True)],
+            id="of-a-namespace-that-did-not-consent",
+        ),
+        pytest.param(
+            [crossing("a", 80, "team"), crossing("b", 81, "team"), crossing("team/c", 81, "default", asks=True)],
+            id="with-the-same-port",
+        ),
+    ],
+)
+def test_sharer_that_leaves_is_in_the_way_no_longer(objects: list[Object]) -> None:
+    refused, joins = decided([MAIN, *objects], set("abc"), set("ac"))
+    assert refused["c"].refusal
+    assert list(map(str, joins["c"].addresses)) == [HAS]

@@ -7,7 +7,7 @@ from exalb.kube.manifests import snapshot_of
 from exalb.model.cluster import Key
 from exalb.model.sharing_terms import MAX_SHARED_PORTS
 from tests.support.decisions import allocation_of
-from tests.support.objects import Object, Row, assigned, check, node, pool, service, wants
+from tests.support.objects import Object, Row, assigned, check, node, planned, pool, service, wants
 
 HAS, NEXT, SIX = "198.51.100.7", "198.51.100.8", "2001:db8::7"
 MAIN = pool("main", "198.51.100.0/24", "2001:db8::/64")
@@ -78,6 +78,12 @@ ROWS = [
         "IPAddressPool late is not active",
     ),
     Row(
+        "address-of-another-controller",
+        [MAIN, service("a", HAS, loadBalancerClass="example.org/lb"), explicit("web", HAS)],
+        {"web": "AddressInUse"},
+        "198.51.100.7 is in use by Service default/a",
+    ),
+    Row(
         "sharer-without-a-selector",
         [
             MAIN,
@@ -123,3 +129,8 @@ def test_address_that_is_being_released(objects: list[Object], name: str, waits_
 def test_second_family_leaves_the_first_address_of_a_named_pool() -> None:
     web = assigned(service("web", HAS, annotations=wants(pool="main"), **DUAL))
     check(Row("pair", [MAIN, web], {"web": f"{HAS} 2001:db8::"}))
+
+
+def test_refusals_of_one_kind_name_each_its_service() -> None:
+    rows = planned(service("a"), service("b"), pool("main", "198.51.100.0/24", autoAssign=False))["services"]
+    assert [f"default/{row['name']}" in row["message"] for row in rows] == [True, True]

@@ -198,6 +198,27 @@ def test_update_with_an_older_path_confirms_only_the_operation_that_it_shows() -
     assert list(peer_sync.in_flight) == [P2]
 
 
+def test_new_route_may_be_written_before_the_others_are_sent_again() -> None:
+    peer_sync = peer({P1: A, P2: A})
+    steps(peer_sync)
+    peer_sync.confirm(shown(A, P1, P2))
+    peer_sync.close()
+    peer_sync.set_desired(SESSION, {P1: A, P2: A, P3: A})
+    peer_sync.establish()
+    assert steps(peer_sync) == [announce(A, P3)]
+    peer_sync.confirm(shown(A, P3))
+    assert (peer_sync.sent, list(peer_sync.current.awaiting_resend)) == (1, [P1, P2])
+
+
+def test_route_whose_withdrawal_is_acknowledged_is_not_sent_again() -> None:
+    peer_sync = adopted({P2: A}, {P1: A, P2: A}, SESSION.families)
+    assert steps(peer_sync) == [Withdraw(SESSION, (P1,))]
+    peer_sync.acknowledge([P1], done=True)
+    peer_sync.close()
+    peer_sync.establish()
+    assert list(peer_sync.current.awaiting_resend) == [P2]
+
+
 def test_forgotten_peer_starts_from_an_empty_table() -> None:
     peer_sync = peer({P1: A, P2: A})
     steps(peer_sync)
