@@ -140,7 +140,8 @@ class SpeakerSync:
         if isinstance(event, Established | Closed) and (reason := self._reset.pop(event.peer, None)):
             status = status if peer_sync.established else replace(status, last_error=reason, ended=reason)
         self._statuses[event.peer] = status
-        self._count_transition(event.peer, was_up, now)
+        is_chosen = isinstance(event, Closed) and event.cause is CloseCause.REMOVED
+        self._count_transition(event.peer, was_up, now, is_chosen=is_chosen)
 
     def adopt(self, snapshots: Iterable[Snapshot], held: Held, now: datetime) -> None:
         """Adopt an engine that was running before: the states of its sessions and their routes."""
@@ -160,13 +161,15 @@ class SpeakerSync:
             self._count_transition(address, was_up, now)
             self._set_peer_goal(address)
 
-    def _count_transition(self, peer: Address, was_up: bool, now: datetime) -> None:
+    def _count_transition(self, peer: Address, was_up: bool, now: datetime, *, is_chosen: bool = False) -> None:
+        """Count that a session came up or went down; an end that is chosen here, by an edit, is no sign of a fault."""
         counts, is_up = self._counts[peer], self._peers[peer].established
         if is_up and not was_up:
             self._counts[peer] = replace(counts, established=counts.established + 1)
         elif was_up and not is_up:
+            counts = replace(counts, closed=counts.closed + 1)
             ends, why = (*counts.ends, now)[-KEPT_ENDS:], self._statuses[peer].ended or ""
-            self._counts[peer] = replace(counts, closed=counts.closed + 1, ends=ends, why=why)
+            self._counts[peer] = counts if is_chosen else replace(counts, ends=ends, why=why)
 
     def steps(self) -> Iterator[Step]:
         """Yield the next steps for every peer; they count as in flight.

@@ -109,8 +109,8 @@ def _test(name: str, files: Sequence[str], *, resume: bool) -> bool:
         _copy(files or [subject.files], subject.tests)
     _copy_tests()
     _run("run")
-    if resume and (survivors := [mutant for mutant, state in _states().items() if state not in DEAD]):
-        _run("run", *survivors)
+    if resume and (again := [mutant for mutant, state in _states().items() if state not in DEAD]):
+        _run("run", *again)
     states = _states()
     alive = [mutant for mutant, state in states.items() if state not in DEAD]
     survivors = set(map(_shown, alive))

@@ -65,7 +65,7 @@ class DrainPlanner:
         is_ibgp = plan.session is not None and plan.session.is_ibgp
         known = before if before and before[1].how == key.how else None
         routes: dict[Prefix, Route] = {}
-        withheld: dict[Row, Refusal] = dict(plan.withheld)
+        withheld: dict[Row, Refusal] = dict(plan.withheld.items())
         for prefix, route in plan.routes.items():
             if key.withdraws and prefix not in key.kept:
                 withheld.update({(Key.parse(name), prefix): key.refusal for name in route.services})

@@ -41,7 +41,7 @@ def _changed(before: Any, after: Any) -> Any:  # noqa: ANN401 - a value of any k
 def _slices(
     live: Mapping[Key, tuple[EndpointSlice, ...]], new: Mapping[Key, tuple[EndpointSlice, ...]]
 ) -> dict[Key, tuple[EndpointSlice, ...]]:
-    merged = dict(live)
+    merged = dict(live.items())
     for key, parts in new.items():
         by_name = {part.key: part for part in (*live.get(key, ()), *parts)}
         merged[key] = tuple(by_name[name] for name in sorted(by_name))

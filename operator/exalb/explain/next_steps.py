@@ -34,7 +34,8 @@ NEXT_STEPS: Mapping[Reason, str] = {
     Reason.INVALID_REQUEST: "write the annotation of the Service as the message says",
     Reason.UNKNOWN_ANNOTATION: "write the annotation that the message names",
     Reason.ANNOTATION_WITHOUT_EFFECT: "set allowServiceOverrides in an advertisement, or remove the annotation",
-    Reason.OVERRIDE_NOT_ALLOWED: "request a value that the message names, or list it in serviceOverrides there",
+    Reason.OVERRIDE_NOT_ALLOWED: "request another value, as the message says, or let serviceOverrides list it there,"
+    " which excludes allowServiceOverrides: true",
     Reason.SERVICE_DELETED: "see metadata.finalizers of the Service",
     Reason.SERVICE_NOT_FOUND: "kubectl get services --all-namespaces",
     Reason.NOT_LOAD_BALANCER: "set spec.type: LoadBalancer",

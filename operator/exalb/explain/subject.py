@@ -54,7 +54,7 @@ def parse_subject(text: str, namespace: str) -> tuple[str, Key | Address | str]:
     kind = next((kind for kind, names in KINDS.items() if written.lower() in names and name), None)
     match kind:
         case "service":
-            return kind, service_key(text, namespace)
+            return kind, _key(name, namespace)
         case "address":
             return kind, ip_address(name)
         case "peer" | "node":
@@ -63,7 +63,14 @@ def parse_subject(text: str, namespace: str) -> tuple[str, Key | Address | str]:
 
 
 def service_key(text: str, namespace: str) -> Key:
-    """Return the key of a Service that is written `web`, `shop/web` or `service/web`; `namespace` is the default."""
+    """Return the key of a Service that is written `web`, `shop/web`, `service/web` or `svc/web`.
+
+    `namespace` is the default. The plural is the name of a namespace here: keys are written as `services/web`, too.
+    """
     kind, _, rest = text.partition("/")
-    home, _, name = (rest if kind.lower() in SERVICE and rest else text).rpartition("/")
+    return _key(rest if kind.lower() in SERVICE - {"services"} and rest else text, namespace)
+
+
+def _key(text: str, namespace: str) -> Key:
+    home, _, name = text.rpartition("/")
     return Key(home or namespace, name)

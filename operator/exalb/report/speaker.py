@@ -227,7 +227,9 @@ def _session(
     seen = bfd_report(plan, bfd, before.bfd if before else None)
     if seen and waits(plan, bfd):
         error = seen.message
-    why = status.counts.why if status.counts.ends else (before and before.ended_because) or ""
+    # The ends of a session with another router say nothing of this one; without a session the address is not known.
+    same = before if before and (session is None or before.peer_address in (None, str(session.peer_address))) else None
+    why = status.counts.why if status.counts.ends else (same and same.ended_because) or ""
     return SessionReport(
         peer=plan.peer,
         peer_address=str(session.peer_address) if session else None,
@@ -240,7 +242,7 @@ def _session(
         announced=_announced(plan, routes, status, before),
         bfd=seen,
         last_error=None if error is None else error[:LONGEST_SENTENCE],
-        ended=newest_ends(status.counts, before, now),
+        ended=newest_ends(status.counts, same, now),
         ended_because=why[:LONGEST_SENTENCE] or None,
     )
 

@@ -4,7 +4,7 @@ from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
 
 import pytest
 
-from exalb.api.announced import NOTHING, Announced, Block, pack, place, unpack
+from exalb.api.announced import NOTHING, Announced, Block, Packing, pack, place, unpack
 
 WEB, NEXT, FAR = (IPv4Network(f"198.51.{part}/32") for part in ("100.1", "100.9", "101.0"))
 
@@ -20,6 +20,15 @@ def unpacked(*prefixes: str) -> Announced:
 
 def test_neighbors_share_an_entry() -> None:
     assert pack([WEB, NEXT, FAR]) == ("198.51.100.0/24 AgI", "198.51.101.0/24 AQ")
+
+
+def test_entries_go_with_their_prefixes() -> None:
+    packing = Packing()
+    wide = ip_network("198.51.100.0/28")
+    for there in (True, False):
+        for prefix in (WEB, wide):
+            packing.set(prefix, there=there)
+        assert packing.entries() == (("198.51.100.0/24 Ag", "198.51.100.0/28") if there else ())
 
 
 def test_aggregate_and_ipv6_have_entries_of_their_own() -> None:

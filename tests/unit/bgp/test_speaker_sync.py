@@ -215,6 +215,13 @@ def test_newest_ends_are_kept_with_the_cause_of_the_last() -> None:
     assert (counts.closed, counts.ends, counts.why) == (7, (*moments[-3:], LATER), "BFD went down")
 
 
+def test_end_that_an_edit_brings_is_counted_and_is_no_sign_of_a_fault() -> None:
+    sync = announced()
+    sync.handle_event(Closed(PEER, CloseCause.REMOVED), LATER)
+    counts = sync.status(True).sessions["tor"].counts
+    assert (counts.closed, counts.ends, counts.why) == (1, (), "")
+
+
 def test_counters_alone_do_not_change_the_status() -> None:
     sync = announced()
     before = sync.status(True)

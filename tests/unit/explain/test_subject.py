@@ -22,6 +22,7 @@ TOR, N1 = ("peer", "tor"), ("node", "n1")
         ("SVC/web", WEB),
         ("service/shop/web", ("service", Key("shop", "web"))),
         ("service/svc/web", ("service", Key("svc", "web"))),
+        ("service/service/web", ("service", Key("service", "web"))),
         ("address 198.51.100.7", ("address", ip_address("198.51.100.7"))),
         ("ip/2001:db8::7", ("address", ip_address("2001:db8::7"))),
         ("peer tor", TOR),
@@ -48,6 +49,10 @@ def test_what_is_no_subject_is_refused_by_its_words(written: str) -> None:
         parse_subject(subject_of(written.split()), "here")
 
 
-@pytest.mark.parametrize("written", ["web", "service/web", "svc/web", "here/web", "services/here/web"])
+@pytest.mark.parametrize("written", ["web", "service/web", "svc/web", "here/web", "service/here/web"])
 def test_service_is_found_by_every_spelling(written: str) -> None:
     assert service_key(written, "here") == Key("here", "web")
+
+
+def test_key_of_a_service_in_the_namespace_services_is_a_key() -> None:
+    assert service_key("services/web", "here") == Key("services", "web")

@@ -67,6 +67,13 @@ def test_end_of_a_session_is_reported_and_costs_no_write_later() -> None:
     assert _reported(UP, before) is None
 
 
+def test_ends_of_a_session_with_another_router_are_not_its_own() -> None:
+    counts = SessionCounts(established=2, closed=1, ends=(BEGAN,), why="hold timer expired")
+    written = _reported(UP, _reported(replace(UP, counts=counts)), peerAddress="203.0.113.2")
+    assert written is not None
+    assert {"ended", "endedBecause"} & written["sessions"][0].keys() == set()
+
+
 def test_session_that_never_went_down_has_no_end() -> None:
     before = _reported(UP)
     assert before is not None
