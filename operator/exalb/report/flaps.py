@@ -14,6 +14,8 @@ from exalb_bgp.session import KEPT_ENDS, SessionCounts
 
 FLAP_SECONDS = 900.0
 """A session flaps that went down KEPT_ENDS times within so long; the alert ExalbSessionFlapping says the same."""
+FLAPS = f"the session went down {KEPT_ENDS} times or more within {FLAP_SECONDS / 60:.0f} minutes"
+"""How each message about a session that flaps begins; a condition that has it was written while one flapped."""
 
 
 def newest_ends(counts: SessionCounts, before: SessionReport | None, now: str) -> tuple[str, ...] | None:
@@ -34,9 +36,8 @@ def flap_of(report: BGPSpeakerStatus, session: SessionReport) -> Refusal | None:
         return None
     if datetime.fromisoformat(report.heartbeat) - datetime.fromisoformat(ended[0]) > timedelta(seconds=FLAP_SECONDS):
         return None
-    message = f"the session went down {KEPT_ENDS} times or more within {FLAP_SECONDS / 60:.0f} minutes"
     why = f"; the last time: {session.ended_because}" if session.ended_because else ""
-    return Refusal(Reason.SESSION_FLAPPING, f"{message}{why}")
+    return Refusal(Reason.SESSION_FLAPPING, f"{FLAPS}{why}")
 
 
 def flaps(report: BGPSpeakerStatus) -> Iterator[tuple[str, Refusal]]:

@@ -9,12 +9,12 @@ from exalb.api.shorten import shorten_names, shorten_sentences
 from exalb.api.speaker import SessionReport, is_stale
 from exalb.model.cluster import Cluster, Peer, SpeakerReport
 from exalb.report.conditions import DesiredCondition, find_condition
-from exalb.report.flaps import flaps
+from exalb.report.flaps import FLAPS, flaps
 from exalb.validation.peers import ActivePeer, is_for
 from exalb_bgp.session import State
 
 SHOWN_NODES = 3
-"""How many nodes without a session the message names."""
+"""How many nodes without a session the message names, and how many whose session flaps."""
 SHOWN_VALUES = 2
 """How many addresses or AS numbers a column shows."""
 
@@ -119,8 +119,7 @@ def sessions_changed(before: BGPPeerStatus, after: BGPPeerStatus) -> bool:
 def begins_to_flap(before: BGPPeerStatus, established: DesiredCondition) -> bool:
     """Whether a session flaps that did not, so quickly that no report has it down."""
     was = find_condition(before.conditions, ConditionType.ESTABLISHED)
-    flapping = Reason.SESSION_FLAPPING
-    return established.reason is flapping and (was is None or was.reason != flapping.value)
+    return FLAPS in established.message and (was is None or FLAPS not in was.message)
 
 
 def established_condition(sessions: PeerSessions) -> DesiredCondition:
@@ -129,15 +128,16 @@ def established_condition(sessions: PeerSessions) -> DesiredCondition:
     if not wanted:
         return DesiredCondition(kind, "False", Reason.NO_SESSION_WANTED, "no node wants a session with this peer")
     counts = f"{sessions.established} of {wanted} sessions are Established"
-    if not down:
-        found = sorted(set(sessions.nodes) & sessions.flapping.keys())
-        if flapping := [f"node {node}: {sessions.flapping[node].message}" for node in found]:
-            message = f"{counts}; {shorten_sentences(flapping, SHOWN_NODES)}"
-            return DesiredCondition(kind, "True", Reason.SESSION_FLAPPING, message)
-        return DesiredCondition(kind, "True", Reason.ALL_ESTABLISHED, counts)
+    # A session that is down is named as that alone: each time it goes down is then one text, which one event counts.
+    up = sorted(set(sessions.nodes) & sessions.flapping.keys() - set(down))
+    flapping = [f"node {node}: {sessions.flapping[node].message}" for node in up]
     nodes = [f"node {node}: {_why_down(sessions.reports.get(node))}" for node in down]
-    message = f"{counts}; {shorten_sentences(nodes, SHOWN_NODES)}"
-    return DesiredCondition(kind, "False", Reason.SESSIONS_DOWN, message)
+    parts = [shorten_sentences(named, SHOWN_NODES) for named in (nodes, flapping) if named]
+    message = "; ".join([counts, *parts])
+    if down:
+        return DesiredCondition(kind, "False", Reason.SESSIONS_DOWN, message)
+    reason = Reason.SESSION_FLAPPING if flapping else Reason.ALL_ESTABLISHED
+    return DesiredCondition(kind, "True", reason, message)
 
 
 def _why_down(report: SessionReport | None) -> str:

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from exalb.api.schema import Condition
 from exalb.kube.manifests import snapshot_of
 from exalb.model.parse_custom import parse_speaker
 from exalb.model.patches import Changes
+from exalb.report.flaps import FLAPS
 from tests.support.decisions import changes_of
 from tests.support.objects import Object, made, node, peer
 
@@ -145,9 +147,10 @@ def test_asn_of_a_template_is_shown() -> None:
     assert (found["address"], found["asn"]) == ("203.0.113.9", "64513")
 
 
-def _before(established: int, reason: str, wanted: int = 1) -> Object:
+def _before(established: int, reason: str, wanted: int = 1, message: str = "x") -> Object:
     status = "True" if reason == "AllEstablished" else "False"
-    said = {"type": "Established", "status": status, "reason": reason, "message": "x", "lastTransitionTime": made(1)}
+    said = {"type": "Established", "status": status, "reason": reason, "message": message}
+    said |= {"lastTransitionTime": made(1)}
     return {"established": established, "wanted": wanted, "conditions": [said]}
 
 
@@ -162,7 +165,7 @@ def _before(established: int, reason: str, wanted: int = 1) -> Object:
         pytest.param(_before(1, "SessionsDown", 2), "Established", ("Normal", "AllEstablished"), id="node-left"),
         pytest.param(_before(0, "SessionsDown"), "flaps", ("Warning", "SessionFlapping"), id="came-up-and-flaps"),
         pytest.param(_before(1, "AllEstablished"), "flaps", ("Warning", "SessionFlapping"), id="flaps-between-reports"),
-        pytest.param(_before(1, "SessionFlapping"), "flaps", None, id="still-flaps"),
+        pytest.param(_before(1, "SessionFlapping", message=FLAPS), "flaps", None, id="still-flaps"),
         pytest.param(_before(1, "SessionFlapping"), "Idle", ("Warning", "SessionsDown"), id="went-down-again"),
         pytest.param(_before(1, "SessionFlapping"), "Established", None, id="flaps-no-more"),
     ],
@@ -174,16 +177,55 @@ def test_event_when_sessions_come_up_go_down_or_flap(before: Any, state: str, ev
     assert [(found.type, found.reason) for found in events] == ([event] if event else [])
 
 
+@pytest.mark.parametrize(
+    ("said", "ended", "event"),
+    [
+        pytest.param("1 of 2", ENDED, ("Warning", "SessionsDown"), id="begins"),
+        pytest.param(f"1 of 2; node n1: {FLAPS}", ENDED, None, id="still-flaps"),
+        pytest.param(f"1 of 2; node n1: {FLAPS}", ENDED[1:], None, id="flaps-no-more"),
+    ],
+)
+def test_event_when_a_session_flaps_while_that_of_another_node_is_down(
+    said: str, ended: list[str], event: tuple[str, str] | None
+) -> None:
+    known = peer() | {"status": _before(1, "SessionsDown", 2, said)}
+    reports = [speaker("n1", session(ended=ended)), speaker("n2", session("Idle"))]
+    events = changes(known, node("n1"), node("n2"), *reports).events
+    assert [(found.type, found.reason) for found in events] == ([event] if event else [])
+    assert all(f"node n1: {FLAPS}" in found.message for found in events)
+
+
 def test_session_that_flaps_is_not_ready_though_it_is_established() -> None:
     reports = [speaker("n1", session(ended=ENDED, endedBecause="hold timer expired")), speaker("n2", session())]
     found = status(peer(), node("n1"), node("n2"), *reports)
     said = conditions(found)
     assert (said["Established"], said["Ready"]) == (("True", "SessionFlapping"), ("False", "SessionFlapping"))
-    (message,) = (row["message"] for row in found["conditions"] if row["type"] == "Established")
-    assert message == (
-        "2 of 2 sessions are Established; node n1: the session went down 4 times or more within 15 minutes;"
-        " the last time: hold timer expired"
+
+
+def test_session_that_flaps_is_named_next_to_one_that_is_down() -> None:
+    nodes = [node(f"n{number}") for number in (1, 2, 3)]
+    reports = [speaker("n1", session(ended=ENDED)), speaker("n2", session("Idle")), speaker("n3", session())]
+    found = status(peer(), *nodes, *reports)
+    said = conditions(found)
+    assert (said["Established"], said["Ready"]) == (DOWN, DOWN)
+    assert {row["message"] for row in found["conditions"] if row["type"] in ("Established", "Ready")} == {
+        f"2 of 3 sessions are Established; node n2: Idle; node n1: {FLAPS}"
+    }
+
+
+LONGEST = "x" * 1024
+"""The longest error that a report can have."""
+
+
+def test_message_has_room_for_the_longest_errors_of_many_nodes() -> None:
+    names = [f"n{number}-{'y' * 250}" for number in range(1, 9)]
+    flapping = [speaker(name, session(ended=ENDED, endedBecause=LONGEST)) for name in names[:4]]
+    down = [speaker(name, session("Idle", lastError=LONGEST)) for name in names[4:]]
+    (row,) = (
+        row for row in status(peer(), *map(node, names), *flapping, *down)["conditions"] if row["type"] == "Established"
     )
+    message = Condition.model_validate(row).message
+    assert (message.count(FLAPS), message.count("; and 1 more")) == (3, 2)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The conditions that the controller writes, byte for byte."""
