@@ -52,7 +52,7 @@ class MemoryDriver:
 
     def status(self) -> SpeakerStatus:
         """Return the current status; equal values mean that nothing changed."""
-        return self._sync.status(self._connected)
+        return self._sync.status(self._connected, self._clock())
 
     async def run(self) -> None:
         """Be connected until cancelled."""

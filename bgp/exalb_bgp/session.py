@@ -104,7 +104,7 @@ class SessionCounts:
     updates: int = 0
     """UPDATE messages written to the peer."""
     ends: tuple[datetime, ...] = ()
-    """When the newest sessions went down, oldest first: KEPT_ENDS of them at most; UTC."""
+    """When sessions last went down, oldest first: KEPT_ENDS at most, none from before the clock was set back; UTC."""
     why: str = ""
     """Why the last of these went down; empty where nobody knows."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from exalb_bgp import session_status
 from exalb_bgp.events import CloseCause, Closed, EndOfRibSent, Established, Event, Negotiated, Snapshot, UpdateSent
@@ -35,6 +35,8 @@ class SpeakerSync:
         self._counts: dict[Address, SessionCounts] = {}
         self._reset: dict[Address, str] = {}
         """Why this end is about to close a session."""
+        self._latest = datetime.min.replace(tzinfo=UTC)
+        """When the status was last asked for."""
 
     def set_desired(self, goal: Speaker, problems: Mapping[str, str]) -> None:
         """Set a new goal. Sessions in `problems` stay closed; the routes of removed ones are withdrawn first."""
@@ -225,8 +227,14 @@ class SpeakerSync:
         """Whether every Established peer has its whole table."""
         return all(peer_sync.settled for peer_sync in self._peers.values())
 
-    def status(self, connected: bool) -> SpeakerStatus:
-        """Return the status, by peer name."""
+    def status(self, connected: bool, now: datetime) -> SpeakerStatus:
+        """Return the status at `now`, by peer name.
+
+        If it was later before, the clock was set back. Nobody knows then how long ago an end was, so none is kept.
+        """
+        if now < self._latest:
+            self._counts = {peer: replace(counts, ends=(), why="") for peer, counts in self._counts.items()}
+        self._latest = now
         statuses = {
             name: SessionStatus(wanted=self._wanted[name], last_error=why) for name, why in self._problems.items()
         }

@@ -18,15 +18,26 @@ FLAPS = f"the session went down {KEPT_ENDS} times or more within {FLAP_SECONDS /
 """How each message about a session that flaps begins; a condition that has it was written while one flapped."""
 
 
-def newest_ends(counts: SessionCounts, before: SessionReport | None, now: str) -> tuple[str, ...] | None:
+def reported_before(report: BGPSpeakerStatus, now: str) -> dict[str, SessionReport]:
+    """Return the sessions of the last report, by peer.
+
+    If that was written later than `now`, the clock was set back. Nobody knows then how long ago an end was, and a time
+    that is over would come again, so these sessions have no ends.
+    """
+    sessions = {session.peer: session for session in report.sessions}
+    if report.heartbeat is None or datetime.fromisoformat(report.heartbeat) <= datetime.fromisoformat(now):
+        return sessions
+    unknown = {"ended": None, "ended_because": None}
+    return {peer: session.model_copy(update=unknown) for peer, session in sessions.items()}
+
+
+def newest_ends(counts: SessionCounts, before: SessionReport | None) -> tuple[str, ...] | None:
     """Return when the session last went down: what this speaker saw, and what was reported before it ran.
 
-    A time after `now` was noted before the clock was set back. None if nobody saw an end. Microseconds keep two ends
-    of one second apart; as text they precede the whole second, so that an end within the second of `now` counts.
+    None if nobody saw an end. Microseconds keep two ends of one second apart.
     """
     earlier = before.ended or () if before else ()
-    known = sorted({*earlier, *map(micro_time_text, counts.ends)})
-    return tuple(end for end in known if end <= now)[-KEPT_ENDS:] or None
+    return tuple(sorted({*earlier, *map(micro_time_text, counts.ends)}))[-KEPT_ENDS:] or None
 
 
 def flap_of(report: BGPSpeakerStatus, session: SessionReport) -> Refusal | None:

@@ -18,7 +18,7 @@ from exalb.model.patches import API_VERSION, Changes, StatusWrite
 from exalb.report.bfd import bfd_report
 from exalb.report.conditions import DesiredCondition, conditions, find_condition, status_patch
 from exalb.report.drain import drain_report
-from exalb.report.flaps import newest_ends
+from exalb.report.flaps import newest_ends, reported_before
 from exalb.report.heartbeats import HEARTBEAT_SECONDS
 from exalb.report.l2 import l2_conditions, l2_report
 from exalb.report.node_routes import NodeRoutes
@@ -135,9 +135,9 @@ def _speaker_status(
     bfd: BfdStatus,
     l2: L2Status | None,
 ) -> BGPSpeakerStatus:
-    earlier = {session.peer: session for session in before.sessions}
+    earlier = reported_before(before, now)
     sessions = [
-        _session(session, routes, status.sessions.get(name, SessionStatus()), earlier.get(name), now=now, bfd=bfd)
+        _session(session, routes, status.sessions.get(name, SessionStatus()), earlier.get(name), bfd)
         for name, session in sorted(plan.sessions.items())
     ]
     established = sum(session.state is State.ESTABLISHED for session in sessions)
@@ -216,8 +216,6 @@ def _session(
     routes: NodeRoutes,
     status: SessionStatus,
     before: SessionReport | None,
-    *,
-    now: str,
     bfd: BfdStatus,
 ) -> SessionReport:
     session = plan.session
@@ -242,7 +240,7 @@ def _session(
         announced=_announced(plan, routes, status, before),
         bfd=seen,
         last_error=None if error is None else error[:LONGEST_SENTENCE],
-        ended=newest_ends(status.counts, same, now),
+        ended=newest_ends(status.counts, same),
         ended_because=why[:LONGEST_SENTENCE] or None,
     )
 

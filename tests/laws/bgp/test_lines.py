@@ -75,7 +75,7 @@ def test_line_is_event_or_ignored_or_malformed(text: str) -> None:
         if event is not None:
             sync.handle_event(event, NOW)
         list(sync.steps())
-        repr(sync.status(connected=True))
+        repr(sync.status(connected=True, now=NOW))
 
 
 @given(spoilt(HELD) | st.text())
@@ -100,7 +100,7 @@ def test_neighbors_are_parsed_or_malformed(text: str) -> None:
     sync = SpeakerSync()
     sync.set_desired(Speaker({"tor": SESSION}), {})
     sync.adopt(found, {}, NOW)
-    repr(sync.status(connected=True))
+    repr(sync.status(connected=True, now=NOW))
 
 
 @given(spoilt(COUNTERS) | st.text())

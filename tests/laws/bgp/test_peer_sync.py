@@ -220,7 +220,7 @@ class Walk:
             self.time_out()
         assert self.model.router == self.expected
         assert self.sync.settled
-        assert self.sync.status(True).sessions["tor"].sent == len(self.expected)
+        assert self.sync.status(True, NOW).sessions["tor"].sent == len(self.expected)
         assert all(end == self.expected for end in self.model.ends[seen:])
         assert self.model.opened == self.model.ended, "each session ends its initial update"
 

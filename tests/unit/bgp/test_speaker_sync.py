@@ -1,5 +1,6 @@
 """All sessions of a speaker together: changed sessions, adopted sessions, several peers."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_network
@@ -8,6 +9,7 @@ import pytest
 
 from exalb_bgp.events import CloseCause, Closed, EndOfRibSent, Established, Negotiated, Snapshot, UpdateSent
 from exalb_bgp.exabgp.driver import api_lines
+from exalb_bgp.memory import MemoryDriver
 from exalb_bgp.paths import resolve
 from exalb_bgp.peer_state import CHUNK
 from exalb_bgp.peer_sync import WINDOW
@@ -92,9 +94,9 @@ def test_unresponsive_peer_is_retried_with_backoff_and_blocks_no_other() -> None
         sync.time_out(PEER)
         list(sync.steps())
     assert waits == [1, 2, 4, 8, 16, 32, 64, 64]
-    assert "does not read" in (sync.status(True).sessions["tor"].last_error or "")
+    assert "does not read" in (sync.status(True, NOW).sessions["tor"].last_error or "")
     sync.handle_event(UpdateSent(PEER, withdrawn=(PREFIX,)), NOW)
-    assert (sync.timeout_factor(PEER), sync.status(True).sessions["tor"].last_error) == (1, None)
+    assert (sync.timeout_factor(PEER), sync.status(True, NOW).sessions["tor"].last_error) == (1, None)
 
 
 def test_refused_update_is_reported() -> None:
@@ -103,11 +105,11 @@ def test_refused_update_is_reported() -> None:
     sync.set_desired(Speaker({"tor": SESSION}, {"tor": table}), {})
     (step,) = steps(sync)
     sync.answered(step, False)
-    assert sync.status(True).sessions["tor"].last_error == (
+    assert sync.status(True, NOW).sessions["tor"].last_error == (
         "the BGP engine did not send the UPDATE for 198.51.100.3/32 and 1 more: see its log for the error"
     )
     sync.set_desired(Speaker({"tor": SESSION}, {"tor": TABLE}), {})
-    assert sync.status(True).sessions["tor"].last_error is None
+    assert sync.status(True, NOW).sessions["tor"].last_error is None
 
 
 def taken_over(session: Session, snapshot: Snapshot, held: dict[Prefix, Attributes], rib: Rib) -> SpeakerSync:
@@ -139,7 +141,7 @@ def test_new_driver_sends_ipv6_next_hops_only_if_negotiated(agreed: bool) -> Non
     assert list(taken_over(session, found, {}, TABLE).steps()) == (announced if agreed else [])
     wrong = taken_over(session, found, {PREFIX: path}, TABLE)
     assert list(wrong.steps()) == ([] if agreed else [Withdraw(session, (PREFIX,))])
-    assert wrong.status(True).sessions["tor"].extended_next_hop is agreed
+    assert wrong.status(True, NOW).sessions["tor"].extended_next_hop is agreed
 
 
 MANY: Rib = {ip_network((int(IPv4Address("198.51.0.0")) + number, 32)): Attributes() for number in range(3 * WINDOW)}
@@ -165,7 +167,7 @@ def test_peers_with_equal_tables_share_commands() -> None:
     while batch := [step for _, together in commands for step in together]:
         confirm(sync, batch)
         commands = list(api_lines.commands(steps(sync)))
-    assert sync.status(True).sessions["other"].sent == len(MANY), "and then the prefixes that it missed"
+    assert sync.status(True, NOW).sessions["other"].sent == len(MANY), "and then the prefixes that it missed"
 
 
 def test_full_chunks_are_announced_while_more_is_pending() -> None:
@@ -187,20 +189,20 @@ def test_adopted_route_without_as_path_is_as_desired() -> None:
     held = replace(resolve(TABLE[PREFIX], HERE, SESSION), as_path_prepend=0)
     found = Snapshot(PEER, State.ESTABLISHED, HERE, frozenset({Family.IPV4}), graceful_restart=True)
     sync.adopt([found], {PEER: {PREFIX: held}}, NOW)
-    assert (steps(sync), sync.status(True).sessions["tor"].sent) == ([], 1)
+    assert (steps(sync), sync.status(True, NOW).sessions["tor"].sent) == ([], 1)
 
 
 def test_status_counts_transitions_and_updates() -> None:
     sync = announced()
-    assert sync.status(True).sessions["tor"].counts == SessionCounts(established=1, updates=1)
+    assert sync.status(True, NOW).sessions["tor"].counts == SessionCounts(established=1, updates=1)
     sync.handle_event(Closed(PEER, CloseCause.LOST), NOW)
     sync.handle_event(Closed(PEER, CloseCause.LOST), LATER)
     once = SessionCounts(established=1, closed=1, updates=1, ends=(NOW,), why="the TCP connection was closed")
-    assert sync.status(True).sessions["tor"].counts == once
+    assert sync.status(True, NOW).sessions["tor"].counts == once
     establish(sync, HERE)
     sync.adopt([], {}, LATER)
     twice = SessionCounts(established=2, closed=2, updates=1, ends=(NOW, LATER))
-    assert sync.status(True).sessions["tor"].counts == twice
+    assert sync.status(True, NOW).sessions["tor"].counts == twice
 
 
 def test_newest_ends_are_kept_with_the_cause_of_the_last() -> None:
@@ -211,35 +213,67 @@ def test_newest_ends_are_kept_with_the_cause_of_the_last() -> None:
         establish(sync, HERE)
     sync.note_reset(PEER, "BFD went down")
     sync.handle_event(Closed(PEER, CloseCause.LOCAL), LATER)
-    counts = sync.status(True).sessions["tor"].counts
+    counts = sync.status(True, NOW).sessions["tor"].counts
     assert (counts.closed, counts.ends, counts.why) == (7, (*moments[-3:], LATER), "BFD went down")
+
+
+@pytest.mark.parametrize(("now", "is_kept"), [(LATER, True), (LATER - timedelta(seconds=1), False)])
+def test_ends_before_the_clock_was_set_back_are_forgotten(now: datetime, is_kept: bool) -> None:
+    sync = announced()
+    sync.handle_event(Closed(PEER, CloseCause.LOST), NOW)
+    once = sync.status(True, LATER).sessions["tor"].counts
+    known = once if is_kept else replace(once, ends=(), why="")
+    assert sync.status(True, now).sessions["tor"].counts == known
+    assert sync.status(True, LATER).sessions["tor"].counts == known, "the clock reaches that time again"
+
+
+async def test_driver_says_when_its_clock_was_set_back() -> None:
+    times = [LATER]
+    driver = MemoryDriver(lambda: times[-1])
+    task = asyncio.create_task(driver.run())
+    await driver.settled()
+    driver.apply(Speaker({"tor": SESSION}))
+    driver.close("tor")
+    assert driver.status().sessions["tor"].counts.ends == (LATER,)
+    times.append(NOW)
+    assert driver.status().sessions["tor"].counts.ends == ()
+    task.cancel()
+
+
+def test_ends_count_from_when_the_clock_was_set_back() -> None:
+    sync = announced()
+    sync.status(True, LATER)
+    sync.status(True, NOW)
+    sync.handle_event(Closed(PEER, CloseCause.LOST), NOW)
+    assert sync.status(True, NOW).sessions["tor"].counts.ends == (NOW,)
+    assert sync.status(True, NOW + timedelta(seconds=1)).sessions["tor"].counts.ends == (NOW,)
 
 
 def test_end_that_an_edit_brings_is_counted_and_is_no_sign_of_a_fault() -> None:
     sync = announced()
     sync.handle_event(Closed(PEER, CloseCause.REMOVED), LATER)
-    counts = sync.status(True).sessions["tor"].counts
+    counts = sync.status(True, NOW).sessions["tor"].counts
     assert (counts.closed, counts.ends, counts.why) == (1, (), "")
 
 
 def test_counters_alone_do_not_change_the_status() -> None:
     sync = announced()
-    before = sync.status(True)
+    before = sync.status(True, NOW)
     sync.handle_event(UpdateSent(PEER, ((resolve(TABLE[PREFIX], HERE, SESSION), (PREFIX,)),)), NOW)
-    assert sync.status(True) == before
-    assert sync.status(True).sessions["tor"].counts.updates == 2
+    assert sync.status(True, NOW) == before
+    assert sync.status(True, NOW).sessions["tor"].counts.updates == 2
 
 
 def test_status_is_settled_when_all_is_sent() -> None:
     sync = announced()
     list(sync.steps())
     sync.handle_event(EndOfRibSent(PEER, Family.IPV4), NOW)
-    assert sync.status(True).sessions["tor"].settled
+    assert sync.status(True, NOW).sessions["tor"].settled
     sync.set_desired(Speaker({"tor": SESSION}, {"tor": {}}), {})
-    assert not sync.status(True).sessions["tor"].settled
+    assert not sync.status(True, NOW).sessions["tor"].settled
     assert steps(sync) == [Withdraw(SESSION, (PREFIX,))]
     sync.handle_event(UpdateSent(PEER, withdrawn=(PREFIX,)), NOW)
-    assert sync.status(True).sessions["tor"].settled
+    assert sync.status(True, NOW).sessions["tor"].settled
 
 
 @pytest.mark.parametrize("established", [True, False])
@@ -250,6 +284,6 @@ def test_session_that_bfd_ended_has_that_reason(established: bool) -> None:
         establish(sync, HERE)
     assert sync.note_reset(PEER, "BFD is Down") is established
     sync.handle_event(Closed(PEER, CloseCause.LOCAL), NOW)
-    assert (sync.status(True).sessions["tor"].last_error == "BFD is Down") is established
+    assert (sync.status(True, NOW).sessions["tor"].last_error == "BFD is Down") is established
     sync.handle_event(Established(PEER), NOW)
-    assert sync.status(True).sessions["tor"].last_error is None
+    assert sync.status(True, NOW).sessions["tor"].last_error is None

@@ -6,7 +6,7 @@ import pytest
 
 from exalb.api.reasons import Reason, Refusal
 from exalb.api.speaker import BGPSpeakerStatus, SessionReport
-from exalb.report.flaps import flap_of, flaps, newest_ends
+from exalb.report.flaps import flap_of, flaps, newest_ends, reported_before
 from exalb_bgp.session import SessionCounts, State
 
 NOW = datetime.fromisoformat("2026-01-05T09:00:00Z")
@@ -72,11 +72,26 @@ def test_report_without_heartbeat_says_nothing() -> None:
         pytest.param(seen(), report(9, 8), at(9, 8), id="however-long-ago"),
         pytest.param(seen(2, 1), report(9, 8, 7), at(8, 7, 2, 1), id="the-newest-four"),
         pytest.param(seen(0.4, 0.2), report(), at(0.4, 0.2), id="two-in-one-second"),
-        pytest.param(seen(-0.5), report(), at(-0.5), id="in-the-second-of-now"),
-        pytest.param(seen(-5, 1), report(-60), at(1), id="the-clock-was-set-back"),
     ],
 )
 def test_newest_ends_are_reported(
     counts: SessionCounts, before: SessionReport | None, ends: tuple[str, ...] | None
 ) -> None:
-    assert newest_ends(counts, before, "2026-01-05T09:00:00Z") == ends
+    assert newest_ends(counts, before) == ends
+
+
+@pytest.mark.parametrize(
+    ("heartbeat", "are_known"),
+    [
+        pytest.param(None, True, id="no-heartbeat"),
+        pytest.param("2026-01-05T08:59:00Z", True, id="a-minute-ago"),
+        pytest.param("2026-01-05T09:00:00Z", True, id="in-this-second"),
+        pytest.param("2026-01-05T09:00:01Z", False, id="the-clock-was-set-back"),
+    ],
+)
+def test_ends_before_the_clock_was_set_back_are_not_known(heartbeat: str | None, are_known: bool) -> None:
+    session = report(-60, 60, ended_because="hold timer expired")
+    status = BGPSpeakerStatus(sessions=(session,), heartbeat=heartbeat)
+    [found] = reported_before(status, "2026-01-05T09:00:00Z").values()
+    assert (found.ended, found.ended_because) == ((session.ended, session.ended_because) if are_known else (None, None))
+    assert (found.peer, found.state) == (session.peer, session.state)

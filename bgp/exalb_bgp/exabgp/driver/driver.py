@@ -90,7 +90,7 @@ class ExaBGPDriver:
 
     def status(self) -> SpeakerStatus:
         """Return the current status; equal values mean that nothing changed."""
-        return self._sync.status(self._ready)
+        return self._sync.status(self._ready, datetime.now(UTC))
 
     async def changed(self) -> None:
         """Wait until `status` differs from what it was when this was last called."""
