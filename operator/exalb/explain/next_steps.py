@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 
 from exalb.api.reasons import Reason, Refusal
-from exalb.explain.session_errors import session_step
+from exalb.explain.session_errors import flap_step, session_step
 from exalb.model.labels import CONTROLLER, SPEAKER
 
 _POOLS = "kubectl get ipaddresspools.exalb.io"
 _BOTH_ENDS = "compare both ends: address, AS numbers, password, families; and read the router's log"
-_OF_SESSIONS = (Reason.SESSIONS_DOWN, Reason.NOT_SENT, Reason.SESSION_FLAPPING)
+_OF_SESSIONS = {
+    Reason.SESSIONS_DOWN: session_step,
+    Reason.NOT_SENT: session_step,
+    Reason.SESSION_FLAPPING: flap_step,
+}
 """Reasons whose message has the error of a session, which says more than the reason."""
 _DESCRIBE = "kubectl describe {about}"
 _ENDPOINTS = "compare selector and targetPort with the pods, which must be ready: kubectl get pods --show-labels"
@@ -95,6 +99,7 @@ NEXT_STEPS: Mapping[Reason, str] = {
 
 def next_step(refusal: Refusal, about: str = "") -> str:
     """Return what to do about a refusal; `about` is the object concerned, as kubectl takes it."""
-    if refusal.reason in _OF_SESSIONS and (step := session_step(refusal.message)):
+    by_error = _OF_SESSIONS.get(refusal.reason)
+    if by_error and (step := by_error(refusal.message)):
         return step
     return NEXT_STEPS.get(refusal.reason, _DESCRIBE if about else "").format(about=about)

@@ -1,4 +1,4 @@
-"""The next step for a session whose routes are not with the router, by the error that its speaker reports. Pure."""
+"""The next step for a session that is down, lacks routes or flaps, by the error that its speaker reports. Pure."""
 
 from collections.abc import Iterator
 
@@ -38,6 +38,18 @@ _BY_ERROR = (
 )
 """A part of an error, and what to do; the first that is found counts."""
 
+_REPEATED = "find out on the router, by its log or from its administrator, why a person or a program there"
+_BFD = "look for lost packets between node and router, or raise detectMultiplier in bfd of the BGPPeer"
+_BY_CAUSE = (
+    ("peer sent: cease (administrative shutdown)", f"{_REPEATED} shuts this neighbor down and enables it again"),
+    ("peer sent: cease (peer de-configured)", f"{_REPEATED} removes this node as a neighbor and configures it again"),
+    ("peer sent: cease (administrative reset)", f"{_REPEATED} resets the session"),
+    ("BFD is Down", _BFD),
+    ("cease (BFD down)", _BFD),
+    *(row for row in _BY_ERROR if row[0] not in ("administrative shutdown", "peer de-configured")),
+)
+"""The same for the cause of an end after which the session came back: what it says is over, and comes again."""
+
 
 def session_step(error: str) -> str:
     """Return what to do, or nothing if the error does not say.
@@ -45,6 +57,11 @@ def session_step(error: str) -> str:
     The error that ended the last working session says more than the attempts since then.
     """
     return next(_steps(error), "")
+
+
+def flap_step(cause: str) -> str:
+    """Return what to do about a session that goes down again and again, or nothing if its last cause does not say."""
+    return next((step for words, step in _BY_CAUSE if words in cause), "")
 
 
 def _steps(error: str) -> Iterator[str]:

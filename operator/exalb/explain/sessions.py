@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 from exalb.announcement.adj_rib_out import SessionPlan
 from exalb.api.reasons import Reason, Refusal
 from exalb.api.speaker import SessionReport
-from exalb.explain.answer import Step, broken, names
+from exalb.explain.answer import Step, broken, names, since_words
 from exalb.explain.observed import Observed, speaker_refusal
 from exalb.model.cluster import Cluster
 from exalb.report.flaps import flap_of
@@ -26,6 +26,11 @@ class SessionState(NamedTuple):
     """Why not all of its prefixes are with the router."""
     flap: Refusal | None = None
     """The finding that it goes down again and again, also where all is with the router at this moment."""
+
+    @property
+    def is_up(self) -> bool:
+        """Whether its speaker reports it as Established."""
+        return self.report is not None and self.report.state is State.ESTABLISHED
 
     @property
     def since(self) -> str:
@@ -79,14 +84,20 @@ class Group(NamedTuple):
 
 
 def flap_steps(states: Iterable[SessionState]) -> Iterator[Step]:
-    """Yield a step for each peer and each cause for which sessions go down again and again."""
-    found: dict[tuple[str, Refusal], dict[str, None]] = {}
+    """Yield a step for each peer and each cause for which sessions go down again and again.
+
+    Since when they are Established again says whether that seems to be over.
+    """
+    found: dict[tuple[str, Refusal], dict[str, SessionState]] = {}
     for state in states:
         if state.flap:
-            found.setdefault((state.peer, state.flap), {})[state.node] = None
-    for (peer, flap), nodes in found.items():
-        refusal = replace(flap, message=f"{names(nodes)} → {peer}: {flap.message}")
-        yield broken("Sessions", refusal, f"peer/{peer}", nodes=tuple(nodes), peers=(peer,))
+            found.setdefault((state.peer, state.flap), {})[state.node] = state
+    for (peer, flap), of_nodes in found.items():
+        are_up = all(state.is_up for state in of_nodes.values())
+        since = max(state.since for state in of_nodes.values()) if are_up else ""
+        again = f"; Established again{since_words(since)}" if since else ""
+        refusal = replace(flap, message=f"{names(of_nodes)} → {peer}: {flap.message}{again}")
+        yield broken("Sessions", refusal, f"peer/{peer}", nodes=tuple(of_nodes), peers=(peer,))
 
 
 def grouped(states: Iterable[SessionState], about: Callable[[SessionState], object] = lambda _: None) -> list[Group]:

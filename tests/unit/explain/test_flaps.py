@@ -14,12 +14,13 @@ from tests.support.observing import FLAPS, observed, session, speaker
 from tests.support.situations import world
 
 CLOSED, SHUT = "the TCP connection was closed", "NOTIFICATION the peer sent: cease (administrative shutdown)"
+AGAIN = "2026-01-31T07:56:03Z"
 SUBJECTS = ("service/shop/web", "peer/tor", "node/n1")
 
 
 def flapping(name: str = "n1", why: str = CLOSED, **more: Any) -> Object:
     """Return the report of a node whose session flaps."""
-    return speaker(name, session(ended=FLAPS, endedBecause=why, **more))
+    return speaker(name, session(ended=FLAPS, endedBecause=why, **{"since": AGAIN, **more}))
 
 
 def about_flaps(steps: tuple[Step, ...]) -> list[Step]:
@@ -34,7 +35,16 @@ def test_session_that_is_up_is_the_first_broken_step(subject: str) -> None:
     assert (
         f"n1 → tor: the session went down 4 times or more within 15 minutes; the last time: {CLOSED}" in first.message
     )
+    assert first.message.endswith(f"; Established again since {AGAIN} or earlier")
     assert "another BGP speaker" in first.next
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_step_does_not_ask_for_what_is_done_already(subject: str) -> None:
+    """The router enabled the neighbor again, else the session would be down."""
+    first = explain(observed(*world(speaker=flapping(why=SHUT))), subject, "default").first_broken
+    assert first is not None
+    assert "enables it again" in first.next
 
 
 def test_cause_that_nobody_knows_leads_to_a_step_too() -> None:
@@ -47,6 +57,7 @@ def test_cause_that_nobody_knows_leads_to_a_step_too() -> None:
 def test_session_that_is_down_now_is_named_before(subject: str) -> None:
     raw = flapping(state="Active", lastError="hold timer expired")
     steps = explain(observed(*world(speaker=raw)), subject, "default").steps
+    assert all("again" not in step.message for step in about_flaps(steps))
     found = [step.reason for step in steps if step.reason in (Reason.SESSIONS_DOWN, Reason.SESSION_FLAPPING)]
     assert found == [Reason.SESSIONS_DOWN, Reason.SESSION_FLAPPING]
 
@@ -54,10 +65,11 @@ def test_session_that_is_down_now_is_named_before(subject: str) -> None:
 def test_nodes_with_one_cause_share_a_line() -> None:
     nodes = [node(f"n{number}", f"203.0.113.1{number}") for number in (1, 2, 3)]
     both = endpoints("shop/web", *(endpoint(f"10.88.{number}.2", f"n{number}") for number in (1, 2, 3)))
-    reports = [flapping("n1"), flapping("n2"), flapping("n3", SHUT)]
+    reports = [flapping("n1"), flapping("n2", since="2026-01-31T07:56:02Z"), flapping("n3", SHUT)]
     seen = observed(*world(n1=nodes, endpoints=both, speaker=reports))
     found = [(step.nodes, step.object) for step in about_flaps(status(seen).problems)]
     assert found == [(("n1", "n2"), "peer/tor"), (("n3",), "peer/tor")]
+    assert about_flaps(status(seen).problems)[0].message.endswith(f"; Established again since {AGAIN} or earlier")
     assert [step.nodes for step in about_flaps(explain(seen, "service/shop/web", "default").steps)] == [
         ("n1", "n2"),
         ("n3",),
