@@ -1,6 +1,7 @@
 """A BGP router on the loopback that accepts all routes: for tests that need no privilege and no network."""
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Self
 from exalb_bgp.rib import Prefix
 from exalb_bgp.session import Family
 from tests.support.bgp.messages import HEADER, MARKER, Kind, decode, split
+from tests.support.tcp_server import TcpServer
 
 LOOPBACK = IPv4Address("127.0.0.1")
 AS, ROUTER_ID, HOLD_TIME = 64513, b"\x0a\x00\x00\x02", 90
@@ -32,9 +34,8 @@ class Listener:
         self.updates = 0
         self.keepalives = 0
         self.ends: list[Family] = []
-        self._server: asyncio.Server | None = None
+        self._server: TcpServer | None = None
         self._writer: asyncio.StreamWriter | None = None
-        self._serving: set[asyncio.Task[None]] = set()
         self._moved = asyncio.Condition()
         self._leaving = asyncio.Event()
 
@@ -42,8 +43,7 @@ class Listener:
     def port(self) -> int:
         """The port it listens on."""
         assert self._server
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
+        return self._server.port
 
     async def __aenter__(self) -> Self:
         """Listen."""
@@ -51,7 +51,7 @@ class Listener:
         if self._unresponsive:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # the kernel makes it its least
             listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 256)  # keeps the sender's buffer small too
-        self._server = await asyncio.start_server(self._serve, sock=listening, limit=512)
+        self._server = TcpServer(self._serve, listening, limit=512).begin()
         return self
 
     async def __aexit__(
@@ -59,11 +59,10 @@ class Listener:
     ) -> None:
         """Listen no more."""
         assert self._server
-        self._server.close()
+        await self._server.end()
         self.close()
         self._leaving.set()
-        if self._serving:
-            await asyncio.wait(self._serving)
+        await self._server.wait()
 
     def close(self) -> None:
         """Drop the session."""
@@ -93,10 +92,6 @@ class Listener:
         """Wait before the first message of this kind; by default not at all."""
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        self._serving.add(task)
-        task.add_done_callback(self._serving.discard)
         self.connections += 1
         self._writer = writer
         capabilities = MULTIPROTOCOL + FOUR_OCTET_AS
@@ -107,17 +102,14 @@ class Listener:
         await self.before(Kind.KEEPALIVE)
         self._say(writer, Kind.KEEPALIVE, b"")
         stream = bytearray()
-        try:
+        with contextlib.suppress(OSError):
             while data := await reader.read(65536):
                 stream += data
                 for kind, body in split(stream):
                     await self._take(kind, body)
-        except OSError:
-            pass
         self.table.clear()
         async with self._moved:
             self._moved.notify_all()
-        writer.close()
 
     @staticmethod
     def _say(writer: asyncio.StreamWriter, kind: Kind, body: bytes) -> None:

@@ -4,6 +4,7 @@ TLS goes through untouched. What is shut looks like a network that fails: connec
 """
 
 import asyncio
+import socket
 import threading
 from collections.abc import Coroutine
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing import Any, Self, TypeVar
 
 from tests.lab.network import Namespace
 from tests.lab.relay import Target, open_connection
+from tests.support.tcp_server import TcpServer
 
 T = TypeVar("T")
 
@@ -24,8 +26,7 @@ class Gate:
         self._target = Target(namespace, IPv4Address(host), port)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="gate", daemon=True)
-        self._server: asyncio.Server | None = None
-        self._relays: set[asyncio.Task[None]] = set()
+        self._server: TcpServer | None = None
         self._is_open = True
         self._swallow = False
         self._idle: float | None = None
@@ -78,33 +79,27 @@ class Gate:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._server = TcpServer(self._accept, socket.create_server(("127.0.0.1", 0))).begin()
+        self.port = self._server.port
 
     async def _close(self) -> None:
         if self._server:
-            self._server.close()
-        await self._break()
+            await self._server.end()
+            await self._server.cancel()
 
     async def _break(self) -> None:
-        for relay in list(self._relays):
-            relay.cancel()
-        await asyncio.gather(*self._relays, return_exceptions=True)
+        if self._server:
+            await self._server.cancel()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self._is_open:
             self.refused += 1
             writer.transport.abort()
             return
-        task = asyncio.current_task()
-        assert task
-        self._relays.add(task)
         try:
             await self._relay(reader, writer)
         except* (OSError, asyncio.CancelledError):
             writer.transport.abort()
-        finally:
-            self._relays.discard(task)
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await open_connection(self._target)
