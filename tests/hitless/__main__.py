@@ -18,7 +18,7 @@ from tests.hitless.rig import Rig
 from tests.lab import packages
 from tests.lab.cluster import Lab
 from tests.lab.narration import Narration
-from tests.support.hitless_page import CLIENTS, PAGE, RUN, render
+from tests.support.hitless_page import PAGE, RUN, render
 
 NAME = "hitless"
 
@@ -68,7 +68,7 @@ def _run(rig: Rig, names: Sequence[str]) -> dict[str, Any]:
             continue
         about = {"event": name, "text": event.text, "planned": event.planned, "metallb": event.metallb}
         events.append({**about, "load": [round(before, 1), round(os.getloadavg()[0], 1)], "results": results})
-    return {"machine": machine, "clients": CLIENTS, "events": events}
+    return {"machine": machine, "events": events}
 
 
 if __name__ == "__main__":

@@ -10,13 +10,13 @@ ROUTERS = {"frr": "FRR", "bird": "BIRD"}
 COLUMNS = {(True, True): "GR, BFD", (True, False): "GR", (False, True): "BFD", (False, False): "neither"}
 """Graceful restart and BFD of the sessions."""
 POLICIES = ("Local", "Cluster")
-CLIENTS = "port before path"
-"""How the clients of a run choose ports (see `tests.support.client`); a run that does not say so chose them later."""
 CONTROLS = ("nothing", "rules")
 """The events in which no route moves."""
 MEANING = """\
 - Each event happened once, to one of two nodes, with eight routers at the same time: all figures of an event are of the
-  same moment. Each router asked the Services itself{clients}
+  same moment. Each router asked the Services itself, with the port chosen before the path, so that all packets of a
+  connection take one path, as those of a host behind the router do
+  ([why](routers/README.md#what-holds-for-every-router)).
 - A cell is **lost / broken / gap / left**: requests of those asked that had no answer within a second, and how many of
   these failed at once; long connections that ended; milliseconds from the first to the last lost request; milliseconds
   from the beginning of the event until the router's kernel no longer forwarded to the node, `-` if it always did.
@@ -28,12 +28,6 @@ MEANING = """\
 - With policy Local, a pod is on each node; with Cluster on the other node alone, so that no pod is lost with the node.
 - **load** is the load average of the machine over a minute, before and after. Above the number of processors, programs
   waited for one: times are longer then.{controls}"""
-ONE_PATH = """, with the port chosen before the path, so that all packets of a
-  connection take one path, as those of a host behind the router do
-  ([why](routers/README.md#what-holds-for-every-router))."""
-ANY_PATH = """. From Linux 6.16 on, the last packet of such a
-  connection may take another path, and a later connection from the same port hangs then, although no route moved
-  ([why](routers/README.md#what-holds-for-every-router)): of requests that were lost without a gap, such may be some."""
 UNMOVED = " The first two events move no route: they show what is lost without any."
 LIMITS = """\
 - A connection whose next hop changes is reset by the next node, or goes on where that leads to the same pod. Routers
@@ -55,9 +49,8 @@ def _lines(run: Mapping[str, Any]) -> Iterator[str]:
     yield "`make hitless` measures it on your machine, and writes this page from `docs/hitless.json`."
     yield "\n## The machine\n\n| | |\n|---|---|"
     yield from (f"| {name} | {value} |" for name, value in run["machine"].items())
-    clients = ONE_PATH if run.get("clients") == CLIENTS else ANY_PATH
     names = [event["event"] for event in run["events"]]
-    yield f"\n## What the figures mean\n\n{MEANING.format(clients=clients, controls=_controls(names))}"
+    yield f"\n## What the figures mean\n\n{MEANING.format(controls=_controls(names))}"
     yield "\n## Aims\n\n| aim | measured |\n|---|---|"
     yield from (f"| {aim} | {measured} |" for aim, measured in _aims(run["events"]))
     for router, title in ROUTERS.items():
