@@ -161,3 +161,22 @@ async def test_examples_without_engine_run() -> None:
     assert "med=10" in said.decode()
     assert "State.ESTABLISHED" in said.decode()
     assert "the TCP connection was closed" in said.decode()
+
+
+async def test_each_router_gets_its_own_routes(node: Node) -> None:
+    async with Listener() as router, Listener(IPv4Address("127.0.0.3")) as other, node.driver() as driver:
+        sessions = {"tor": to(router), "other": to(other, "other")}
+        driver.apply(
+            Speaker(
+                sessions,
+                {
+                    "tor": dict.fromkeys(PREFIXES[:5], Attributes()),
+                    "other": dict.fromkeys(PREFIXES[3:], Attributes()),
+                },
+            )
+        )
+        await settled(driver)
+        await settled(driver, "other")
+        await other.holds(set(PREFIXES[3:]))
+        await router.holds(set(PREFIXES[:5]))
+        assert other.table == set(PREFIXES[3:])

@@ -3,6 +3,7 @@
 import json
 from collections import deque
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
@@ -100,14 +101,20 @@ class PatchedApi(API):  # type: ignore[misc]  # ExaBGP has no types
 
     def _execute(self, reactor: Any, service: str, request: Request) -> Iterator[bool]:  # noqa: ANN401
         """Add the routes to the RIBs of the peers that the command names, in one step."""
-        descriptions, _ = extract_neighbors(request.words)
-        if peers := match_neighbors(reactor.peers(service), descriptions):
+        if peers := _named(request.words, tuple(reactor.peers(service))):
             reactor.configuration.inject_all(peers, request.routes)
             reactor.processes.answer_done(service)
         else:
             self.log_failure(f"no neighbor matching the command : {request.words}")
             reactor.processes.answer_error(service)
         yield True
+
+
+@lru_cache(maxsize=256)
+def _named(words: str, peers: tuple[str, ...]) -> frozenset[str]:
+    """Return those of the peers that a command names; ExaBGP reads their names by expressions made for each command."""
+    descriptions, _ = extract_neighbors(words)
+    return frozenset(match_neighbors(peers, descriptions))
 
 
 class PatchedAsync(ASYNC):  # type: ignore[misc]  # ExaBGP has no types

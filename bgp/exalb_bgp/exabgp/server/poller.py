@@ -7,7 +7,7 @@ looks at its timers in each turn.
 import os
 import select
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from math import ceil
 from typing import NamedTuple
 
@@ -36,6 +36,8 @@ class Poller:
         self._waits = waits
         self._registered: dict[int, int] = {}
         self._busy = True
+        self.woken_by: Collection[int] = ()
+        """The registered descriptors for which something came at the last call."""
         self._signals, write_end = os.pipe()
         for end in (self._signals, write_end):
             os.set_blocking(end, False)
@@ -58,7 +60,9 @@ class Poller:
             milliseconds = min(milliseconds, 1000 * waits.seconds) if self._busy else 1000 * waits.seconds
         events = self._poll({**self._registered, **sockets, self._signals: select.POLLIN}, milliseconds)
         self._busy = bool(events) or not milliseconds
-        return [(descriptor, event) for descriptor, event in events if descriptor in self._registered]
+        found = [(descriptor, event) for descriptor, event in events if descriptor in self._registered]
+        self.woken_by = [descriptor for descriptor, _ in found]
+        return found
 
     def _poll(self, sockets: Mapping[int, int], milliseconds: float) -> list[tuple[int, int]]:
         poller = select.poll()

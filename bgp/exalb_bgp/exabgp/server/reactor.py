@@ -115,11 +115,22 @@ class PatchedReactor(loop.Reactor):  # type: ignore[misc]  # ExaBGP has no types
         return True
 
     def active_peers(self) -> set[str]:
-        """Return the peers that have work; ExaBGP calls this in every round, so taken ports are retried here."""
+        """Return the peers that have work. ExaBGP calls this when a turn begins, so two things are done here.
+
+        Commands are executed: ExaBGP gives peers a turn before it reads commands, and the UPDATEs would wait for the
+        next turn. Taken ports are retried.
+        """
+        if any(descriptor in self.processes.fds for descriptor in self._poller.woken_by):
+            self._execute_commands()
         if self._listen_again is not None and time.monotonic() >= self._listen_again:
             self._listen_for_neighbors()
         active: set[str] = super().active_peers()
         return active
+
+    def _execute_commands(self) -> None:
+        for service, command in self.processes.received():
+            self.api.process(self, service, command)
+        self.asynchronous.run()
 
     def reload(self) -> bool:
         """Read the configuration and register its passwords as secrets; keep the previous one if that fails.
