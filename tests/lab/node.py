@@ -78,6 +78,7 @@ class Node:
     def start(self) -> None:
         """Switch the node on and return when its init runs; kubelet starts the pods of before again."""
         self._pidfile.unlink(missing_ok=True)
+        self._forget()
         group = cgroups.group(self.layout.name, self.name)
         group.create()
         flags = ["--mount", "--uts", "--ipc", "--pid", "--cgroup", "--fork", "--kill-child", "--propagation=private"]
@@ -94,6 +95,16 @@ class Node:
         wait.until(f"node {self.name} starts", started, seconds=30, every=0.01)
         if parent := Identity.read(identity):
             group.set_aside(parent.pid)
+
+    def _forget(self) -> None:
+        """Remove what a kernel has from before the power went, and what its network namespace kept in its place.
+
+        A connection that conntrack still leads to a pod of before has no answer; rules of before hide that kube-proxy
+        has not written its own yet.
+        """
+        network = self.layout.namespace(self.name)
+        network.run(["conntrack", "--flush"])
+        network.run(["nft", "flush", "ruleset"])
 
     def kill(self) -> None:
         """Take the node's power away: every process of it is gone when this returns, what was written stays."""

@@ -16,6 +16,9 @@ from tests.lab.images import CHECKOUT, ECHO_HNAME
 from tests.lab.layout import PART_OF, Layout
 from tests.lab.node import Node
 
+CONNECTION = ["--proto=tcp", "--src=203.0.113.9", "--dst=198.51.100.9", "--sport=4444", "--dport=80"]
+STATE = ["--state=ESTABLISHED", "--status=SEEN_REPLY", "--timeout=3600"]
+"""Of conntrack(8)."""
 HOLDER = """
 import signal, sys
 from tests.lab.cluster import Lab
@@ -97,17 +100,21 @@ def test_process_with_an_exported_name_is_no_trace() -> None:
 
 
 def test_node_restarts_after_a_loss_of_power(nodes: Lab) -> None:
-    """A killed node keeps its disk: its kubelet reports again, and the images are there."""
+    """A killed node keeps its disk: its kubelet reports again, with its images. Its kernel remembers nothing."""
     lab = Lab(f"{nodes.name}p")
     lab.up(1)
     try:
         node = lab.node("n1")
         images = _images(node)
         wait.until("kubelet reports", lambda: _sign_of_life(lab))
+        node.run(["conntrack", "--create", *CONNECTION, *STATE])
+        node.run(["nft", "add", "table", "ip", "left"])
         node.kill()
         assert node.pid is None
         last_sign = _sign_of_life(lab)
         node.start()
+        assert "table ip left" not in node.run(["nft", "list", "tables"]).stdout
+        assert node.run(["conntrack", "--dump", *CONNECTION]).stdout == ""
         wait.until("kubelet reports again", lambda: _sign_of_life(lab) > last_sign)
         assert images <= _images(node)
     finally:
