@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
@@ -17,6 +18,9 @@ from tests.support import processes
 
 UNCHECKED = b"\1\0\0\0"
 """The flags of byte code that is used without a look at its source (PEP 552)."""
+DOCSTRINGS = (
+    "import json, exalb, aiohttp.client; print(*(bool(each.__doc__) for each in (json, aiohttp.client, exalb)))"
+)
 
 
 def _announce(story: Story) -> Prefix:
@@ -140,3 +144,6 @@ def test_no_program_compiles_python_when_it_starts(story: Story) -> None:
     files = [*root.glob("usr/lib/python3.11/**/*.pyc"), *root.glob("opt/exalb/lib/**/*.pyc")]
     assert len(files) > 1000
     assert not [str(file) for file in files if file.read_bytes()[4:8] != UNCHECKED]
+    argv: list[str | Path] = ["chroot", root, "/opt/exalb/bin/python", "-c", DOCSTRINGS]
+    said = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    assert said == "False False True\n", "packages have none in memory; ours are the help of commands"
