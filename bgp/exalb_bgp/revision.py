@@ -39,7 +39,8 @@ class Revision(Mapping[K, V]):
             self.parts, self.journal, self.end = before.parts, before.journal, before.end
         self._length = len(before or ())
         if changes:
-            self._length += sum((value is not None) - (key in self) for key, value in changes.items())
+            had = sum(key in self for key in changes) if self._length else 0
+            self._length += sum(value is not None for value in changes.values()) - had
             base, laid = self.parts
             self.parts = base, {**laid, **changes}
             if len(self.parts[1]) > _LAID:
@@ -58,12 +59,9 @@ class Revision(Mapping[K, V]):
         """Return all entries in one table."""
         base, laid = self.parts
         if laid:
-            entries = base.copy()
-            for key, value in laid.items():
-                if value is None:
-                    entries.pop(key, None)
-                else:
-                    entries[key] = value
+            entries: dict[K, Any] = {**base, **laid}  # in C, which hashes no key again
+            for key in [key for key, value in laid.items() if value is None]:
+                del entries[key]
             # A table from which much was removed would stay as large as it was.
             base = dict(entries) if len(entries) < len(base) else entries
             self.parts = base, {}  # at once: other threads may read it

@@ -10,9 +10,9 @@ assigned by ExaLB and is in no pool that serves the Service, then ExaLB does not
 The allocator caches its results for objects that did not change; a fresh one returns the same.
 """
 
+from bisect import insort
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from heapq import heapify, heappop, heappush
 from itertools import chain
 
 from exalb.allocation.chooser import Chooser
@@ -141,6 +141,8 @@ class Allocator:
     def _add_claims(self, service: Service, cluster: Cluster) -> None:
         for address, field in _used_by_spec(service):
             self._ledger.occupy(service.key, address, field)
+        if not service.held and not service.has_hostname:
+            return  # nothing in its status: neither a claim, nor a sign of another controller
         if cluster.is_ours(service):
             labels = labels_of(cluster.namespaces, service.key.namespace)
             record = read_record(service)
@@ -183,15 +185,13 @@ class Allocator:
         """Choose for all that need it, by age; a choice may be a reason to ask younger Services again."""
         chooser = Chooser(self._ledger, lambda namespace: labels_of(cluster.namespaces, namespace))
         due = self._waiting.due(self._ledger.touched, self._ledger.touched_quotas)
-        queue = list({*(service.age for service in self._undecided.values()), *due})
-        heapify(queue)
+        queue = sorted({*(service.age for service in self._undecided.values()), *due})
         queued = {key for _, key in queue}
-        while queue:
-            age = heappop(queue)
+        for age in queue:
             for other in self._choose_for(age[1], chooser):
                 if other > age and other[1] not in queued:
                     queued.add(other[1])
-                    heappush(queue, other)
+                    insort(queue, other)  # behind `age`, so that the loop comes to it
         self._ledger.touched.clear()
         self._ledger.touched_quotas.clear()
 

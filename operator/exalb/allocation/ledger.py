@@ -4,7 +4,7 @@ The ledger is computed from the Services alone and can be discarded at any time.
 only on the Services that claim it, so a change affects only the addresses of the changed Service.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeVar
 
@@ -55,13 +55,13 @@ class Ledger:
         """The addresses about which anything changed; the allocator empties it after each round."""
         self.touched_quotas: set[str] = set()
         """The namespaces whose number of addresses changed in a pool with a quota."""
-        self._used: dict[tuple[str, int], UsedNumbers] = {}
+        self._used: defaultdict[tuple[str, int], UsedNumbers] = defaultdict(UsedNumbers)
         self._of_namespace: dict[tuple[str, str], Counter[Address]] = {}
 
     def claim(self, address: Address, claim: Claim) -> None:
         """Enter a claim; `settle` decides on it."""
         self._claims.setdefault(address, {})[claim.service.key] = claim
-        self._mark(address)
+        self._use(address, self.pools.find(address))
 
     def unclaim(self, key: Key, address: Address) -> None:
         """Remove a claim, and the Service from the holders of the address."""
@@ -69,7 +69,7 @@ class Ledger:
         _discard(self._claims, address, key)
         if key in self.holders(address):
             self.remove(key, address)
-        self._mark(address)
+        self._release(address, self.pools.find(address))
 
     def settle(self, address: Address, changed: Iterable[Key]) -> set[Key]:
         """Decide who keeps `address`, given whose claims changed. Return the Services of which that may have changed.
@@ -146,22 +146,22 @@ class Ledger:
     def block(self, service: Service, address: Address) -> None:
         """Enter that a Service that ExaLB does not manage has `address`, so that no other Service gets it."""
         self._blocked.setdefault(address, {})[service.key] = service
-        self._mark(address)
+        self._use(address, self.pools.find(address))
 
     def unblock(self, key: Key, address: Address) -> None:
         """Enter that the Service no longer has it."""
         _discard(self._blocked, address, key)
-        self._mark(address)
+        self._release(address, self.pools.find(address))
 
     def occupy(self, key: Key, address: Address, field: str) -> None:
         """Enter that a field of a Service has `address`: no other Service gets it, and no Service loses it."""
         self._occupied.setdefault(address, {})[key] = field
-        self._mark(address)
+        self._use(address, self.pools.find(address))
 
     def vacate(self, key: Key, address: Address) -> None:
         """Enter that the field no longer has it."""
         _discard(self._occupied, address, key)
-        self._mark(address)
+        self._release(address, self.pools.find(address))
 
     def holders(self, address: Address) -> Mapping[Key, Service]:
         """Return the Services that have `address`."""
@@ -179,28 +179,32 @@ class Ledger:
             holders = self._holders[address] = self._new_holders(address, pool)
         holders.add(service)
         self.shares.add(service, address)
-        self._mark(address)
+        self._use(address, pool)
         self._count(service, address, pool, 1)
 
     def remove(self, key: Key, address: Address) -> None:
         """Enter that the Service no longer has `address`."""
         holders = self._holders[address]
-        service = holders.remove(key)
+        service, pool = holders.remove(key), self.pools.find(address)
         if not holders.services:
             del self._holders[address]
         self.shares.remove(service, address)
-        self._mark(address)
-        self._count(service, address, self.pools.find(address), -1)
+        self._release(address, pool)
+        self._count(service, address, pool, -1)
 
-    def _mark(self, address: Address) -> None:
+    def _use(self, address: Address, pool: AllocatingPool | None) -> None:
+        """Enter that an address of `pool` has a user."""
         self.touched.add(address)
-        pool = self.pools.find(address)
         if pool:
-            used = self.used(pool, address.version)
-            if not any(address in table for table in self._users):
-                used.discard(int(address))
-            elif int(address) not in used.numbers and pool.can_give(address):
-                used.add(int(address))
+            used, number = self.used(pool, address.version), int(address)
+            if number not in used.numbers and pool.can_give(address):
+                used.add(number)
+
+    def _release(self, address: Address, pool: AllocatingPool | None) -> None:
+        """Enter that an address of `pool` has one user less."""
+        self.touched.add(address)
+        if pool and not any(address in table for table in self._users):
+            self.used(pool, address.version).discard(int(address))
 
     def _count(self, service: Service, address: Address, pool: AllocatingPool | None, change: int) -> None:
         if pool and pool.pool.spec.quota_per_namespace is not None:
@@ -213,7 +217,7 @@ class Ledger:
 
     def used(self, pool: AllocatingPool, version: int) -> UsedNumbers:
         """Return the addresses in use of those that `pool` can give."""
-        return self._used.setdefault((pool.name, version), UsedNumbers())
+        return self._used[pool.name, version]
 
     def has_of_namespace(self, pool: AllocatingPool, namespace: str) -> Mapping[Address, int]:
         """Return the addresses of a pool with a quota that a namespace has, each with its number of Services there."""

@@ -18,16 +18,18 @@ class ShareIndex:
 
     def add(self, service: Service, address: Address) -> None:
         """Enter that `service` has `address`."""
-        terms, version, number = terms_of(service), address.version, int(address)
+        terms = terms_of(service)
         if terms:
+            version, number = address.version, int(address)
             self._addresses.setdefault((terms.group, version), Counter())[number] += 1
             for port in terms.ports:
                 self._ports.setdefault((terms.group, version, port), set()).add(number)
 
     def remove(self, service: Service, address: Address) -> None:
         """Enter that `service` no longer has `address`."""
-        terms, version, number = terms_of(service), address.version, int(address)
+        terms = terms_of(service)
         if terms:
+            version, number = address.version, int(address)
             counts = self._addresses[terms.group, version]
             counts[number] -= 1
             if not counts[number]:

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
-from exalb.announcement.advertisements import Contributions, advertises_to, contributions
+from exalb.announcement.advertisements import Contribution, Contributions, advertises_to, contributions
 from exalb.announcement.attributes import PrefixDecision, Route, decide, refuse_all
 from exalb.announcement.eligibility import Candidate
 from exalb.announcement.sessions import next_hop, session_of
 from exalb.api.address_ranges import prefix_order
 from exalb.api.bfd import Bfd
 from exalb.api.reasons import Refusal
-from exalb.model.cluster import Key, Node
+from exalb.model.cluster import NOTHING, Key, Node
 from exalb.validation.node_annotations import FieldError
 from exalb.validation.peers import ActivePeer
 from exalb.validation.rules import Rules
@@ -62,7 +62,7 @@ def row_order(row: Row) -> tuple[Key, tuple[int, int, int]]:
 
 def withheld_rows(
     service: Key, contributed: _Contributed, outcomes: Mapping[Prefix, PrefixDecision]
-) -> dict[Prefix, Refusal]:
+) -> Mapping[Prefix, Refusal]:
     """Return the prefixes that are withheld from one Service at one address, from the decisions about all prefixes.
 
         contributions    their prefix         address announced      rows
@@ -79,13 +79,15 @@ def withheld_rows(
     aggregate with the same refusal has no row of its own.
     """
     its = contributed[service]
+    if its.parts and not any(service in outcomes[part.prefix].refused for part in its.parts):
+        return its.refused
     host = its.candidate.prefix
     is_announced = any(outcomes[part.prefix].route for other in contributed.values() for part in other.parts)
     if not its.parts:
-        return {} if is_announced else dict(its.refused)
+        return NOTHING if is_announced else its.refused
     prefixes = sorted({part.prefix: None for part in its.parts}, key=lambda prefix: prefix == host)
     refused = {prefix: outcomes[prefix].refused[service] for prefix in prefixes if service in outcomes[prefix].refused}
-    if is_announced or not refused:
+    if is_announced:
         return {**its.refused, **refused}
     main = list(refused.values())[-1]
     return {**its.refused, **{prefix: why for prefix, why in refused.items() if why != main}, host: main}
@@ -128,7 +130,7 @@ class AdjRibOut:
         }
         if not now:
             return
-        decided = {prefix: self._decide(prefix, addresses, now) for prefix, addresses in self._touched(now).items()}
+        decided = {prefix: self._decide(prefix, parts) for prefix, parts in self._touched(now).items()}
         services = self._affected(now, decided)
         old_rows = self._rows(services)
         for address, contributed in now.items():
@@ -145,38 +147,28 @@ class AdjRibOut:
             return Contributions((), {candidate.prefix: self.plan.refusal}, candidate)
         return contributions(candidate, self._advertisements)
 
-    def _touched(self, now: Mapping[Address, _Contributed]) -> dict[Prefix, set[Address]]:
-        """Return the prefixes to which changed addresses contribute, or did, and the addresses that contribute now."""
-        touched: dict[Prefix, set[Address]] = {}
+    def _touched(self, now: Mapping[Address, _Contributed]) -> dict[Prefix, list[Contribution]]:
+        """Return the prefixes to which changed addresses contribute, or did, each with all that contributes now."""
+        touched: dict[Prefix, list[Contribution]] = {}
         for address in now:
             for old in self._contributed.get(address, {}).values():
                 for part in old.parts:
-                    touched.setdefault(part.prefix, set())
-        for address, contributed in now.items():
+                    touched.setdefault(part.prefix, [])
+        for contributed in now.values():
             for new in contributed.values():
                 for part in new.parts:
-                    touched.setdefault(part.prefix, set()).add(address)
-        return {
-            prefix: addresses.union(each for each in self._before(prefix) if each not in now)
-            for prefix, addresses in touched.items()
-        }
+                    touched.setdefault(part.prefix, []).append(part)
+        for prefix, parts in touched.items():
+            before = self._decided.get(prefix)
+            unchanged = [address for address in before.addresses if address not in now] if before else ()
+            for address in unchanged:
+                for same in self._contributed[address].values():
+                    parts += [part for part in same.parts if part.prefix == prefix]
+        return touched
 
-    def _before(self, prefix: Prefix) -> tuple[Address, ...]:
-        """Return the addresses that contributed to the last decision about a prefix."""
-        return self._decided[prefix].addresses if prefix in self._decided else ()
-
-    def _decide(
-        self, prefix: Prefix, addresses: set[Address], now: Mapping[Address, _Contributed]
-    ) -> PrefixDecision | None:
-        if not addresses or self.plan.session is None:
+    def _decide(self, prefix: Prefix, parts: list[Contribution]) -> PrefixDecision | None:
+        if not parts or self.plan.session is None:
             return None
-        parts = [
-            part
-            for address in addresses
-            for contributed in (now[address] if address in now else self._contributed[address]).values()
-            for part in contributed.parts
-            if part.prefix == prefix
-        ]
         hop = self._hops[Family.of(prefix)]
         return (
             refuse_all(parts, hop) if isinstance(hop, Refusal) else decide(parts, self.plan.session, hop, self._names)

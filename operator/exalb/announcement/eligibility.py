@@ -64,8 +64,9 @@ class NodeContext(NamedTuple):
         if address in self.node.addresses:
             return Refusal(Reason.ADDRESS_IN_USE, f"{address} is an address of node {self.node.name} itself")
         peer = self.routers.get(address)
-        message = f"{address} is the address of BGPPeer {peer} on node {self.node.name}"
-        return Refusal(Reason.ADDRESS_IN_USE, message) if peer else None
+        if peer is None:
+            return None
+        return Refusal(Reason.ADDRESS_IN_USE, f"{address} is the address of BGPPeer {peer} on node {self.node.name}")
 
     def is_programmed(self, service: Service, family: Family) -> bool:
         """Return whether the node delivers to the Service's ready endpoints, as far as is known."""

@@ -42,7 +42,9 @@ class RequestedAttributes(NamedTuple):
         LOCAL_PREF is sent to iBGP peers only (RFC 4271 §5.1.5), and a speaker adds its AS to AS_PATH towards eBGP peers
         only (§5.1.2): a peer that finds its own AS there ignores the route.
         """
-        return self._replace(as_path_prepend=None) if session.is_ibgp else self._replace(local_pref=None)
+        if session.is_ibgp:
+            return self if self.as_path_prepend is None else self._replace(as_path_prepend=None)
+        return self if self.local_pref is None else self._replace(local_pref=None)
 
 
 def requested(part: Contribution, names: Mapping[str, AnyCommunity]) -> RequestedAttributes | Refusal:

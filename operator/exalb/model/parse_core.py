@@ -92,7 +92,7 @@ def text_map(raw: Raw | None) -> Mapping[str, str]:
     """Return labels, annotations or a selector. Raise MalformedError."""
     if raw is None:
         return NOTHING
-    if not isinstance(raw, Mapping):
+    if not isinstance(raw, dict | Mapping):  # a dict is known at once, and nearly all are
         raise MalformedError(f"is not shaped as the Kubernetes API says: {raw!r} is no map of text to text")
     return {text(key): text(value) for key, value in raw.items()} if raw else NOTHING
 
@@ -199,15 +199,15 @@ def parse_endpoint_slice(raw: Raw) -> EndpointSlice | None:
     if not service or HEADLESS in labels:
         return None
     key = key_of(raw)
-    endpoints = (_endpoint(endpoint) for endpoint in raw.get("endpoints") or ())
+    endpoints = [_endpoint(endpoint) for endpoint in raw.get("endpoints") or ()]
     return EndpointSlice(
         key=key,
         service=shared_key(key.namespace, service),
         family=FAMILIES.get(raw.get("addressType", "IPv4")),
         ports=shared_endpoint_ports(
-            frozenset(_endpoint_port(port) for port in raw.get("ports") or () if port.get("port"))
+            frozenset([_endpoint_port(port) for port in raw.get("ports") or () if port.get("port")])
         ),
-        endpoints=tuple(endpoint for endpoint in endpoints if endpoint),
+        endpoints=tuple([endpoint for endpoint in endpoints if endpoint]),
     )
 
 
