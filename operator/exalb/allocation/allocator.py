@@ -131,7 +131,7 @@ class Allocator:
             return
         kept = self._kept(service)
         if is_satisfied(service, kept, self._ledger.pools):
-            self._outcomes.set(key, self._outcome(service, kept, None))
+            self._outcomes.set(key, self._outcome(service, kept, kept, None))
         else:
             self._undecided[key] = service
 
@@ -157,14 +157,15 @@ class Allocator:
     def _claim(self, service: Service, record: AddressRecord, labels: Mapping[str, str]) -> None:
         wanted = {VERSIONS[family] for family in service.families}
         for address in service.held:
-            refusal = may_have(service, address, self._ledger.pools.find(address), labels)
+            pool = self._ledger.pools.find(address)
+            refusal = may_have(service, address, pool, labels)
             if refusal is None and address.version not in wanted:
                 families = " and ".join(family.label for family in service.families)
                 message = f"{service.key} needs one address each of {families} (see its ipFamilies), and not {address}"
                 refusal = Refusal(Reason.FAMILY_NOT_WANTED, message)
             if refusal is None:
                 wanted.remove(address.version)
-            self._ledger.claim(address, Claim(service, standing_of(service, record, address), refusal))
+            self._ledger.claim(address, pool, Claim(service, standing_of(service, record, address), refusal))
 
     def _remove_claims(self, service: Service, cluster: Cluster) -> None:
         for address, _ in _used_by_spec(service):
@@ -201,25 +202,25 @@ class Allocator:
         kept, kind = self._kept(service), chooser.kind_of(service)
         choice = chooser.choose(service, kept, kind)
         if isinstance(choice, Refusal):
-            self._outcomes.set(key, self._outcome(service, kept, choice))
+            self._outcomes.set(key, self._outcome(service, kept, kept, choice))
             return self._waiting.add(service, choice, kind if is_of_kind(choice) else None)
         addresses = _in_order(service, choice)
         added = [address for address in addresses if address not in kept]
         for address in added:
             self._ledger.add(service, address)
             self._newly_assigned.append((service, address))
-        self._outcomes.set(key, self._outcome(service, addresses, None))
+        self._outcomes.set(key, self._outcome(service, kept, addresses, None))
         self._undecided[key] = service
         quotas = self._ledger.touched_quotas & {key.namespace}
         return [*self._waiting.oldest(kind), *self._waiting.touched(added, quotas)]
 
-    def _outcome(self, service: Service, addresses: tuple[Address, ...], refusal: Refusal | None) -> Outcome:
+    def _outcome(
+        self, service: Service, kept: tuple[Address, ...], addresses: tuple[Address, ...], refusal: Refusal | None
+    ) -> Outcome:
+        """Return the outcome for a Service that has `kept` of its addresses, and gets `addresses`."""
         pools = tuple(pool.name for pool in map(self._ledger.pools.find, addresses) if pool)
-        lost = tuple(
-            (address, self._ledger.lost[service.key, address])
-            for address in service.held
-            if (service.key, address) in self._ledger.lost
-        )
+        gone = [address for address in service.held if address not in kept]
+        lost = tuple((address, self._ledger.lost[service.key, address]) for address in gone)
         outcome, before = Outcome(addresses, pools, refusal, lost), self._outcomes.get(service.key)
         return before if before == outcome else outcome
 

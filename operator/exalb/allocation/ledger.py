@@ -58,10 +58,10 @@ class Ledger:
         self._used: defaultdict[tuple[str, int], UsedNumbers] = defaultdict(UsedNumbers)
         self._of_namespace: dict[tuple[str, str], Counter[Address]] = {}
 
-    def claim(self, address: Address, claim: Claim) -> None:
-        """Enter a claim; `settle` decides on it."""
+    def claim(self, address: Address, pool: AllocatingPool | None, claim: Claim) -> None:
+        """Enter a claim to an address of `pool`; `settle` decides on it."""
         self._claims.setdefault(address, {})[claim.service.key] = claim
-        self._use(address, self.pools.find(address))
+        self._use(address, pool)
 
     def unclaim(self, key: Key, address: Address) -> None:
         """Remove a claim, and the Service from the holders of the address."""
@@ -93,11 +93,10 @@ class Ledger:
             refusal = self._holders[address].refusal(claim.service)
         self._set_lost(claim.service.key, address, refusal)
         if refusal is None:
-            self.add(claim.service, address)
+            self._hold(claim.service, address, self.pools.find(address))
         return refusal is None
 
     def _set_lost(self, key: Key, address: Address, refusal: Refusal | None) -> None:
-        self.touched.add(address)
         if refusal:
             self.lost[key, address] = refusal
             self._losing.setdefault(address, set()).add(key)
@@ -108,10 +107,8 @@ class Ledger:
 
     def _refusal_of_strangers(self, claim: Claim, address: Address) -> Refusal | None:
         """Give an address that ExaLB did not assign to the older of two Services."""
-        stranger = self._stranger(address)
-        if stranger and claim.standing is Standing.UNRECORDED and stranger.age < claim.service.age:
-            return _not_managed(address, stranger)
-        return None
+        stranger = self._stranger(address) if claim.standing is Standing.UNRECORDED else None
+        return _not_managed(address, stranger) if stranger and stranger.age < claim.service.age else None
 
     def _stranger(self, address: Address) -> Service | None:
         blocked = self._blocked.get(address)
@@ -174,12 +171,17 @@ class Ledger:
 
     def add(self, service: Service, address: Address) -> None:
         """Enter that `service` has `address`."""
-        holders, pool = self._holders.get(address), self.pools.find(address)
+        pool = self.pools.find(address)
+        self._use(address, pool)
+        self._hold(service, address, pool)
+
+    def _hold(self, service: Service, address: Address, pool: AllocatingPool | None) -> None:
+        """Enter that `service` is a holder of `address`, which is in use already: by a claim, or by this choice."""
+        holders = self._holders.get(address)
         if holders is None:
             holders = self._holders[address] = self._new_holders(address, pool)
         holders.add(service)
         self.shares.add(service, address)
-        self._use(address, pool)
         self._count(service, address, pool, 1)
 
     def remove(self, key: Key, address: Address) -> None:

@@ -1,7 +1,7 @@
 """The active pools: their order of preference, the Services that they serve, and their addresses. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from exalb.api.address_ranges import AddressRange
 from exalb.api.reasons import Reason, Refusal
@@ -18,6 +18,12 @@ class AllocatingPool:
     """One pool and the questions that allocation asks of it."""
 
     pool: ActivePool
+    families: frozenset[Family] = field(init=False, compare=False)
+    """The families of its addresses: each choice asks for them."""
+
+    def __post_init__(self) -> None:
+        """Collect the families."""
+        object.__setattr__(self, "families", frozenset(part.family for part in self.pool.merged))
 
     @property
     def name(self) -> str:
@@ -40,7 +46,7 @@ class AllocatingPool:
 
     def has_family(self, family: Family) -> bool:
         """Whether the pool has any address of `family`."""
-        return any(part.family is family for part in self.pool.merged)
+        return family in self.families
 
     def ranges(self, family: Family) -> Iterator[AddressRange]:
         """Give the ranges of `family`, lowest first."""

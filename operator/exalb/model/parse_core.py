@@ -25,7 +25,7 @@ from exalb.model.cluster import (
     ServiceRange,
 )
 from exalb.model.node_lifecycle import parse_lifecycle
-from exalb.model.ports import EndpointPort, Port
+from exalb.model.ports import Port
 from exalb.model.service_annotations import parse_request
 from exalb.model.shared_values import shared_endpoint_ports, shared_key, shared_ports, shared_text
 from exalb_bgp.rib import Address
@@ -81,18 +81,18 @@ def key_of(raw: Raw) -> Key:
 
 def text(value: object) -> str:
     """Return what must be text; unset is the empty one, as with the API server. Raise MalformedError."""
+    if isinstance(value, str):
+        return value
     if value is None:
         return ""
-    if not isinstance(value, str):
-        raise MalformedError(f"is not shaped as the Kubernetes API says: {value!r} is not text: put it in quotes")
-    return value
+    raise MalformedError(f"is not shaped as the Kubernetes API says: {value!r} is not text: put it in quotes")
 
 
 def text_map(raw: Raw | None) -> Mapping[str, str]:
     """Return labels, annotations or a selector. Raise MalformedError."""
     if raw is None:
         return NOTHING
-    if not isinstance(raw, dict | Mapping):  # a dict is known at once, and nearly all are
+    if not isinstance(raw, (dict, Mapping)):  # a dict is known at once, and nearly all are
         raise MalformedError(f"is not shaped as the Kubernetes API says: {raw!r} is no map of text to text")
     return {text(key): text(value) for key, value in raw.items()} if raw else NOTHING
 
@@ -122,7 +122,7 @@ def parse_service(raw: Raw) -> Service:
         policy=policy,
         local_traffic=spec.get("externalTrafficPolicy") == "Local",
         ports=shared_ports(frozenset(_port(port) for port in spec.get("ports") or ())),
-        endpoint_ports=shared_endpoint_ports(frozenset(_endpoint_port(port) for port in spec.get("ports") or ())),
+        endpoint_ports=shared_endpoint_ports(tuple(map(_endpoint_port, spec.get("ports") or ()))),
         selector=tuple(sorted(text_map(spec.get("selector")).items())),
         request=parse_request(text_map(metadata.get("annotations")), text(spec.get("loadBalancerIP"))),
         held=_unique(entry.get("ip") for entry in ingress),
@@ -145,8 +145,9 @@ def _port(raw: Raw) -> Port:
     return Port(text(raw.get("protocol")) or "TCP", number)
 
 
-def _endpoint_port(raw: Raw) -> EndpointPort:
-    return EndpointPort(text(raw.get("name")), text(raw.get("protocol")) or "TCP")
+def _endpoint_port(raw: Raw) -> tuple[str, str]:
+    """Return the name and the protocol of a port."""
+    return text(raw.get("name")), text(raw.get("protocol")) or "TCP"
 
 
 def _families(spec: Raw, policy: IPFamilyPolicy) -> tuple[Family, ...]:
@@ -199,15 +200,14 @@ def parse_endpoint_slice(raw: Raw) -> EndpointSlice | None:
     if not service or HEADLESS in labels:
         return None
     key = key_of(raw)
-    endpoints = [_endpoint(endpoint) for endpoint in raw.get("endpoints") or ()]
     return EndpointSlice(
         key=key,
         service=shared_key(key.namespace, service),
         family=FAMILIES.get(raw.get("addressType", "IPv4")),
         ports=shared_endpoint_ports(
-            frozenset([_endpoint_port(port) for port in raw.get("ports") or () if port.get("port")])
+            tuple([_endpoint_port(port) for port in raw.get("ports") or () if port.get("port")])
         ),
-        endpoints=tuple([endpoint for endpoint in endpoints if endpoint]),
+        endpoints=tuple(filter(None, map(_endpoint, raw.get("endpoints") or ()))),
     )
 
 

@@ -29,6 +29,6 @@ def shared_ports(ports: frozenset[Port]) -> frozenset[Port]:
 
 
 @lru_cache(maxsize=32)
-def shared_endpoint_ports(ports: frozenset[EndpointPort]) -> frozenset[EndpointPort]:
-    """Return the ports by which a Service finds its endpoints."""
-    return ports
+def shared_endpoint_ports(ports: tuple[tuple[str, str], ...]) -> frozenset[EndpointPort]:
+    """Return the ports by which a Service finds its endpoints; `ports` are their names and protocols."""
+    return frozenset(EndpointPort(name, protocol) for name, protocol in ports)
