@@ -4,7 +4,8 @@
 
 # Debian's byte code goes by the times of its source files, which a reproducible build sets to another time: each process would
 # compile the standard library again when it starts, which takes 3 to 10 MB that it never gives back, and the time. It is
-# compiled without docstrings (-o 2), here and for the packages: nobody reads them there, and they take a node 3 MB of memory.
+# compiled without docstrings and assertions (-o 2), here and for the packages: nobody reads them, and they take a node 3 MB of
+# memory. The files get the usual names, so that our own code, whose docstrings are the help of commands, keeps both.
 FROM docker.io/library/debian:12-slim AS system
 ENV LANG=C.UTF-8
 RUN apt-get update \
@@ -13,7 +14,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/cache/ldconfig/aux-cache /var/log/apt /var/log/*.log \
       /usr/lib/python3.11/test /usr/lib/python3.11/pydoc_data /usr/lib/python3.11/unittest \
  && python3 -m compileall -q -f -j 0 -o 2 --invalidation-mode unchecked-hash /usr/lib/python3.11 \
- && find /usr/lib/python3.11 -name '*.opt-2.pyc' -exec sh -c 'for file; do mv "$file" "${file%.opt-2.pyc}.pyc"; done' sh {} + \
+ && find /usr/lib/python3.11 -name '*.opt-2.pyc' -exec sh -c 'for file; do mv "$file" "${file%.opt-2.pyc}.pyc" || exit 1; done' sh {} + \
  && echo 'exalb:x:65532:' >> /etc/group \
  && echo 'exalb:x:65532:65532::/nonexistent:/usr/sbin/nologin' >> /etc/passwd
 
@@ -40,7 +41,7 @@ RUN python3 -m venv --without-pip /opt/exalb \
       durationpy oauthlib python-dateutil requests requests-oauthlib tzdata urllib3 websocket-client \
       markdown-it-py mdurl pygments \
  && /opt/exalb/bin/python -m compileall -q -f -j 0 -o 2 --invalidation-mode unchecked-hash /opt/exalb/lib \
- && find /opt/exalb/lib -name '*.opt-2.pyc' -exec sh -c 'for file; do mv "$file" "${file%.opt-2.pyc}.pyc"; done' sh {} +
+ && find /opt/exalb/lib -name '*.opt-2.pyc' -exec sh -c 'for file; do mv "$file" "${file%.opt-2.pyc}.pyc" || exit 1; done' sh {} +
 
 FROM tools AS wheel
 RUN python3 -m venv --without-pip /opt/exalb

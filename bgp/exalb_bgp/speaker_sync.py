@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from exalb_bgp import session_status
 from exalb_bgp.events import CloseCause, Closed, EndOfRibSent, Established, Event, Negotiated, Snapshot, UpdateSent
@@ -18,6 +18,8 @@ Held = Mapping[Address, dict[Prefix, Attributes]]
 _NOTHING: Rib = {}
 _UNRESPONSIVE_AFTER = 2
 """After this many timeouts in a row, a peer counts as unresponsive."""
+_SET_BACK = timedelta(seconds=1)
+"""A clock that goes back by less is corrected, not set."""
 _MAXIMUM_DOUBLINGS = 6
 """How often the timeout of a peer is doubled at most."""
 
@@ -36,7 +38,7 @@ class SpeakerSync:
         self._reset: dict[Address, str] = {}
         """Why this end is about to close a session."""
         self._latest = datetime.min.replace(tzinfo=UTC)
-        """When the status was last asked for."""
+        """The time at the last event or question."""
 
     def set_desired(self, goal: Speaker, problems: Mapping[str, str]) -> None:
         """Set a new goal. Sessions in `problems` stay closed; the routes of removed ones are withdrawn first."""
@@ -115,6 +117,7 @@ class SpeakerSync:
 
     def handle_event(self, event: Event, now: datetime) -> None:
         """Handle one event; events of unknown peers are ignored."""
+        self._look_at_clock(now)
         peer_sync = self._peers.get(event.peer)
         if peer_sync is None:
             return
@@ -147,6 +150,7 @@ class SpeakerSync:
 
     def adopt(self, snapshots: Iterable[Snapshot], held: Held, now: datetime) -> None:
         """Adopt an engine that was running before: the states of its sessions and their routes."""
+        self._look_at_clock(now)
         snapshots_by_peer = {snapshot.peer: snapshot for snapshot in snapshots}
         for address, peer_sync in self._peers.items():
             old, was_up = self._statuses[address], peer_sync.established
@@ -162,6 +166,12 @@ class SpeakerSync:
             self._statuses[address] = session_status.adopted(old, session, snapshot, now)
             self._count_transition(address, was_up, now)
             self._set_peer_goal(address)
+
+    def _look_at_clock(self, now: datetime) -> None:
+        """Forget the ends if the clock was set back: nobody knows then how long ago they were."""
+        if self._latest - now > _SET_BACK:
+            self._counts = {peer: replace(counts, ends=(), why="") for peer, counts in self._counts.items()}
+        self._latest = now
 
     def _count_transition(self, peer: Address, was_up: bool, now: datetime, *, is_chosen: bool = False) -> None:
         """Count that a session came up or went down; an end that is chosen here, by an edit, is no sign of a fault."""
@@ -228,13 +238,8 @@ class SpeakerSync:
         return all(peer_sync.settled for peer_sync in self._peers.values())
 
     def status(self, connected: bool, now: datetime) -> SpeakerStatus:
-        """Return the status at `now`, by peer name.
-
-        If it was later before, the clock was set back. Nobody knows then how long ago an end was, so none is kept.
-        """
-        if now < self._latest:
-            self._counts = {peer: replace(counts, ends=(), why="") for peer, counts in self._counts.items()}
-        self._latest = now
+        """Return the status at `now`, by peer name."""
+        self._look_at_clock(now)
         statuses = {
             name: SessionStatus(wanted=self._wanted[name], last_error=why) for name, why in self._problems.items()
         }

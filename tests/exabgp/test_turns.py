@@ -50,7 +50,8 @@ def reactor(tmp_path: Path) -> Iterator[Any]:
     }
     reactor = PatchedReactor(str(tmp_path / "exabgp.conf"))
     yield reactor
-    signal.set_wakeup_fd(-1)
+    for end in (signal.set_wakeup_fd(-1), reactor._poller._signals):
+        os.close(end)
     for number, handler in handlers.items():
         if handler is not None:
             signal.signal(number, handler)

@@ -97,14 +97,15 @@ class Node:
             group.set_aside(parent.pid)
 
     def _forget(self) -> None:
-        """Remove what a kernel has from before the power went, and what its network namespace kept in its place.
+        """Remove the connections and rules of before: a kernel loses them with the power, a network namespace does not.
 
         A connection that conntrack still leads to a pod of before has no answer; rules of before hide that kube-proxy
         has not written its own yet.
         """
         network = self.layout.namespace(self.name)
-        network.run(["conntrack", "--flush"])
+        # The rules go first: with them, a packet that comes now would make such a connection again.
         network.run(["nft", "flush", "ruleset"])
+        network.run(["conntrack", "--flush"])
 
     def kill(self) -> None:
         """Take the node's power away: every process of it is gone when this returns, what was written stays."""

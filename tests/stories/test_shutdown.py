@@ -57,7 +57,7 @@ def test_shutdown_moves_the_routes_before_pods_end_and_graceful_restart_keeps_no
         story.wait("the machine is off", lambda: first.pid is None, TIMEOUT)
         off = time.time()
         assert {prefix: story.router.prefixes()[prefix]} == other
-        _switch_on(story, first)
+        first.restart()
         _wait_forwarded(story, both)
     answers.note(note, "requests through a shutdown and the start after it")
     moves = [change.time for change in kernel.changes if change.prefix == prefix]
@@ -98,12 +98,6 @@ def _wait_forwarded(story: Story, wanted: Any) -> None:
 def _ready(story: Story, node: Node) -> Any:
     conditions = story.lab.api.get(f"/api/v1/nodes/{node.name}")["status"]["conditions"]
     return next(one for one in conditions if one["type"] == "Ready")
-
-
-def _switch_on(story: Story, node: Node) -> None:
-    """Start the machine again, without the rules that a kernel forgets."""
-    story.lab.layout.namespace(node.name).run(["nft", "flush", "ruleset"])
-    node.restart()
 
 
 def _steps(messages: list[Message], prefix: Prefix) -> list[str]:

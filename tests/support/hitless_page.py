@@ -33,7 +33,8 @@ LIMITS = """\
 - A connection whose next hop changes is reset by the next node, or goes on where that leads to the same pod. Routers
   that hash by threshold, as Linux does, move a part of the connections of the other nodes too. No order of BGP messages
   saves them; [resilient hashing](routers/README.md) does.
-- FRR and BIRD forward nothing while they restart here, because they remove their routes at the end.
+- A router that restarts here removes its routes from the kernel at its end, and forwards nothing until it has them
+  again. BIRD with graceful restart can keep them.
 - A speaker that restarts while the API server is away has no objects. If ExaBGP of its node ends after that, the node
   announces nothing until the server is back.
 - MetalLB's figures are of an earlier day, on such a machine, with 200 requests a second and FRR alone."""

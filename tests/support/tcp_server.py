@@ -47,7 +47,7 @@ class TcpServer:
         await self._accepting
 
     async def cancel(self) -> None:
-        """End all connections."""
+        """End all connections, which lose what waits to be sent."""
         for talk in self._talks:
             talk.cancel()
         await self.wait()
@@ -58,12 +58,15 @@ class TcpServer:
 
     async def _accept(self) -> None:
         with self._listening:
-            while not self._is_ending:
+            while True:
                 connection, _ = await asyncio.get_running_loop().sock_accept(self._listening)
+                if self._is_ending:
+                    connection.close()
+                    return
                 talk = asyncio.create_task(self._talk(connection))
                 self._talks.add(talk)
                 talk.add_done_callback(self._talks.discard)
-                # A task that is cancelled before it begins does nothing.
+                # A task that is cancelled before it begins does nothing; else the socket is closed already.
                 talk.add_done_callback(lambda _, connection=connection: connection.close())  # type: ignore[misc]
 
     async def _talk(self, connection: socket.socket) -> None:
@@ -72,3 +75,5 @@ class TcpServer:
             await self._serve(reader, writer)
         finally:
             writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()

@@ -15,7 +15,10 @@ from exalb_bgp.session import KEPT_ENDS, SessionCounts
 FLAP_SECONDS = 900.0
 """A session flaps that went down KEPT_ENDS times within so long; the alert ExalbSessionFlapping says the same."""
 FLAPS = f"the session went down {KEPT_ENDS} times or more within {FLAP_SECONDS / 60:.0f} minutes"
-"""How each message about a session that flaps begins; a condition that has it was written while one flapped."""
+"""How each message about a session that flaps begins; a condition that has it was written while one flapped.
+
+Other words here cost one more event for each peer that flaps during the upgrade.
+"""
 
 
 def reported_before(report: BGPSpeakerStatus, now: str) -> dict[str, SessionReport]:

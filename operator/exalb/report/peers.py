@@ -132,7 +132,8 @@ def established_condition(sessions: PeerSessions) -> DesiredCondition:
     up = sorted(set(sessions.nodes) & sessions.flapping.keys() - set(down))
     flapping = [f"node {node}: {sessions.flapping[node].message}" for node in up]
     nodes = [f"node {node}: {_why_down(sessions.reports.get(node))}" for node in down]
-    parts = [shorten_sentences(named, SHOWN_NODES) for named in (nodes, flapping) if named]
+    lists = ((nodes, "whose session is down"), (flapping, "whose session flaps"))
+    parts = [shorten_sentences(named, SHOWN_NODES, noun=noun) for named, noun in lists if named]
     message = "; ".join([counts, *parts])
     if down:
         return DesiredCondition(kind, "False", Reason.SESSIONS_DOWN, message)

@@ -60,9 +60,8 @@ class Listener:
         """Listen no more."""
         assert self._server
         await self._server.end()
-        self.close()
         self._leaving.set()
-        await self._server.wait()
+        await self._server.cancel()
 
     def close(self) -> None:
         """Drop the session."""

@@ -39,9 +39,9 @@ def announced(session: Session = SESSION) -> SpeakerSync:
     return sync
 
 
-def establish(sync: SpeakerSync, local: IPv4Address, peer: IPv4Address = PEER) -> None:
-    sync.handle_event(Negotiated(peer, local, frozenset({Family.IPV4}), False), NOW)
-    sync.handle_event(Established(peer), NOW)
+def establish(sync: SpeakerSync, local: IPv4Address, now: datetime = NOW, peer: IPv4Address = PEER) -> None:
+    sync.handle_event(Negotiated(peer, local, frozenset({Family.IPV4}), False), now)
+    sync.handle_event(Established(peer), now)
 
 
 def steps(sync: SpeakerSync) -> list[Step]:
@@ -161,7 +161,7 @@ def test_peers_with_equal_tables_share_commands() -> None:
     sync.set_desired(Speaker({"tor": SESSION, "other": OTHER}, {"tor": MANY, "other": MANY}), {})
     establish(sync, HERE)
     confirm(sync, steps(sync))
-    establish(sync, HERE, IPv4Address("10.77.0.101"))
+    establish(sync, HERE, peer=IPv4Address("10.77.0.101"))
     commands = list(api_lines.commands(steps(sync)))
     assert [len(together) for _, together in commands] == [2] * (WINDOW // CHUNK)
     while batch := [step for _, together in commands for step in together]:
@@ -198,11 +198,11 @@ def test_status_counts_transitions_and_updates() -> None:
     sync.handle_event(Closed(PEER, CloseCause.LOST), NOW)
     sync.handle_event(Closed(PEER, CloseCause.LOST), LATER)
     once = SessionCounts(established=1, closed=1, updates=1, ends=(NOW,), why="the TCP connection was closed")
-    assert sync.status(True, NOW).sessions["tor"].counts == once
-    establish(sync, HERE)
+    assert sync.status(True, LATER).sessions["tor"].counts == once
+    establish(sync, HERE, LATER)
     sync.adopt([], {}, LATER)
     twice = SessionCounts(established=2, closed=2, updates=1, ends=(NOW, LATER))
-    assert sync.status(True, NOW).sessions["tor"].counts == twice
+    assert sync.status(True, LATER).sessions["tor"].counts == twice
 
 
 def test_newest_ends_are_kept_with_the_cause_of_the_last() -> None:
@@ -210,14 +210,16 @@ def test_newest_ends_are_kept_with_the_cause_of_the_last() -> None:
     moments = [NOW + timedelta(seconds=number) for number in range(6)]
     for moment in moments:
         sync.handle_event(Closed(PEER, CloseCause.LOST), moment)
-        establish(sync, HERE)
+        establish(sync, HERE, moment)
     sync.note_reset(PEER, "BFD went down")
     sync.handle_event(Closed(PEER, CloseCause.LOCAL), LATER)
-    counts = sync.status(True, NOW).sessions["tor"].counts
+    counts = sync.status(True, LATER).sessions["tor"].counts
     assert (counts.closed, counts.ends, counts.why) == (7, (*moments[-3:], LATER), "BFD went down")
 
 
-@pytest.mark.parametrize(("now", "is_kept"), [(LATER, True), (LATER - timedelta(seconds=1), False)])
+@pytest.mark.parametrize(
+    ("now", "is_kept"), [(LATER - timedelta(seconds=1), True), (LATER - timedelta(seconds=1.1), False)]
+)
 def test_ends_before_the_clock_was_set_back_are_forgotten(now: datetime, is_kept: bool) -> None:
     sync = announced()
     sync.handle_event(Closed(PEER, CloseCause.LOST), NOW)
@@ -247,6 +249,13 @@ def test_ends_count_from_when_the_clock_was_set_back() -> None:
     sync.handle_event(Closed(PEER, CloseCause.LOST), NOW)
     assert sync.status(True, NOW).sessions["tor"].counts.ends == (NOW,)
     assert sync.status(True, NOW + timedelta(seconds=1)).sessions["tor"].counts.ends == (NOW,)
+
+
+def test_end_while_the_engine_was_out_of_reach_counts_after_the_clock_was_set_back() -> None:
+    sync = announced()
+    sync.status(True, LATER)
+    sync.adopt([], {}, NOW)
+    assert sync.status(True, NOW).sessions["tor"].counts.ends == (NOW,)
 
 
 def test_end_that_an_edit_brings_is_counted_and_is_no_sign_of_a_fault() -> None:

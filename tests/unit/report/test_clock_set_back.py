@@ -107,6 +107,23 @@ def test_ends_from_before_the_clock_was_set_back_do_not_count_again(history: Cal
     assert machine.flaps_within(15), "new ends count"
 
 
+def test_end_counts_that_comes_first_after_the_clock_was_set_back() -> None:
+    machine = Machine()
+    machine.end()
+    machine.set_clock(-10 * MINUTES)
+    machine.end(KEPT_ENDS)
+    assert machine.flaps_within(15)
+
+
+@pytest.mark.parametrize(("seconds", "kept"), [(-0.5, KEPT_ENDS), (-1.5, 0)])
+def test_correction_of_the_clock_forgets_nothing(seconds: float, kept: int) -> None:
+    machine = Machine()
+    machine.end()
+    machine.set_clock(seconds)
+    [status] = machine.sync.status(True, machine.now).sessions.values()
+    assert len(status.counts.ends) == kept
+
+
 def test_ends_count_while_the_clock_goes_on() -> None:
     machine = Machine()
     machine.end()
