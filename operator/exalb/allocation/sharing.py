@@ -20,10 +20,10 @@ class ShareIndex:
         """Enter that `service` has `address`."""
         terms = terms_of(service)
         if terms:
-            version, number = address.version, int(address)
-            self._addresses.setdefault((terms.group, version), Counter())[number] += 1
+            group, version, number = terms.group, address.version, int(address)
+            self._addresses.setdefault((group, version), Counter())[number] += 1
             for port in terms.ports:
-                self._ports.setdefault((terms.group, version, port), set()).add(number)
+                self._ports.setdefault((group, version, port), set()).add(number)
 
     def remove(self, service: Service, address: Address) -> None:
         """Enter that `service` no longer has `address`."""
@@ -40,10 +40,13 @@ class ShareIndex:
     def open_to(self, service: Service, version: int) -> list[int]:
         """Return in order, as numbers, the addresses where the group and the ports suit `service`."""
         terms = terms_of(service)
-        there: Mapping[int, int] = self._addresses.get((terms.group, version), {}) if terms else {}
-        if not terms or not there:
+        if terms is None:
             return []
-        taken = [self._ports.get((terms.group, version, port), set()) for port in terms.ports]
+        group = terms.group
+        there: Mapping[int, int] = self._addresses.get((group, version), {})
+        if not there:
+            return []
+        taken = [self._ports.get((group, version, port), set()) for port in terms.ports]
         # If every address has one of the ports already, there is nothing to look through.
         if any(len(numbers) == len(there) for numbers in taken):
             return []

@@ -45,6 +45,8 @@ class ActivePool:
 
     def refusal(self, address: Address, *, is_held: bool) -> Refusal | None:
         """Return why no Service may have this address of the pool, or None; `is_held`: the Service has it already."""
+        if not self.taken and not self.of_pods:
+            return None  # as in most pools: a look into a table would hash the address, which is slow in Python
         owner = self.taken.get(address) or next((owner for part, owner in self.of_pods if address in part), None)
         if owner is None or (is_held and owner.is_claim):
             return None
@@ -98,7 +100,7 @@ class ActivePool:
 
     def reserved_for_other(self, address: Address, key: Key) -> Reservation | None:
         """Return the reservation that keeps `address` from the Service `key`."""
-        entry = self.reserved.get(address)
+        entry = self.reserved.get(address) if self.reserved else None
         return entry if entry and not is_for(entry, key) else None
 
     def covers(self, prefix: Prefix) -> bool:
