@@ -227,3 +227,15 @@ def test_sharer_that_leaves_is_in_the_way_no_longer(objects: list[Object]) -> No
     refused, joins = decided([MAIN, *objects], set("abc"), set("ac"))
     assert refused["c"].refusal
     assert list(map(str, joins["c"].addresses)) == [HAS]
+
+
+def test_address_of_sharers_stays_in_use_when_one_of_them_leaves() -> None:
+    first, second = (
+        assigned(service(name, HAS, annotations=wants(sharing_key="k"), ports=[{"port": port}]))
+        for name, port in (("a", 80), ("b", 81))
+    )
+    _, after = decided([MAIN, first, second, service("c")], set("ab"), set("bc"))
+    assert {name: list(map(str, outcome.addresses)) for name, outcome in after.items()} == {
+        "b": [HAS],
+        "c": ["198.51.100.8"],
+    }

@@ -9,6 +9,7 @@ from exalb.kube.manifests import snapshot_of
 from exalb.model.address_record import format_record, record_of
 from exalb.model.cluster import Key
 from exalb.model.parse_core import RECORD, parse_service
+from tests.support.decisions import allocation_of
 from tests.support.objects import Object, Row, addresses, assigned, check, condition, pool, service, wants
 
 MAIN = pool("main", "198.51.100.0/24")
@@ -189,3 +190,8 @@ def test_record_is_of_one_version() -> None:
         '"endpoints":"","namespaces":["a","b"]}}'
     )
     assert RECORD == "exalb.io/AddressRecord"
+
+
+def test_service_with_a_host_name_alone_is_assigned_nothing_in_the_first_round() -> None:
+    cluster = snapshot_of([MAIN, with_hostname(service())], "exalb-system")[0]
+    assert not allocation_of(cluster).outcomes
