@@ -69,13 +69,17 @@ class WatchedCluster:
     async def _wait_listed(self) -> None:
         stores = [self._store] if self._held is None else [self._store, self._held]
         self._raise_mistake()
-        try:
-            async with asyncio.timeout_at(self._listed_by):
-                for store in stores:
-                    await store.synced.wait()
-        except TimeoutError:
+        if not _are_listed(stores):
+            listed = asyncio.create_task(_wait_for(stores))
+            ends = {listed, self._following} if self._following else {listed}
+            left = self._listed_by - asyncio.get_running_loop().time()
+            try:
+                await asyncio.wait(ends, timeout=max(0.0, left), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                listed.cancel()
             self._raise_mistake()
-            raise NotListedError(_missing(stores)) from None
+            if not _are_listed(stores):
+                raise NotListedError(_missing(stores))
 
     def _raise_mistake(self) -> None:
         """Raise the exception that ended the watches, if one did: no refusal does, and from then on all is old."""
@@ -85,6 +89,15 @@ class WatchedCluster:
     async def lease(self) -> Lease:
         """Read the Lease of the controllers."""
         return await read_lease(self._api, self._namespace)
+
+
+def _are_listed(stores: Iterable[Store]) -> bool:
+    return all(store.synced.is_set() for store in stores)
+
+
+async def _wait_for(stores: Iterable[Store]) -> None:
+    for store in stores:
+        await store.synced.wait()
 
 
 def _missing(stores: Iterable[Store]) -> str:
