@@ -1,7 +1,8 @@
 """Rules for every test: what a machine cannot run is skipped aloud, and where that must not happen, it fails."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +30,20 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
         report.outcome = "failed"
         report.longrepr = _why(report.longrepr)
     return report
+
+
+@pytest.fixture(autouse=True)
+def shared_by_all_tests() -> Iterator[None]:
+    """Fail a test that changes the umask or the directory of its process, with which later tests would fail."""
+    before = _shared()
+    yield
+    assert _shared() == before
+
+
+def _shared() -> tuple[int, Path]:
+    umask = os.umask(0o022)
+    os.umask(umask)
+    return umask, Path.cwd()
 
 
 def _why(skip: Any) -> str:

@@ -11,11 +11,12 @@ from typing import Any, Generic
 import structlog
 
 from exalb_process.goal_files import LONGEST_LINE, Goal, GoalFiles
+from exalb_process.unix_socket import bound
 
 _LOG = structlog.get_logger(__name__)
 _NICE = -10
 """Other programs must not make the process late; without the right to it, it does without."""
-_UMASK = 0o117
+_MODE = 0o660
 """A process may run as root for a right that it needs; the speaker then has its group."""
 
 
@@ -67,12 +68,8 @@ class GoalServer(Generic[Goal]):
 
     async def listen(self) -> asyncio.Server:
         """Take clients from now on. Raises OSError."""
-        self._files.socket.unlink(missing_ok=True)
-        before = os.umask(_UMASK)
-        try:
-            return await asyncio.start_unix_server(self._serve, self._files.socket, limit=LONGEST_LINE)
-        finally:
-            os.umask(before)
+        listening = bound(self._files.socket, _MODE)
+        return await asyncio.start_unix_server(self._serve, sock=listening, limit=LONGEST_LINE)
 
     def forget_clients(self) -> None:
         """Say nothing any more."""

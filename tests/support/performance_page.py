@@ -34,9 +34,10 @@ Decisions alone, without a network: 2 nodes where Services vary, 1,000 Services 
 slope between the logarithms of size and cost over the three largest sizes: at 1, twice as many cost twice as much.""",
     "fleet": """\
 With 200 Services. Where a row has several values, they are those of 10, 100 and 500 speakers; one value is that of
-500. API server and etcd are real, and alone; speakers and a controller are real except for the BGP engine, and share
-one process, whose times say little. What counts is the API server's own account of its work. An exponent is that of
-what all speakers cost together; what is on paper continues its line.""",
+500; a speaker that starts next to 10,000 Services has three tries. API server and etcd are real, and alone; speakers
+and a controller are real except for the BGP engine, and share one process, whose times say little. What counts is the
+API server's own account of its work. An exponent is that of what all speakers cost together; what is on paper
+continues its line.""",
 }
 MEANING = """\
 - **n** is the number of values: tries, or nodes. Of few values all are shown, of many the median and the 99th.

@@ -22,7 +22,8 @@ from exalb.programs.controller import Controller
 from exalb.programs.settings import ControllerSettings
 from exalb.runtime import logs
 from tests.bench import report
-from tests.bench.figures import EXPONENT, Figure, Measure, load_average
+from tests.bench.figures import EXPONENT, SECONDS, Figure, Measure, load_average
+from tests.bench.fleet.first_plan import first_plans, have_services
 from tests.bench.fleet.scene import Scene
 from tests.bench.fleet.speakers import Fleet, wait_routes
 from tests.bench.fleet.usage import Usage
@@ -32,7 +33,7 @@ from tests.lab.cluster import ESTIMATE, Lab
 from tests.lab.narration import Narration
 
 NAME = "fleet"
-NODES, SERVICES = (10, 100, 500), 200
+NODES, SERVICES, MOST = (10, 100, 500), 200, 10_000
 REST_SECONDS, SETTLED_SECONDS, ROLLED = 120.0, 20.0, 10
 CALM_SECONDS = 100.0
 """After this the controller has counted who announces what (decision 047: other numbers once a minute)."""
@@ -61,6 +62,10 @@ MEASURES = {
     ),
     "outage-rejected": Measure("… requests that priority and fairness rejected"),
     "outage-seconds": Measure("… from a ready API server until each has a new Service, s"),
+    "first-plan": Measure(
+        f"a speaker starts next to {MOST:,} Services, {2 * MOST:,} slices and {NODES[-1]} Nodes → all its routes, s",
+        aim="≤ 5",
+    ),
 }
 TOTALS = {
     "start-requests": "requests of all at the start",
@@ -105,13 +110,17 @@ class Measurement:
         found["watches"] = watches = (used.watches - before.watches) / count
         found |= {"start-requests": used.requests / count + watches, "start-megabytes": used.megabytes / count}
         found["start-processor"] = 1000 * used.processor / count
+        self._say(found)
         for part in (self._rest, self._answers, self._change, self._roll, self._outage):
             await asyncio.sleep(SETTLED_SECONDS)
             measured = await part(fleet)
-            self._lab.narration.say(", ".join(f"{key} {value:.3g}" for key, value in measured.items()))
+            self._say(measured)
             found |= measured
         await fleet.end()
         return found
+
+    def _say(self, values: Values) -> None:
+        self._lab.narration.say(", ".join(f"{key} {value:.3g}" for key, value in values.items()))
 
     async def _rest(self, fleet: Fleet) -> Values:
         await asyncio.sleep(CALM_SECONDS)
@@ -197,7 +206,8 @@ async def _controller(scene: Scene) -> AsyncIterator[ApiClient]:
             await asyncio.wait([task])
 
 
-async def _measure(lab: Lab, sizes: Sequence[int], services: int) -> list[Values]:
+async def _measure(lab: Lab, sizes: Sequence[int], services: int) -> tuple[list[Values], list[float]]:
+    """Return what each size cost, and the seconds of the first plans next to the most Services."""
     scene, found = Scene(lab), list[Values]()
     await asyncio.to_thread(scene.make)
     async with _controller(scene) as api:
@@ -205,10 +215,13 @@ async def _measure(lab: Lab, sizes: Sequence[int], services: int) -> list[Values
         for size in sizes:
             with lab.narration.step(f"{size} speakers, {services:,} Services"):
                 found.append(await Measurement(lab, scene, api).of(size))
-    return found
+        with lab.narration.step(f"{MOST:,} Services with two EndpointSlices each"):
+            await have_services(scene, scene.credentials("exalb-speaker"), MOST)
+    with lab.narration.step("a speaker starts"):
+        return found, await first_plans(scene, scene.credentials("exalb-speaker"))
 
 
-def _measure_inside(lab: Lab, sizes: Sequence[int], services: int) -> list[Values]:
+def _measure_inside(lab: Lab, sizes: Sequence[int], services: int) -> tuple[list[Values], list[float]]:
     """Measure in the network of the API server, where the calling thread stays."""
     lab.layout.namespace(fabric.CONTROL_PLANE).enter()
     return asyncio.run(_measure(lab, sizes, services))
@@ -228,12 +241,16 @@ def _growth(sizes: Sequence[int], values: Mapping[str, Sequence[float]]) -> Mapp
     """Return the exponents of what all speakers cost together, and that cost at a size that was not measured."""
     found = dict[str, list[float]]()
     for key in TOTALS:
-        totals = [size * value for size, value in zip(sizes, values[key], strict=True)]
-        slope = exponent(sizes, totals)
+        # Few speakers can cost less than the API server's own work varies: their cost is 0 then.
+        totals = {size: size * value for size, value in zip(sizes, values[key], strict=True) if value > 0}
+        if len(totals) < 2:
+            continue
+        slope = exponent(list(totals), list(totals.values()))
         found[f"{key}-exponent"] = [round(slope, 2)]
         if key in PAPER:
             scale = 600 if key == "rest-processor" else 1000  # ms a minute as a percentage; ms as seconds
-            found[f"{key}-paper"] = [float(f"{totals[-1] * (ON_PAPER / sizes[-1]) ** slope / scale:.2g}")]
+            most = max(totals)
+            found[f"{key}-paper"] = [float(f"{totals[most] * (ON_PAPER / most) ** slope / scale:.2g}")]
     return found
 
 
@@ -249,10 +266,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         lab.up(nodes=0)
         with ThreadPoolExecutor(max_workers=1) as inside:
-            found = inside.submit(_measure_inside, lab, options.nodes, options.services).result()
+            found, plans = inside.submit(_measure_inside, lab, options.nodes, options.services).result()
     finally:
         lab.down()
     figures = _figures(options.nodes, found, (before, load_average()))
+    figures.append(Figure("first-plan", SECONDS, plans, (before, load_average())))
     title = f"Speakers and one API server: {', '.join(map(str, options.nodes))} nodes, {options.services:,} Services"
     return report.publish(figures, options.json, MEASURES, title)
 

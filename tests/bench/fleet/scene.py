@@ -1,6 +1,7 @@
 """A cluster of many nodes on a control plane without nodes: objects alone, and the accounts of ExaLB's programs."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from exalb.kube.credentials import Credentials, load_credentials
 from tests.bench.fleet.speakers import node_name
@@ -56,9 +57,9 @@ class Scene:
         spread(self._lab, _make_node, range(self.nodes + 1, count + 1))
         self.nodes = count
 
-    def add_services(self, count: int) -> None:
-        """Make so many Services more, each with an endpoint on two nodes."""
-        spread(self._lab, _make_service, range(self.services, self.services + count))
+    def add_services(self, count: int, slices: int = 1) -> None:
+        """Make so many Services more, each with an endpoint on two nodes, in one slice or more."""
+        spread(self._lab, partial(_make_service, slices=slices), range(self.services, self.services + count))
         self.services += count
 
 
@@ -73,11 +74,12 @@ def _service_name(number: int) -> str:
     return f"web-{number:05}"
 
 
-def _make_service(client: Client, number: int) -> None:
-    name = _service_name(number)
-    made = objects.endpoints(name, *_endpoints(), name=name) | {"ports": [{"name": "http", "port": 80}]}
-    client.request("POST", _SLICES, made)
-    ports = [{"name": "http", "port": 80}]
+def _make_service(client: Client, number: int, slices: int) -> None:
+    name, ports = _service_name(number), [{"name": "http", "port": 80}]
+    endpoints = list(_endpoints())
+    for part in range(slices):
+        made = objects.endpoints(name, *endpoints[part::slices], name=f"{name}-{part}") | {"ports": ports}
+        client.request("POST", _SLICES, made)
     client.request("POST", _SERVICES, objects.service(name, allocateLoadBalancerNodePorts=False, ports=ports))
 
 

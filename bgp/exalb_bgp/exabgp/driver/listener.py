@@ -1,9 +1,10 @@
 """The unix socket on which a driver waits for its relay; its file may be removed by others."""
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+
+from exalb_process.unix_socket import bound
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -23,12 +24,7 @@ class UnixListener:
     async def open(self) -> None:
         """Listen, and replace an earlier listener; open connections stay. Raises OSError."""
         self.close()
-        self._path.unlink(missing_ok=True)
-        before = os.umask(0o177)
-        try:
-            self._server = await asyncio.start_unix_server(self._serve, self._path)
-        finally:
-            os.umask(before)
+        self._server = await asyncio.start_unix_server(self._serve, sock=bound(self._path, 0o600))
 
     def close(self) -> None:
         """Stop listening."""
