@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.support.tree import ROOT
 
 
 def test_commands_are_executed_before_peers_have_their_turn(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import socket
 import sys
 import time
 
-from tests.support.client import bound_socket, exchange, was_open
+from tests.support.client import ask, bound_socket, exchange, was_open
 
 RATE = 10.0
 """Requests a second; MetalLB's figures are from 200."""
@@ -47,7 +47,7 @@ class Probe:
         try:
             with bound_socket(self._host) as connection:
                 try:
-                    await self._connected(connection, SECONDS)
+                    await ask(connection, (self._host, 80), SECONDS)
                 except OSError as error:
                     is_open = was_open(connection, error)
                     raise
@@ -56,19 +56,13 @@ class Probe:
             self.failed += not isinstance(error, TimeoutError)
             self.open += is_open
 
-    async def _connected(self, connection: socket.socket, seconds: float) -> None:
-        """Connect, and ask for the first page."""
-        async with asyncio.timeout(seconds):
-            await asyncio.get_running_loop().sock_connect(connection, (self._host, 80))
-            await exchange(connection)
-
     async def opened(self) -> asyncio.Task[None]:
         """Open a long connection, at the second try or later if need be; the task uses it until it breaks."""
         async with asyncio.timeout(10 * SILENT):
             while True:
                 with contextlib.suppress(OSError), contextlib.ExitStack() as unless_connected:
                     connection = unless_connected.enter_context(bound_socket(self._host))
-                    await self._connected(connection, SILENT)
+                    await ask(connection, (self._host, 80), SILENT)
                     unless_connected.pop_all()
                     return asyncio.create_task(self._use(connection))
                 await self._pause(0.1)

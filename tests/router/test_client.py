@@ -17,7 +17,7 @@ from exalb_bgp.rib import Address
 from tests.lab import network, wait
 from tests.lab.images import CHECKOUT
 from tests.lab.network import Namespace
-from tests.support.client import bound_socket, exchange, was_open
+from tests.support.client import ask, bound_socket, was_open
 
 HOSTS = ("left", "right")
 SERVED4, SERVED6 = IPv4Address("198.51.100.7"), IPv6Address("2001:db8:100::7")
@@ -89,9 +89,7 @@ async def _failure(address: tuple[str, int]) -> tuple[type[OSError], bool]:
     """Ask for half a second; return the error, and whether the connection was open."""
     with bound_socket(address[0]) as connection:
         try:
-            async with asyncio.timeout(0.5):
-                await asyncio.get_running_loop().sock_connect(connection, address)
-                await exchange(connection)
+            await ask(connection, address, 0.5)
         except OSError as error:
             return type(error), was_open(connection, error)
     raise AssertionError("it was answered")

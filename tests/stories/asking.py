@@ -13,7 +13,7 @@ import sys
 import time
 from collections import Counter
 
-from tests.support.client import bound_socket, exchange
+from tests.support.client import ask, bound_socket
 
 SECONDS = 10.0
 """A slower answer counts as a failure. The timeout is long, because a busy machine may be slow."""
@@ -38,10 +38,8 @@ class Asker:
         try:
             with bound_socket(self._host) as connection:
                 port = connection.getsockname()[1]
-                async with asyncio.timeout(SECONDS):
-                    await loop.sock_connect(connection, (self._host, 80))
-                    answer = await exchange(connection)
-        except (OSError, TimeoutError) as error:
+                answer = await ask(connection, (self._host, 80), SECONDS)
+        except OSError as error:
             self.failures.append((since, time.time(), f"{type(error).__name__} {error} (from port {port})"))
         else:
             self.answers[answer] += 1

@@ -32,6 +32,13 @@ def bound_socket(host: str) -> socket.socket:
     return bound
 
 
+async def ask(connection: socket.socket, address: tuple[str, int], seconds: float) -> str:
+    """Connect, and return the body of the first page; OSError where there is none in so many seconds."""
+    async with asyncio.timeout(seconds):
+        await asyncio.get_running_loop().sock_connect(connection, address)
+        return await exchange(connection)
+
+
 async def exchange(connection: socket.socket) -> str:
     """Ask for a page and return its body; OSError where there is no good answer."""
     loop, received = asyncio.get_running_loop(), b""

@@ -43,7 +43,7 @@ class Page(NamedTuple):
     def code(self) -> Iterator[str]:
         """Yield each line of code: of fenced and indented blocks, and each span."""
         for _, language, body in FENCE.findall(self.text):
-            if language in ("", "console", "sh"):
+            if language in SHELL:
                 yield from map(str.strip, body.splitlines())
         yield from (line.strip() for line in FENCE.sub("", self.text).splitlines() if line.startswith("    "))
         yield from self.spans()

@@ -35,7 +35,7 @@ class TcpServer:
         return self
 
     async def end(self) -> None:
-        """Accept no more connections; those that are there go on.
+        """Accept no more connections, and end those that are there.
 
         The task that accepts is not cancelled, because it could lose a connection then. A connection wakes it.
         """
@@ -45,15 +45,12 @@ class TcpServer:
             last.setblocking(False)
             await asyncio.get_running_loop().sock_connect(last, self._listening.getsockname())
         await self._accepting
+        await self.cancel()
 
     async def cancel(self) -> None:
         """End all connections, which lose what waits to be sent."""
         for talk in self._talks:
             talk.cancel()
-        await self.wait()
-
-    async def wait(self) -> None:
-        """Wait until all connections have ended."""
         await asyncio.gather(*self._talks, return_exceptions=True)
 
     async def _accept(self) -> None:

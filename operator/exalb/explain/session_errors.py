@@ -56,14 +56,14 @@ def session_step(error: str) -> str:
 
     The error that ended the last working session says more than the attempts since then.
     """
-    return next(_steps(error), "")
+    return next(_steps(error, _BY_ERROR), "")
 
 
 def flap_step(cause: str) -> str:
     """Return what to do about a session that goes down again and again, or nothing if its last cause does not say."""
-    return next((step for words, step in _BY_CAUSE if words in cause), "")
+    return next(_steps(cause, _BY_CAUSE), "")
 
 
-def _steps(error: str) -> Iterator[str]:
+def _steps(error: str, known: tuple[tuple[str, str], ...]) -> Iterator[str]:
     for part in error.split("; since then: "):
-        yield from (step for words, step in _BY_ERROR if words in part)
+        yield from (step for words, step in known if words in part)

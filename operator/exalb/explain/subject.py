@@ -17,8 +17,8 @@ from exalb_bgp.rib import Address
 
 def _names(kind: str) -> set[str]:
     """Return the names by which kubectl knows one of our kinds."""
-    [(plural, short)] = [(resource.plural, resource.short) for resource in RESOURCES if resource.kind == kind]
-    return {short, *(name + group for name in (kind.lower(), plural) for group in ("", f".{GROUP}"))}
+    [resource] = (resource for resource in RESOURCES if resource.kind == kind)
+    return {resource.short, *(name + group for name in (kind.lower(), resource.plural) for group in ("", f".{GROUP}"))}
 
 
 SERVICE = {"service", "services", "svc"}

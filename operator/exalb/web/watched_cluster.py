@@ -69,17 +69,18 @@ class WatchedCluster:
     async def _wait_listed(self) -> None:
         stores = [self._store] if self._held is None else [self._store, self._held]
         self._raise_mistake()
+        if _are_listed(stores):
+            return
+        listed = asyncio.create_task(_wait_for(stores))
+        ends = {listed, self._following} if self._following else {listed}
+        left = self._listed_by - asyncio.get_running_loop().time()
+        try:
+            await asyncio.wait(ends, timeout=max(0.0, left), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            listed.cancel()
+        self._raise_mistake()
         if not _are_listed(stores):
-            listed = asyncio.create_task(_wait_for(stores))
-            ends = {listed, self._following} if self._following else {listed}
-            left = self._listed_by - asyncio.get_running_loop().time()
-            try:
-                await asyncio.wait(ends, timeout=max(0.0, left), return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                listed.cancel()
-            self._raise_mistake()
-            if not _are_listed(stores):
-                raise NotListedError(_missing(stores))
+            raise NotListedError(_missing(stores))
 
     def _raise_mistake(self) -> None:
         """Raise the exception that ended the watches, if one did: no refusal does, and from then on all is old."""

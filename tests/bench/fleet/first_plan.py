@@ -25,6 +25,6 @@ async def first_plans(scene: Scene, credentials: Credentials) -> list[float]:
         gc.collect()
         fleet, begun = Fleet(credentials, 1), loop.time()
         await fleet.start(scene.services)
-        found.append(float(f"{loop.time() - begun:.3g}"))
+        found.append(loop.time() - begun)
         await fleet.end()
     return found

@@ -37,7 +37,6 @@ class Listener:
         self._server: TcpServer | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._moved = asyncio.Condition()
-        self._leaving = asyncio.Event()
 
     @property
     def port(self) -> int:
@@ -60,8 +59,6 @@ class Listener:
         """Listen no more."""
         assert self._server
         await self._server.end()
-        self._leaving.set()
-        await self._server.cancel()
 
     def close(self) -> None:
         """Drop the session."""
@@ -123,7 +120,7 @@ class Listener:
         if kind is not Kind.UPDATE:
             return
         if self._unresponsive:
-            await self._leaving.wait()
+            await asyncio.Event().wait()  # until the connection ends
         message = decode(0.0, LOOPBACK, LOOPBACK, kind, body)
         self.updates += 1
         self.table |= message.announced

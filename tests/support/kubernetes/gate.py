@@ -85,7 +85,6 @@ class Gate:
     async def _close(self) -> None:
         if self._server:
             await self._server.end()
-            await self._server.cancel()
 
     async def _break(self) -> None:
         if self._server:
