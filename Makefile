@@ -156,19 +156,21 @@ bfd-cost: $(VENV)/.ready ## Processor time and memory of the BFD process with 1,
 hitless: $(VENV)/.ready ## Measure what events such as drains, upgrades and a power-off cost, and write docs/hitless.md (root, half an hour)
 	@$(BIN)/python -m tests.hitless
 
+MEASURE := $(BIN)/python -m tests.bench.awake $(BIN)/python -m
+
 .PHONY: bench
 bench: $(VENV)/.ready ## Measure in a lab of its own; prints a table and JSON
-	@$(BIN)/python -m tests.bench.pure
-	@$(BIN)/python -m tests.bench.engine
-	@$(BIN)/python -m tests.bench
+	@$(MEASURE) tests.bench.pure
+	@$(MEASURE) tests.bench.engine
+	@$(MEASURE) tests.bench
 
 .PHONY: trace
 trace: $(VENV)/.ready ## One Service event and one endpoint event, stage by stage in µs; OTHERS='1000 10000' Services beside it
-	@$(BIN)/python -m tests.bench.trace $(if $(OTHERS),--others $(OTHERS))
+	@$(MEASURE) tests.bench.trace $(if $(OTHERS),--others $(OTHERS))
 
 .PHONY: fleet
 fleet: $(VENV)/.ready ## The load of 10, 100 and 500 speakers on one API server (root, half an hour)
-	@$(BIN)/python -m tests.bench.fleet
+	@$(MEASURE) tests.bench.fleet
 
 RUN := .bench
 NOTE ?=
@@ -176,12 +178,12 @@ NOTE ?=
 .PHONY: performance
 performance: $(VENV)/.ready ## Measure everything and write docs/performance.md (root, an hour); NOTE='what else ran on the machine'
 	@mkdir -p $(RUN)
-	@$(BIN)/python -m tests.bench.engine --json $(RUN)/engine.json
-	@$(BIN)/python -m tests.bench.trace --json $(RUN)/trace.json
-	@$(BIN)/python -m tests.bench.growth --json $(RUN)/growth.json
-	@$(BIN)/python -m tests.bench --json $(RUN)/cluster.json
-	@$(BIN)/python -m tests.bench.crowd --json $(RUN)/crowd.json
-	@$(BIN)/python -m tests.bench.fleet --json $(RUN)/fleet.json
+	@$(MEASURE) tests.bench.engine --json $(RUN)/engine.json
+	@$(MEASURE) tests.bench.trace --json $(RUN)/trace.json
+	@$(MEASURE) tests.bench.growth --json $(RUN)/growth.json
+	@$(MEASURE) tests.bench --json $(RUN)/cluster.json
+	@$(MEASURE) tests.bench.crowd --json $(RUN)/crowd.json
+	@$(MEASURE) tests.bench.fleet --json $(RUN)/fleet.json
 	@$(BIN)/python -m tests.bench.page $(RUN) $(if $(NOTE),--note '$(NOTE)')
 
 .PHONY: format

@@ -1,7 +1,6 @@
 """How soon, and at which cost, a node answers a client that asks all the time."""
 
 import os
-import re
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
@@ -13,13 +12,12 @@ from tests.support.l2 import questions
 from tests.support.l2.network_lan import NetworkLan
 from tests.support.lab_run import lab_run
 from tests.support.note import Note
-from tests.support.processes import PROC, Process
+from tests.support.processes import Process
 
 CLIENT, CLIENT6 = IPv4Address("10.99.0.200"), IPv6Address("fd00:99::c8")
 ADDRESSES: tuple[Address, ...] = tuple(CLIENT - number for number in range(20, 40))
 ADDRESSES6: tuple[Address, ...] = tuple(CLIENT6 + number for number in range(20, 40))
 SECONDS = 3.0
-_WAITED = re.compile(r"^voluntary_ctxt_switches:\s+(\d+)", re.MULTILINE)
 
 
 @pytest.fixture
@@ -47,18 +45,12 @@ def _ask(lan: NetworkLan, note: Note, rate: int, asked: tuple[Address, ...]) -> 
     started = lan.nodes["n1"].process
     assert started
     process = Process(started.pid, "l2", "n1")
-    before, woken = process.cpu_seconds(), _wake_ups(process)
+    before, woken = process.cpu_seconds(), process.wake_ups()
     timed = questions.ask(lan.client, asked[0], rate, SECONDS, *asked[1:])
     share = 100 * (process.cpu_seconds() - before) / SECONDS
-    rate_of_wakes = (_wake_ups(process) - woken) / SECONDS
+    rate_of_wakes = (process.wake_ups() - woken) / SECONDS
     note(f"{rate} questions a second", f"{share:.1f} % of a core, {rate_of_wakes:.0f} wake-ups a second, {timed}")
     return timed, rate_of_wakes
-
-
-def _wake_ups(process: Process) -> int:
-    """Return how often the threads of a process have waited for something."""
-    statuses = [task / "status" for task in (PROC / str(process.pid) / "task").iterdir()]
-    return sum(int(found[1]) for one in statuses if (found := _WAITED.search(one.read_text())))
 
 
 def test_each_question_of_a_thousand_a_second_is_answered_at_once(

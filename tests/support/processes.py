@@ -93,14 +93,21 @@ def listening_port(pid: int) -> int | None:
 
 
 def listeners(pid: int) -> set[tuple[str, int]]:
-    """Return the addresses and TCP ports on which a process listens."""
+    """Return the addresses and TCP ports on which a process listens; none when it ended."""
     with suppress(FileNotFoundError, ProcessLookupError):
-        files = {str(path.readlink()) for path in (PROC / str(pid) / "fd").iterdir()}
+        files = set(_open_files(pid))
         tables = [(PROC / str(pid) / "net" / name).read_text().splitlines()[1:] for name in ("tcp", "tcp6")]
         rows = [line.split() for table in tables for line in table]
         places = [row[1].split(":") for row in rows if row[3] == LISTEN and f"socket:[{row[9]}]" in files]
         return {(_address(text), int(port, 16)) for text, port in places}
     return set()
+
+
+def _open_files(pid: int) -> Iterator[str]:
+    """Yield what its file descriptors are, without those that it closes meanwhile."""
+    for path in (PROC / str(pid) / "fd").iterdir():
+        with suppress(FileNotFoundError):
+            yield str(path.readlink())
 
 
 def _address(text: str) -> str:
