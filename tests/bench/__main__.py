@@ -1,6 +1,7 @@
 """Measure ExaLB in a lab of its own: `python -m tests.bench [--only NAME …] [--quick] [--json FILE] [--keep]`."""
 
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
@@ -69,11 +70,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _bring_up(lab)
         if options.keep:
             lab.stay()
-        figures = _measure(lab, options.only, QUICK if options.quick else Sizes())
+        figures, failed = _measure(lab, options.only, QUICK if options.quick else Sizes())
     finally:
         if not options.keep:
             lab.down()
-    return report.publish(figures, options.json)
+    for name in failed:
+        console.print(f"{name} was not measured: its error is above")
+    return report.publish(figures, options.json) or int(bool(failed))
 
 
 def _bring_up(lab: Lab) -> None:
@@ -84,20 +87,31 @@ def _bring_up(lab: Lab) -> None:
         exalb.reload(lab)
 
 
-def _measure(lab: Lab, names: Sequence[str], sizes: Sizes) -> list[Figure]:
+def _measure(lab: Lab, names: Sequence[str], sizes: Sizes) -> tuple[list[Figure], list[str]]:
+    """Return the figures, and the scenarios that failed: the others are measured nevertheless."""
     figures: list[Figure] = []
+    failed: list[str] = []
     with Rig(lab, sizes) as rig:
         for name in names:
-            scenario = SCENARIOS[name]
-            lab.narration.title(f"{name}: {scenario.run.__doc__}")
-            with lab.narration.step("make ready"):
-                _prepare(rig, scenario)
-            before = load_average()
-            with lab.narration.step("measure"):
-                found = list(scenario.run(rig))
-            for figure in found:
-                figures.append(replace(figure, load=(before, load_average())))
-                lab.narration.say(f"{figure.key}: {report.shown(figure)} {figure.unit}")
+            try:
+                figures += _measure_one(rig, name)
+            except Exception:  # noqa: BLE001 - whatever it is, an hour of other measures is not lost by it
+                traceback.print_exc()
+                failed.append(name)
+    return figures, failed
+
+
+def _measure_one(rig: Rig, name: str) -> list[Figure]:
+    scenario, narration = SCENARIOS[name], rig.narration
+    narration.title(f"{name}: {scenario.run.__doc__}")
+    with narration.step("make ready"):
+        _prepare(rig, scenario)
+    before = load_average()
+    with narration.step("measure"):
+        found = list(scenario.run(rig))
+    figures = [replace(figure, load=(before, load_average())) for figure in found]
+    for figure in figures:
+        narration.say(f"{figure.key}: {report.shown(figure)} {figure.unit}")
     return figures
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from exalb_bgp.rib import Prefix
+from tests.bench.arrivals import Arrivals
 from tests.bench.figures import MILLISECONDS, Figure
 from tests.bench.rig import Rig
 from tests.support.bgp.messages import Message
@@ -71,11 +72,11 @@ def created_after_deletion(rig: Rig) -> Iterator[Figure]:
 def readiness(rig: Rig) -> Iterator[Figure]:
     """Make one endpoint of a Service with external traffic policy Local unready, and ready again."""
     suffix, times, node = rig.suffix, Times(), next(iter(rig.nodes))
-    with rig.temporary_service(local=True) as (name, prefix):
+    with rig.temporary_service(local=True) as (name, prefix), Arrivals(rig.lab, node) as arrivals:
         pause()
         for _ in range(rig.sizes.readiness):
             for key, ready in (("unready", False), ("ready", True)):
-                seen = len(rig.wire.messages)
+                seen, ports = len(rig.wire.messages), arrivals.ports()
                 begun = rig.services.set_ready(name, node, ready=ready)
                 answered = time.time()
                 passed = _sent_by(rig, node, seen, prefix, ready=ready)
@@ -83,6 +84,7 @@ def readiness(rig: Rig) -> Iterator[Figure]:
                 times.add(key, begun, passed)
                 if not ready:
                     times.add("unready-own", answered, passed)
+                    times.add("unready-node", arrivals.first(ports, begun), passed)
                 pause()
     for figure in times.figures():
         yield replace(figure, key=f"{figure.key}-{suffix}")

@@ -131,7 +131,8 @@ class Rig:
 
         def calm() -> bool:
             nonlocal position, seen, since
-            fresh, position = self.writes(position), self.mark()
+            end = self.mark()
+            fresh, position = self.writes(position), end
             sent, seen = self.updates(seen), len(self.wire.messages)
             if fresh or sent:
                 since = time.monotonic()

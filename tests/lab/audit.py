@@ -1,6 +1,7 @@
 """The audit log of a lab's API server: who did what, as the server saw it. Reads of Kubernetes itself are left out."""
 
 import json
+import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,8 @@ import yaml
 
 READS = ("get", "list", "watch")
 KUBERNETES = ("apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
+LONGEST_LINE = 1 << 20
+"""Octets of the log of one request."""
 POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
@@ -62,8 +65,11 @@ class AuditLog:
 
     @property
     def end(self) -> int:
-        """Where the log ends now."""
-        return self._log.stat().st_size
+        """Where its last whole line ends now."""
+        with self._log.open("rb") as file:
+            begin = max(0, file.seek(0, os.SEEK_END) - LONGEST_LINE)
+            file.seek(begin)
+            return begin + file.read().rfind(b"\n") + 1
 
     def writes(self, after: int = 0) -> list[Request]:
         """Return the requests that could change something, since the log ended at `after`; oldest first."""

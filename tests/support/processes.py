@@ -11,8 +11,8 @@ from pathlib import Path
 from tests.lab.cluster import Lab
 
 PROC = Path("/proc")
-LISTEN = "0A"
-"""The state of a listening socket in /proc/net/tcp."""
+ESTABLISHED, LISTEN = "01", "0A"
+"""States of a socket in /proc/net/tcp."""
 ROLES = {"controller", "speaker", "bgp"}
 
 
@@ -94,11 +94,21 @@ def listening_port(pid: int) -> int | None:
 
 def listeners(pid: int) -> set[tuple[str, int]]:
     """Return the addresses and TCP ports on which a process listens; none when it ended."""
+    return _places(pid, LISTEN)
+
+
+def connected_ports(pid: int) -> set[int]:
+    """Return a process's own ports of the TCP connections that it has."""
+    return {port for _, port in _places(pid, ESTABLISHED)}
+
+
+def _places(pid: int, state: str) -> set[tuple[str, int]]:
+    """Return the own addresses and ports of its TCP sockets in a state."""
     with suppress(FileNotFoundError, ProcessLookupError):
         files = set(_open_files(pid))
         tables = [(PROC / str(pid) / "net" / name).read_text().splitlines()[1:] for name in ("tcp", "tcp6")]
         rows = [line.split() for table in tables for line in table]
-        places = [row[1].split(":") for row in rows if row[3] == LISTEN and f"socket:[{row[9]}]" in files]
+        places = [row[1].split(":") for row in rows if row[3] == state and f"socket:[{row[9]}]" in files]
         return {(_address(text), int(port, 16)) for text, port in places}
     return set()
 

@@ -6,7 +6,7 @@ import time
 from exalb_l2 import frames
 from exalb_l2.frames import Address
 from tests.lab.network import Namespace
-from tests.support.bgp.sniffer import SO_RCVBUFFORCE
+from tests.support.segments import SO_RCVBUFFORCE
 from tests.support.socket_watcher import SocketWatcher
 
 _BUFFER = 16 << 20

@@ -17,7 +17,7 @@ from ipaddress import ip_address
 
 from exalb_l2.frames import ARP, IPV6, Address, solicited_node
 from tests.lab.network import Namespace
-from tests.support.bgp.sniffer import SO_ATTACH_FILTER
+from tests.support.segments import SO_ATTACH_FILTER
 from tests.support.tree import ROOT
 
 _FILTER = ((0x20, 0, 0, 0xFFFFF004), (0x15, 0, 1, 0), (0x06, 0, 0, 0xFFFF), (0x06, 0, 0, 0))
