@@ -5,13 +5,14 @@ BGP engine, and share one process. So times are those of this process and say li
 says of its own work. Needs root.
 """
 
+import argparse
 import asyncio
 import os
 import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
@@ -37,6 +38,8 @@ NODES, SERVICES, MOST = (10, 100, 500), 200, 10_000
 REST_SECONDS, SETTLED_SECONDS, ROLLED = 120.0, 20.0, 10
 CALM_SECONDS = 100.0
 """After this the controller has counted who announces what (decision 047: other numbers once a minute)."""
+PARTS, FIRST_PLAN = ("rest", "answers", "change", "roll", "outage"), "first-plan"
+"""What is measured of each size after its start, and after all of them."""
 MEASURES = {
     "start-requests": Measure("all speakers start at once: requests of a speaker"),
     "start-megabytes": Measure("… MB that the API server answers a speaker"),
@@ -62,7 +65,7 @@ MEASURES = {
     ),
     "outage-rejected": Measure("… requests that priority and fairness rejected"),
     "outage-seconds": Measure("… from a ready API server until each has a new Service, s"),
-    "first-plan": Measure(
+    FIRST_PLAN: Measure(
         f"a speaker starts next to {MOST:,} Services, {2 * MOST:,} slices and {NODES[-1]} Nodes → all its routes, s",
         aim="≤ 5",
     ),
@@ -95,8 +98,10 @@ Values = Mapping[str, float]
 class Measurement:
     """The load of one size of the fleet on the API server."""
 
-    def __init__(self, lab: Lab, scene: Scene, api: ApiClient) -> None:
+    def __init__(self, lab: Lab, scene: Scene, api: ApiClient, parts: Collection[str]) -> None:
+        """Measure these of PARTS, and the start."""
         self._lab, self._scene, self._api = lab, scene, api
+        self._parts = [part for name, part in self._all_parts().items() if name in parts]
         self._rested: Usage | None = None
 
     async def of(self, count: int) -> Values:
@@ -111,13 +116,17 @@ class Measurement:
         found |= {"start-requests": used.requests / count + watches, "start-megabytes": used.megabytes / count}
         found["start-processor"] = 1000 * used.processor / count
         self._say(found)
-        for part in (self._rest, self._answers, self._change, self._roll, self._outage):
+        for part in self._parts:
             await asyncio.sleep(SETTLED_SECONDS)
             measured = await part(fleet)
             self._say(measured)
             found |= measured
         await fleet.end()
         return found
+
+    def _all_parts(self) -> Mapping[str, Callable[[Fleet], Awaitable[Values]]]:
+        measured = self._rest, self._answers, self._change, self._roll, self._outage
+        return dict(zip(PARTS, measured, strict=True))
 
     def _say(self, values: Values) -> None:
         self._lab.narration.say(", ".join(f"{key} {value:.3g}" for key, value in values.items()))
@@ -206,7 +215,9 @@ async def _controller(scene: Scene) -> AsyncIterator[ApiClient]:
             await asyncio.wait([task])
 
 
-async def _measure(lab: Lab, sizes: Sequence[int], services: int) -> tuple[list[Values], list[float]]:
+async def _measure(
+    lab: Lab, sizes: Sequence[int], services: int, parts: Collection[str]
+) -> tuple[list[Values], list[float]]:
     """Return what each size cost, and the seconds of the first plans next to the most Services."""
     scene, found = Scene(lab), list[Values]()
     await asyncio.to_thread(scene.make)
@@ -214,17 +225,19 @@ async def _measure(lab: Lab, sizes: Sequence[int], services: int) -> tuple[list[
         await asyncio.to_thread(scene.add_services, services)
         for size in sizes:
             with lab.narration.step(f"{size} speakers, {services:,} Services"):
-                found.append(await Measurement(lab, scene, api).of(size))
+                found.append(await Measurement(lab, scene, api, parts).of(size))
+        if FIRST_PLAN not in parts:
+            return found, []
         with lab.narration.step(f"{MOST:,} Services with two EndpointSlices each"):
             await have_services(scene, scene.credentials("exalb-speaker"), MOST)
     with lab.narration.step("a speaker starts"):
         return found, await first_plans(scene, scene.credentials("exalb-speaker"))
 
 
-def _measure_inside(lab: Lab, sizes: Sequence[int], services: int) -> tuple[list[Values], list[float]]:
+def _measure_inside(lab: Lab, options: argparse.Namespace) -> tuple[list[Values], list[float]]:
     """Measure in the network of the API server, where the calling thread stays."""
     lab.layout.namespace(fabric.CONTROL_PLANE).enter()
-    return asyncio.run(_measure(lab, sizes, services))
+    return asyncio.run(_measure(lab, options.nodes, options.services, options.only))
 
 
 def _figures(sizes: Sequence[int], found: Sequence[Values], load: tuple[float, float]) -> list[Figure]:
@@ -240,7 +253,7 @@ def _figures(sizes: Sequence[int], found: Sequence[Values], load: tuple[float, f
 def _growth(sizes: Sequence[int], values: Mapping[str, Sequence[float]]) -> Mapping[str, list[float]]:
     """Return the exponents of what all speakers cost together, and that cost at a size that was not measured."""
     found = dict[str, list[float]]()
-    for key in TOTALS:
+    for key in TOTALS.keys() & values.keys():
         # Few speakers can cost less than the API server's own work varies: their cost is 0 then.
         totals = {size: size * value for size, value in zip(sizes, values[key], strict=True) if value > 0}
         if len(totals) < 2:
@@ -256,7 +269,7 @@ def _growth(sizes: Sequence[int], values: Mapping[str, Sequence[float]]) -> Mapp
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; return the exit status."""
-    parser = report.parser("tests.bench.fleet", __doc__)
+    parser = report.parser("tests.bench.fleet", __doc__, (*PARTS, FIRST_PLAN))
     parser.add_argument("--nodes", nargs="+", type=int, default=NODES, help="sizes of the fleet, ascending")
     parser.add_argument("--services", type=int, default=SERVICES)
     options = parser.parse_args(arguments)
@@ -266,11 +279,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         lab.up(nodes=0)
         with ThreadPoolExecutor(max_workers=1) as inside:
-            found, plans = inside.submit(_measure_inside, lab, options.nodes, options.services).result()
+            found, plans = inside.submit(_measure_inside, lab, options).result()
     finally:
         lab.down()
     figures = _figures(options.nodes, found, (before, load_average()))
-    figures.append(Figure("first-plan", SECONDS, plans, (before, load_average())))
+    if plans:
+        figures.append(Figure(FIRST_PLAN, SECONDS, plans, (before, load_average())))
     title = f"Speakers and one API server: {', '.join(map(str, options.nodes))} nodes, {options.services:,} Services"
     return report.publish(figures, options.json, MEASURES, title)
 

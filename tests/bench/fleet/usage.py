@@ -43,14 +43,22 @@ class Usage:
         for name, labels, value in _SAMPLE.findall(text):
             found[name].append((labels, float(value)))
 
-        def total(name: str, *labels: str) -> float:
-            return sum(value for own, value in found[name] if not labels or any(label in own for label in labels))
+        def total(name: str, *labels: str, without: str = "") -> float:
+            return sum(
+                value
+                for own, value in found[name]
+                if not (without and without in own) and (not labels or any(label in own for label in labels))
+            )
+
+        answers = total(
+            "apiserver_response_sizes_sum", without='verb="WATCH"'
+        )  # a watch counts all of its events again
 
         return cls(
             seconds=time.monotonic(),
             requests=total("apiserver_request_total"),
             writes=total("apiserver_request_total", *_WRITES),
-            megabytes=(total("apiserver_response_sizes_sum") + total("apiserver_watch_events_sizes_sum")) / 1e6,
+            megabytes=(answers + total("apiserver_watch_events_sizes_sum")) / 1e6,
             watches=total("apiserver_longrunning_requests", 'verb="WATCH"'),
             rejected=total("apiserver_flowcontrol_rejected_requests_total"),
             processor=total("process_cpu_seconds_total"),
