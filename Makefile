@@ -75,6 +75,8 @@ T ?=
 K ?=
 PURE := tests/unit tests/laws tests/golden
 REAL := $(filter-out $(PURE) tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/)))
+# Tests that wait for something wait less where idle processors do not sleep.
+AWAKE := $(BIN)/python -m tests.support.awake
 # xdist does not end after it has replaced a worker that died, so none is replaced.
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --max-worker-restart 0 --dist loadgroup -m 'not release' --cov
 
@@ -85,7 +87,7 @@ test: check ## Tests from the pure to the real (root; the lab's parts are instal
 	$(PYTEST) --cov-report= $(PURE)
 	$(BIN)/coverage report --rcfile=tests/floor.toml
 	-@[ "$$(id -u)" != 0 ] || $(LAB) prepare
-	$(PYTEST) --cov-append --cov-report term:skip-covered $(REAL)
+	$(AWAKE) $(PYTEST) --cov-append --cov-report term:skip-covered $(REAL)
 else
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest $(or $(T),tests) $(if $(K),-k '$(K)')
@@ -156,7 +158,7 @@ bfd-cost: $(VENV)/.ready ## Processor time and memory of the BFD process with 1,
 hitless: $(VENV)/.ready ## Measure what events such as drains, upgrades and a power-off cost, and write docs/hitless.md (root, half an hour)
 	@$(BIN)/python -m tests.hitless
 
-MEASURE := $(BIN)/python -m tests.bench.awake $(BIN)/python -m
+MEASURE := $(AWAKE) $(BIN)/python -m
 
 .PHONY: bench
 bench: $(VENV)/.ready ## Measure in a lab of its own; prints a table and JSON
@@ -178,13 +180,9 @@ NOTE ?=
 .PHONY: performance
 performance: $(VENV)/.ready ## Measure everything and write docs/performance.md (root, an hour); NOTE='what else ran on the machine'
 	@mkdir -p $(RUN)
-	@$(MEASURE) tests.bench.engine --json $(RUN)/engine.json
-	@$(MEASURE) tests.bench.trace --json $(RUN)/trace.json
-	@$(MEASURE) tests.bench.growth --json $(RUN)/growth.json
-	@$(MEASURE) tests.bench --json $(RUN)/cluster.json
-	@$(MEASURE) tests.bench.crowd --json $(RUN)/crowd.json
-	@$(MEASURE) tests.bench.fleet --json $(RUN)/fleet.json
-	@$(BIN)/python -m tests.bench.page $(RUN) $(if $(NOTE),--note '$(NOTE)')
+	@status=0; for part in engine trace growth cluster crowd fleet; do \
+	  module=tests.bench.$$part; $(MEASURE) $${module%.cluster} --json $(RUN)/$$part.json || status=1; done; \
+	  $(BIN)/python -m tests.bench.page $(RUN) $(if $(NOTE),--note '$(NOTE)'); exit $$status
 
 .PHONY: format
 format: $(VENV)/.ready ## Format, and correct what can be corrected

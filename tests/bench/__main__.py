@@ -98,6 +98,7 @@ def _measure(lab: Lab, names: Sequence[str], sizes: Sizes) -> tuple[list[Figure]
             except Exception:  # noqa: BLE001 - whatever it is, an hour of other measures is not lost by it
                 traceback.print_exc()
                 failed.append(name)
+                rig.services.clear()
     return figures, failed
 
 

@@ -73,10 +73,11 @@ def readiness(rig: Rig) -> Iterator[Figure]:
     """Make one endpoint of a Service with external traffic policy Local unready, and ready again."""
     suffix, times, node = rig.suffix, Times(), next(iter(rig.nodes))
     with rig.temporary_service(local=True) as (name, prefix), Arrivals(rig.lab, node) as arrivals:
-        pause()
         for _ in range(rig.sizes.readiness):
             for key, ready in (("unready", False), ("ready", True)):
-                seen, ports = len(rig.wire.messages), arrivals.ports()
+                ports = () if ready else arrivals.ports()
+                pause()
+                seen = len(rig.wire.messages)
                 begun = rig.services.set_ready(name, node, ready=ready)
                 answered = time.time()
                 passed = _sent_by(rig, node, seen, prefix, ready=ready)
@@ -84,8 +85,7 @@ def readiness(rig: Rig) -> Iterator[Figure]:
                 times.add(key, begun, passed)
                 if not ready:
                     times.add("unready-own", answered, passed)
-                    times.add("unready-node", arrivals.first(ports, begun), passed)
-                pause()
+                    times.add("unready-node", arrivals.first(ports, begun, passed), passed)
     for figure in times.figures():
         yield replace(figure, key=f"{figure.key}-{suffix}")
 

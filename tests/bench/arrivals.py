@@ -1,28 +1,33 @@
-"""When what the API server sends a speaker comes to its node, by the kernel's own time."""
+"""When data from the API server reaches a speaker's node, by the kernel's own time."""
 
 import re
 from collections.abc import Collection
+from typing import Self
 
-from tests.lab import wait
 from tests.lab.cluster import Lab
 from tests.lab.nodeconfig import API_PORT
 from tests.support import processes, segments
-from tests.support.segments import Segment
-from tests.support.socket_watcher import SocketWatcher
 
 _TRANSLATED = re.compile(r"sport=(\d+) dport=\d+ .* dport=(\d+)")
 """In a line of conntrack(8), which has both directions of a connection: its port, and the one that others see."""
 
 
-class Arrivals(SocketWatcher):
-    """Watches a node while its `with` block lasts."""
+class Arrivals:
+    """Has the kernel note what comes to a node while its `with` block lasts; no process wakes up for it."""
 
     def __init__(self, lab: Lab, name: str) -> None:
         """Find the speaker of the node `name`."""
-        [self._speaker] = (each.pid for each in processes.of(lab) if (each.role, each.node) == ("speaker", name))
-        self._segments: list[Segment] = []
+        [self._speaker] = [each.pid for each in processes.of(lab) if (each.role, each.node) == ("speaker", name)]
         self._namespace = lab.layout.namespace(name)
-        super().__init__(segments.listen(self._namespace, API_PORT), f"arrivals of {name}")
+        self._socket = segments.listen(self._namespace, API_PORT)
+
+    def __enter__(self) -> Self:
+        """Return this."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self._socket.close()
 
     def ports(self) -> Collection[int]:
         """Return the ports to which the API server sends the speaker something now.
@@ -33,16 +38,10 @@ class Arrivals(SocketWatcher):
         table = self._namespace.run(["conntrack", "--dump", "--proto=tcp", "--src-nat"]).stdout
         return {int(seen) for port, seen in _TRANSLATED.findall(table) if int(port) in own}
 
-    def first(self, ports: Collection[int], after: float) -> float:
-        """Return when the first data came to one of these ports after a moment, in UNIX time."""
+    def first(self, ports: Collection[int], begun: float, ended: float) -> float:
+        """Return when the first data came to one of these ports between two moments, in UNIX time.
 
-        def found() -> list[float]:
-            return [each.time for each in self._segments if each.time > after and each.destination[1] in ports]
-
-        return wait.until("the API server sent the speaker something", found)[0]
-
-    def read(self) -> None:
-        """Note the next segment that has data."""
-        segment = segments.receive(self._socket)
-        if segment.data and segment.source[1] == API_PORT:
-            self._segments.append(segment)
+        It forgets what came before that. Raises ValueError where nothing came.
+        """
+        came = (each for each in segments.received(self._socket) if each.data and each.source[1] == API_PORT)
+        return min(each.time for each in came if begun < each.time <= ended and each.destination[1] in ports)

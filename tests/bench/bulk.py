@@ -78,8 +78,8 @@ def _last_routed(rig: Rig, known: int, next_hops: frozenset[Address], count: int
 
     def all_did() -> bool:
         nonlocal seen
-        fresh, seen = rig.kernel.changes[seen:], len(rig.kernel.changes)
-        for change in fresh:
+        begun, seen = seen, len(rig.kernel.changes)  # a thread adds to them meanwhile
+        for change in rig.kernel.changes[begun:seen]:
             if change.gateways == next_hops:
                 reached.setdefault(change.prefix, change.time)
         assert len(reached) >= wanted, f"{len(reached)} of {wanted} prefixes have the next hops {set(next_hops)}"

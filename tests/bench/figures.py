@@ -37,7 +37,7 @@ MEASURES = {
     "readiness-answer-0": Measure("endpoint changed → the API's own answer, ms"),
     "unready-0": Measure("endpoint unready (Local) → withdrawal, ms", "7.6/14 | 6,469/6,566", "7/15"),
     "unready-own-0": Measure("… from the API's answer on, ms"),
-    "unready-node-0": Measure("… from the event's first octet at the node on: ExaLB's own part, ms", "", "1.5/3"),
+    "unready-node-0": Measure("… from the first data at the node on: ExaLB's own part, ms", "", "1.5/3"),
     "ready-0": Measure(
         "endpoint ready (Local) → UPDATE, with the wait for kube-proxy's rules, ms", "7.9/20 | 6,497/6,570"
     ),
@@ -57,7 +57,7 @@ MEASURES = {
     "readiness-answer-1000": Measure("endpoint changed, 1,000 others → the API's own answer, ms"),
     "unready-1000": Measure("endpoint unready, 1,000 others → withdrawal, ms", "11/27 | -", "8/20"),
     "unready-own-1000": Measure("… from the API's answer on, ms"),
-    "unready-node-1000": Measure("… from the event's first octet at the node on: ExaLB's own part, ms", "", "1.5/3"),
+    "unready-node-1000": Measure("… from the first data at the node on: ExaLB's own part, ms", "", "1.5/3"),
     "ready-1000": Measure("endpoint ready, 1,000 others → UPDATE, with that wait, ms", "12/32 | -"),
     "deletion-writes": Measure("API writes after one deletion, 1,000 others", "1,112", "0"),
     "controller-restart-writes": Measure("API writes after a controller roll-out, 1,000 Services", "4,970", "0"),
@@ -88,7 +88,7 @@ MEASURES = {
     "readiness-answer-10000": Measure("endpoint changed, 10,000 others → the API's own answer, ms"),
     "unready-10000": Measure("endpoint unready, 10,000 others → withdrawal, ms"),
     "unready-own-10000": Measure("… from the API's answer on, ms"),
-    "unready-node-10000": Measure("… from the event's first octet at the node on: ExaLB's own part, ms", "", "1.5/3"),
+    "unready-node-10000": Measure("… from the first data at the node on: ExaLB's own part, ms", "", "1.5/3"),
     "ready-10000": Measure("endpoint ready, 10,000 others → UPDATE, with that wait, ms"),
     "start-10000": Measure("speaker started, 10,000 Services → its routes planned, s", "", "≤ 5"),
 }

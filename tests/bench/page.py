@@ -41,6 +41,7 @@ def _machine(part: dict[str, Any]) -> dict[str, str]:
         "processors": f"{part['processors']} of {part['model'] or 'an unnamed model'}",
         "memory": f"{kilobytes / 1e6:.0f} GB",
         "kernel": str(part["kernel"]),
+        "idle processors": str(part["idle"]),
         "Python of the benchmark": str(part["python"]),
         "day": str(part["time"])[:10],
     }

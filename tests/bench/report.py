@@ -17,6 +17,7 @@ from rich.table import Table
 
 from tests.bench.figures import EXPONENT, MEASURES, MICROSECONDS, MILLISECONDS, PERCENT, PROCESSOR, Figure, Measure
 from tests.lab.images import CHECKOUT
+from tests.support.awake import idle_processors
 
 WIDTH = 140
 """Characters that the table needs to have each measure on a line."""
@@ -87,6 +88,7 @@ def as_json(figures: Iterable[Figure], measures: Mapping[str, Measure]) -> str:
         "memory": _line_of("/proc/meminfo", "MemTotal"),
         "kernel": platform.release(),
         "python": platform.python_version(),
+        "idle": idle_processors(),
     }
     head = json.dumps(machine).removesuffix("}")
     return (

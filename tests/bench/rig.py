@@ -131,9 +131,9 @@ class Rig:
 
         def calm() -> bool:
             nonlocal position, seen, since
-            end = self.mark()
-            fresh, position = self.writes(position), end
-            sent, seen = self.updates(seen), len(self.wire.messages)
+            now = self.mark(), len(self.wire.messages)  # before reading: what comes meanwhile is read next time
+            fresh, sent = self.writes(position), self.updates(seen)
+            position, seen = now
             if fresh or sent:
                 since = time.monotonic()
             return time.monotonic() - since > quiet

@@ -16,6 +16,7 @@ from tests.support.bgp import frames
 from tests.support.bgp.listener import Listener
 from tests.support.bgp.messages import Kind
 from tests.support.engine.process import Node, settled, to
+from tests.support.processes import wake_ups
 from tests.support.tree import ROOT
 
 KEEPALIVES = 4
@@ -40,11 +41,6 @@ class Silent(Listener):
         """Go on, and drop the session."""
         super().close()
         self._goes_on.set()
-
-
-def wake_ups(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
 
 
 def children(pid: int) -> list[str]:

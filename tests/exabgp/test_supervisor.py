@@ -17,6 +17,7 @@ from exalb_bgp.exabgp.settings import EngineSettings
 from exalb_bgp.exabgp.supervisor.watchdog import has_children
 from tests.lab.wait import until
 from tests.support.engine.process import Node
+from tests.support.processes import wake_ups
 
 PARENT = """
 import os, signal
@@ -106,8 +107,8 @@ def test_supervisor_that_was_stopped_for_longer_than_its_pause_goes_on(node: Nod
     """As a debugger, or a person with SIGSTOP, stops it: ExaBGP and its sessions must not end with it."""
     exabgp = until("ExaBGP runs", node.exabgp)
     until("the relay runs", lambda: Path(f"/proc/{exabgp}/task/{exabgp}/children").read_text())
-    looks = until("it looks", lambda: switches(node.supervisor.pid))
-    until("it looked again and pauses", lambda: switches(node.supervisor.pid) > looks)
+    looks = until("it looks", lambda: wake_ups(node.supervisor.pid))
+    until("it looked again and pauses", lambda: wake_ups(node.supervisor.pid) > looks)
     os.kill(node.supervisor.pid, signal.SIGSTOP)
     stopped = time.monotonic()
     until("its pause is over", lambda: time.monotonic() - stopped > 7)
@@ -115,8 +116,3 @@ def test_supervisor_that_was_stopped_for_longer_than_its_pause_goes_on(node: Nod
     os.kill(exabgp, signal.SIGKILL)
     until("it starts another ExaBGP", lambda: node.exabgp() not in {0, exabgp})
     assert node.supervisor.poll() is None
-
-
-def switches(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))

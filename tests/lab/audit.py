@@ -11,6 +11,8 @@ import yaml
 
 READS = ("get", "list", "watch")
 KUBERNETES = ("apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
+LARGEST = 10_000
+"""Megabytes; the server begins another file after that, and what was marked in this one is lost."""
 LONGEST_LINE = 1 << 20
 """Octets of the log of one request."""
 POLICY = {
@@ -61,7 +63,11 @@ class AuditLog:
     @property
     def options(self) -> list[str]:
         """Options of kube-apiserver."""
-        return [f"--audit-policy-file={self._policy}", f"--audit-log-path={self._log}"]
+        return [
+            f"--audit-policy-file={self._policy}",
+            f"--audit-log-path={self._log}",
+            f"--audit-log-maxsize={LARGEST}",
+        ]
 
     @property
     def end(self) -> int:

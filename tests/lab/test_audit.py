@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.lab.audit import AuditLog
+from tests.lab.audit import LONGEST_LINE, AuditLog
 
 
 def _line(verb: str) -> bytes:
@@ -24,3 +24,10 @@ def test_end_is_never_in_the_midst_of_a_line(tmp_path: Path) -> None:
         written.write_bytes(first + second)
         assert [request.verb for request in log.writes(end)] == ["patch"]
     assert log.writes(log.end) == []
+
+
+def test_end_of_a_long_log(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path)
+    lines = _line("create") * (LONGEST_LINE // len(_line("create")) + 2)
+    (tmp_path / "audit.log").write_bytes(lines + _line("patch")[:-1])
+    assert log.end == len(lines)

@@ -45,8 +45,9 @@ MEANING = """\
   waited for one: times are longer then, and the 99th percentiles most. Memory, counts and time of a processor are not.
 - **memory** is PSS: memory that processes of a node share is divided among them.
 - **CPU** is the time of a processor that all processes of a node had while nothing happened.
-- **No processor sleeps** while it measures (`/dev/cpu_dma_latency`, as with tuned's profile latency-performance): one
-  that slept is slow for a while, in a virtual machine most. MetalLB's figures were measured without that.
+- **idle processors** poll while `make performance` measures: it asks the kernel for a wake-up time of 0 µs
+  (`/dev/cpu_dma_latency`). One that slept is slow for a while, in a virtual machine most. MetalLB's figures are of
+  processors that slept.
 - **aim** is a goal of the project, not a promise."""
 
 

@@ -34,11 +34,16 @@ class Process:
 
     def wake_ups(self) -> int:
         """Return how often its threads woke up so far, each after a wait of its own."""
-        found = 0
-        for task in (PROC / str(self.pid) / "task").iterdir():
-            with suppress(FileNotFoundError, ProcessLookupError):
-                found += int((task / "status").read_text().partition("\nvoluntary_ctxt_switches:")[2].split()[0])
-        return found
+        return wake_ups(self.pid)
+
+
+def wake_ups(pid: int) -> int:
+    """Return how often the threads of a process woke up so far, each after a wait of its own."""
+    found = 0
+    for task in (PROC / str(pid) / "task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found += int((task / "status").read_text().partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+    return found
 
 
 def of(lab: Lab) -> list[Process]:

@@ -33,14 +33,14 @@ class Segment(NamedTuple):
 
 
 def listen(namespace: Namespace, port: int) -> socket.socket:
-    """Open a packet socket that the kernel fills with the TCP from and to a port."""
+    """Open a packet socket that the kernel fills with the TCP from and to a port; reading it never waits."""
     opened = namespace.open_socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
     opened.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
     opened.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     instructions = list(_filter(port))
     program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *each) for each in instructions))
-    length = struct.pack("HL", len(instructions), ctypes.addressof(program))
-    opened.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, length)
+    described = struct.pack("HL", len(instructions), ctypes.addressof(program))
+    opened.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, described)
     opened.setblocking(False)
     with contextlib.suppress(BlockingIOError):  # packets from before the filter
         while opened.recv(1):
@@ -49,9 +49,16 @@ def listen(namespace: Namespace, port: int) -> socket.socket:
 
 
 def receive(opened: socket.socket) -> Segment:
-    """Read one segment; TimeoutError when none comes."""
+    """Read one segment; TimeoutError or BlockingIOError when none comes, as the socket is set."""
     data, ancillary, _, _ = opened.recvmsg(LARGEST_PACKET, ANCILLARY)
     return _parse(data, _stamp(ancillary))
+
+
+def received(opened: socket.socket) -> Iterator[Segment]:
+    """Yield the segments that a socket has by now; it never waits."""
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            yield receive(opened)
 
 
 def _filter(port: int) -> Iterator[tuple[int, int, int, int]]:
