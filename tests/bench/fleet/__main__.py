@@ -39,7 +39,7 @@ REST_SECONDS, SETTLED_SECONDS, ROLLED = 120.0, 20.0, 10
 CALM_SECONDS = 100.0
 """After this the controller has counted who announces what (decision 047: other numbers once a minute)."""
 PARTS, FIRST_PLAN = ("rest", "answers", "change", "roll", "outage"), "first-plan"
-"""What is measured of each size after its start, and after all of them."""
+"""The parts of each size after its start, and the part after all sizes."""
 MEASURES = {
     "start-requests": Measure("all speakers start at once: requests of a speaker"),
     "start-megabytes": Measure("… MB that the API server answers a speaker"),
