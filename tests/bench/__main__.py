@@ -1,5 +1,6 @@
 """Measure ExaLB in a lab of its own: `python -m tests.bench [--only NAME …] [--quick] [--json FILE] [--keep]`."""
 
+import contextlib
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,7 @@ from tests.bench import announcements, bulk, first_answer, footprint, report, st
 from tests.bench.figures import Figure, load_average
 from tests.bench.rig import QUICK, Rig, Sizes
 from tests.lab import exalb
+from tests.lab.api import ApiError
 from tests.lab.cluster import ESTIMATE, Lab
 from tests.lab.narration import Narration
 
@@ -98,7 +100,8 @@ def _measure(lab: Lab, names: Sequence[str], sizes: Sizes) -> tuple[list[Figure]
             except Exception:  # noqa: BLE001 - whatever it is, an hour of other measures is not lost by it
                 traceback.print_exc()
                 failed.append(name)
-                rig.services.clear()
+                with contextlib.suppress(ApiError, OSError):  # then the next one fails, and what was measured stays
+                    rig.services.clear()
     return figures, failed
 
 
