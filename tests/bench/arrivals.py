@@ -41,7 +41,7 @@ class Arrivals:
     def first(self, ports: Collection[int], begun: float, ended: float) -> float:
         """Return when the first data came to one of these ports between two moments, in UNIX time.
 
-        It forgets what came before that. Raises ValueError where nothing came.
+        It takes all that came so far, and forgets it. Raises ValueError where nothing came.
         """
         came = (each for each in segments.received(self._socket) if each.data and each.source[1] == API_PORT)
         return min(each.time for each in came if begun < each.time <= ended and each.destination[1] in ports)

@@ -29,7 +29,7 @@ def main() -> None:
         request = os.open(QUALITY, os.O_WRONLY)
         os.write(request, LONGEST_WAKE_UP)
     except OSError as error:
-        print(f"Processors may sleep while this measures: {error}", file=sys.stderr)
+        print(f"Idle processors may sleep: {error}", file=sys.stderr)
     else:
         os.set_inheritable(request, True)
     os.execvp(sys.argv[1], sys.argv[1:])  # noqa: S606 - no shell is wanted

@@ -26,11 +26,7 @@ class Process:
 
     def cpu_seconds(self) -> float:
         """Return the time of a processor that it has had so far, to the nanosecond."""
-        spent = 0
-        for task in (PROC / str(self.pid) / "task").iterdir():
-            with suppress(FileNotFoundError, ProcessLookupError):
-                spent += int((task / "schedstat").read_text().split()[0])
-        return spent / 1e9
+        return sum(int(text.split()[0]) for text in _of_threads(self.pid, "schedstat")) / 1e9
 
     def wake_ups(self) -> int:
         """Return how often its threads woke up so far, each after a wait of its own."""
@@ -39,11 +35,15 @@ class Process:
 
 def wake_ups(pid: int) -> int:
     """Return how often the threads of a process woke up so far, each after a wait of its own."""
-    found = 0
+    states = _of_threads(pid, "status")
+    return sum(int(text.partition("\nvoluntary_ctxt_switches:")[2].split()[0]) for text in states)
+
+
+def _of_threads(pid: int, name: str) -> Iterator[str]:
+    """Yield a file of /proc of each thread of a process, without the threads that end meanwhile."""
     for task in (PROC / str(pid) / "task").iterdir():
         with suppress(FileNotFoundError, ProcessLookupError):
-            found += int((task / "status").read_text().partition("\nvoluntary_ctxt_switches:")[2].split()[0])
-    return found
+            yield (task / name).read_text()
 
 
 def of(lab: Lab) -> list[Process]:

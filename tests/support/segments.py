@@ -5,7 +5,7 @@ import ctypes
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
@@ -19,6 +19,8 @@ LARGEST_PACKET = 1 << 17
 BUFFER = 64 << 20
 SYN = 2
 TCP = 6
+Instruction = tuple[int, int, int, int]
+"""Code, instructions to skip if true and if false, operand."""
 
 
 class Segment(NamedTuple):
@@ -37,15 +39,19 @@ def listen(namespace: Namespace, port: int) -> socket.socket:
     opened = namespace.open_socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
     opened.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
     opened.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-    instructions = list(_filter(port))
-    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *each) for each in instructions))
-    described = struct.pack("HL", len(instructions), ctypes.addressof(program))
-    opened.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, described)
+    attach_filter(opened, list(_filter(port)))
     opened.setblocking(False)
     with contextlib.suppress(BlockingIOError):  # packets from before the filter
         while opened.recv(1):
             pass
     return opened
+
+
+def attach_filter(opened: socket.socket, instructions: Sequence[Instruction]) -> None:
+    """Have the kernel drop what a classic BPF does not pass (linux/filter.h)."""
+    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *each) for each in instructions))
+    described = struct.pack("@HP", len(instructions), ctypes.addressof(code))
+    opened.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, described)
 
 
 def receive(opened: socket.socket) -> Segment:
@@ -61,7 +67,7 @@ def received(opened: socket.socket) -> Iterator[Segment]:
             yield receive(opened)
 
 
-def _filter(port: int) -> Iterator[tuple[int, int, int, int]]:
+def _filter(port: int) -> Iterator[Instruction]:
     """Yield the instructions of a BPF in its classic form; jumps count from the next one."""
     yield (0x30, 0, 0, 0)  # load the version
     yield (0x54, 0, 0, 0xF0)

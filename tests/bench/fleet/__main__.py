@@ -38,8 +38,8 @@ NODES, SERVICES, MOST = (10, 100, 500), 200, 10_000
 REST_SECONDS, SETTLED_SECONDS, ROLLED = 120.0, 20.0, 10
 CALM_SECONDS = 100.0
 """After this the controller has counted who announces what (decision 047: other numbers once a minute)."""
-PARTS, FIRST_PLAN = ("rest", "answers", "change", "roll", "outage"), "first-plan"
-"""The parts of each size after its start, and the part after all sizes."""
+FIRST_PLAN = "first-plan"
+"""The part after all sizes."""
 MEASURES = {
     "start-requests": Measure("all speakers start at once: requests of a speaker"),
     "start-megabytes": Measure("… MB that the API server answers a speaker"),
@@ -98,14 +98,12 @@ Values = Mapping[str, float]
 class Measurement:
     """The load of one size of the fleet on the API server."""
 
-    def __init__(self, lab: Lab, scene: Scene, api: ApiClient, parts: Collection[str]) -> None:
-        """Measure these of PARTS, and the start."""
+    def __init__(self, lab: Lab, scene: Scene, api: ApiClient) -> None:
         self._lab, self._scene, self._api = lab, scene, api
-        self._parts = [part for name, part in self._all_parts().items() if name in parts]
         self._rested: Usage | None = None
 
-    async def of(self, count: int) -> Values:
-        """Measure with so many speakers; they have ended when this returns."""
+    async def of(self, count: int, parts: Collection[str]) -> Values:
+        """Measure the start of so many speakers, and these of PARTS; they have ended when this returns."""
         found = dict[str, float]()
         await asyncio.to_thread(self._scene.have_nodes, count)
         fleet, before = Fleet(self._scene.credentials("exalb-speaker"), count), await Usage.read(self._api)
@@ -116,17 +114,13 @@ class Measurement:
         found |= {"start-requests": used.requests / count + watches, "start-megabytes": used.megabytes / count}
         found["start-processor"] = 1000 * used.processor / count
         self._say(found)
-        for part in self._parts:
+        for part in [part for name, part in PARTS.items() if name in parts]:
             await asyncio.sleep(SETTLED_SECONDS)
-            measured = await part(fleet)
+            measured = await part(self, fleet)
             self._say(measured)
             found |= measured
         await fleet.end()
         return found
-
-    def _all_parts(self) -> Mapping[str, Callable[[Fleet], Awaitable[Values]]]:
-        measured = self._rest, self._answers, self._change, self._roll, self._outage
-        return dict(zip(PARTS, measured, strict=True))
 
     def _say(self, values: Values) -> None:
         self._lab.narration.say(", ".join(f"{key} {value:.3g}" for key, value in values.items()))
@@ -202,6 +196,16 @@ class Measurement:
         await wait_routes(fleet.members, self._scene.services)
 
 
+PARTS: Mapping[str, Callable[[Measurement, Fleet], Awaitable[Values]]] = {
+    "rest": Measurement._rest,
+    "answers": Measurement._answers,
+    "change": Measurement._change,
+    "roll": Measurement._roll,
+    "outage": Measurement._outage,
+}
+"""In their order."""
+
+
 @asynccontextmanager
 async def _controller(scene: Scene) -> AsyncIterator[ApiClient]:
     """Have a controller; yields its client."""
@@ -225,7 +229,7 @@ async def _measure(
         await asyncio.to_thread(scene.add_services, services)
         for size in sizes:
             with lab.narration.step(f"{size} speakers, {services:,} Services"):
-                found.append(await Measurement(lab, scene, api, parts).of(size))
+                found.append(await Measurement(lab, scene, api).of(size, parts))
         if FIRST_PLAN not in parts:
             return found, []
         with lab.narration.step(f"{MOST:,} Services with two EndpointSlices each"):

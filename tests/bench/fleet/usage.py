@@ -43,17 +43,11 @@ class Usage:
         for name, labels, value in _SAMPLE.findall(text):
             found[name].append((labels, float(value)))
 
-        def total(name: str, *labels: str, without: str = "") -> float:
-            return sum(
-                value
-                for own, value in found[name]
-                if not (without and without in own) and (not labels or any(label in own for label in labels))
-            )
+        def total(name: str, *labels: str) -> float:
+            return sum(value for own, value in found[name] if not labels or any(label in own for label in labels))
 
-        answers = total(
-            "apiserver_response_sizes_sum", without='verb="WATCH"'
-        )  # a watch counts all of its events again
-
+        # When a watch ends, all of its events count again as the size of its answer.
+        answers = sum(value for own, value in found["apiserver_response_sizes_sum"] if 'verb="WATCH"' not in own)
         return cls(
             seconds=time.monotonic(),
             requests=total("apiserver_request_total"),

@@ -7,22 +7,19 @@ import json
 import select
 import socket
 import statistics
-import struct
 import sys
 import time
 from collections import defaultdict, deque
-from ctypes import addressof, create_string_buffer
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 from exalb_l2.frames import ARP, IPV6, Address, solicited_node
 from tests.lab.network import Namespace
-from tests.support.segments import SO_ATTACH_FILTER
+from tests.support.segments import attach_filter
 from tests.support.tree import ROOT
 
-_FILTER = ((0x20, 0, 0, 0xFFFFF004), (0x15, 0, 1, 0), (0x06, 0, 0, 0xFFFF), (0x06, 0, 0, 0))
+_TO_THIS_HOST = ((0x20, 0, 0, 0xFFFFF004), (0x15, 0, 1, 0), (0x06, 0, 0, 0xFFFF), (0x06, 0, 0, 0))
 """Classic BPF: the type of the packet must be PACKET_HOST. Questions of others to all hosts would take time to read."""
-_TO_THIS_HOST = create_string_buffer(b"".join(struct.pack("=HBBI", *one) for one in _FILTER))
 _REST = 1.0
 """The last answers may come so much later, in seconds."""
 
@@ -48,9 +45,7 @@ def _main(interface: str, source: str, rate: str, seconds: str, *addresses: str)
     ether_type = ARP if asker.version == 4 else IPV6
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ether_type)) as opened:
         opened.bind((interface, ether_type))
-        opened.setsockopt(
-            socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("@HP", len(_FILTER), addressof(_TO_THIS_HOST))
-        )
+        attach_filter(opened, _TO_THIS_HOST)
         opened.setblocking(False)
         mac: bytes = opened.getsockname()[4]
         questions = {ip_address(one).packed: question(mac, asker, ip_address(one)) for one in addresses}
